@@ -1,0 +1,271 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// readGolden returns the frames of testdata/golden.txt by name, and the text of each.
+func readGolden(t *testing.T) (frames map[string][]byte, texts map[string]string) {
+	t.Helper()
+	file, err := os.ReadFile("testdata/golden.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	frames, texts = map[string][]byte{}, map[string]string{}
+	for _, section := range strings.Split(string(file), "\n[")[1:] {
+		name, text, _ := strings.Cut(section, "]\n")
+		texts[name] = strings.TrimSpace(text)
+		frames[name] = parseHex(t, text)
+	}
+	return frames, texts
+}
+
+// parseHex reads lines of hex, each with a remark behind a semicolon.
+func parseHex(t *testing.T, text string) []byte {
+	t.Helper()
+	var digits strings.Builder
+	for line := range strings.Lines(text) {
+		line, _, _ = strings.Cut(line, ";")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	b, err := hex.DecodeString(digits.String())
+	if err != nil {
+		t.Fatalf("golden bytes: %v", err)
+	}
+	return b
+}
+
+const (
+	goldenCluster = 0x1122334455667788
+	goldenNonce   = 0x0102030405060708
+)
+
+var goldenSession = MakeSessionID(3, 17)
+
+// goldenRun is the run that the golden messages carry.
+func goldenRun() []byte {
+	command := AppendCommand(nil, OpPut, 0, []byte("k1"), []byte("v1"))
+	return append(AppendRunHeader(nil, goldenSession, 41, 38, 1, len(command)), command...)
+}
+
+func frameOf(t Type, body []byte) []byte {
+	frame := append(BeginFrame(nil), body...)
+	EndFrame(frame, 0, t)
+	return frame
+}
+
+func goldenRequest() []byte {
+	frame := BeginFrame(nil)
+	start := len(frame)
+	frame = append(frame, make([]byte, RunHeaderSize)...)
+	frame = AppendCommand(frame, OpPut, 0, []byte("k1"), []byte("v1"))
+	frame = AppendCommand(frame, OpGet, 0, []byte("k2"), nil)
+	frame = AppendCommand(frame, OpDelete, 0, []byte("k3"), nil)
+	PutRunHeader(frame[start:], goldenSession, 41, 38, 3, len(frame)-start-RunHeaderSize)
+	start = len(frame)
+	frame = append(frame, make([]byte, RunHeaderSize)...)
+	frame = AppendCompareAndSet(frame, 0, []byte("k4"), []byte("old"), []byte("new"))
+	frame = AppendCompareAndSet(frame, FlagExpectAbsent, []byte("k5"), nil, []byte("new"))
+	PutRunHeader(frame[start:], goldenSession+1, 1, 0, 2, len(frame)-start-RunHeaderSize)
+	EndFrame(frame, 0, TypeRequest)
+	return frame
+}
+
+func goldenReply() []byte {
+	frame := BeginFrame(nil)
+	start := len(frame)
+	frame = BeginReplyRun(frame)
+	frame = AppendResult(frame, StatusOK, nil)
+	frame = AppendResult(frame, StatusOK, []byte("v2"))
+	frame = AppendResult(frame, StatusNotFound, nil)
+	EndReplyRun(frame, start, goldenSession, 41, 3)
+	frame = AppendUniformReply(frame, goldenSession+1, 1, 2, StatusOK)
+	frame = AppendUniformReply(frame, goldenSession+2, 9, 100, StatusGap)
+	EndFrame(frame, 0, TypeReply)
+	return frame
+}
+
+func goldenRegistration() (request, reply []byte) {
+	register := AppendCommand(nil, OpRegister, 0, nil, nil)
+	request = append(AppendRunHeader(nil, 0, goldenNonce, 0, 1, len(register)), register...)
+	reply = AppendResult(BeginReplyRun(nil), StatusOK, binary.LittleEndian.AppendUint64(nil, uint64(goldenSession)))
+	EndReplyRun(reply, 0, 0, goldenNonce, 1)
+	return frameOf(TypeRequest, request), frameOf(TypeReply, reply)
+}
+
+func goldenQuery() (query, reply []byte) {
+	gets := AppendCommand(nil, OpGet, 0, []byte("k1"), nil)
+	gets = AppendCommand(gets, OpGet, 0, []byte("k2"), nil)
+	query = append(AppendRunHeader(nil, goldenSession, 7, 0, 2, len(gets)), gets...)
+	reply = AppendResult(BeginReplyRun(nil), StatusOK, []byte("v1"))
+	reply = AppendResult(reply, StatusNotFound, nil)
+	EndReplyRun(reply, 0, goldenSession, 7, 2)
+	return frameOf(TypeQuery, query), frameOf(TypeQueryReply, reply)
+}
+
+func goldenEntries(slots ...Slot) []byte {
+	run := goldenRun()
+	var body []byte
+	for _, slot := range slots {
+		ballot := MakeBallot(7, 2)
+		if slot == 103 {
+			ballot = MakeBallot(8, 1)
+		}
+		body = AppendEntry(body, &Entry{Slot: slot, Ballot: ballot, RawLen: uint32(len(run)), BodyCRC: Checksum(run), Body: run})
+	}
+	return body
+}
+
+// goldenMessages returns the messages of testdata/golden.txt.
+func goldenMessages() []Message {
+	ballot, run := MakeBallot(9, 3), goldenRun()
+	messages := []Message{
+		{Type: TypePreVote, Ballot: ballot, Commit: 100},
+		{Type: TypePreVoteReply, Ballot: ballot, Nonce: uint64(MakeBallot(9, 1))},
+		{Type: TypePrepare, Ballot: ballot, Slot: 101},
+		{Type: TypePromise, Ballot: ballot, Commit: 100, Flags: FlagMore, Body: goldenEntries(101, 103)},
+		{Type: TypeAccept, Ballot: ballot, Slot: 101, Commit: 100, RawLen: uint32(len(run)), Body: run},
+		{Type: TypeAccepted, Ballot: ballot, Slot: 101, Last: 103, Commit: 100},
+		{Type: TypeRefuse, Ballot: ballot, Nonce: uint64(MakeBallot(10, 1)), Commit: 99},
+		{Type: TypeHeartbeat, Ballot: ballot, Last: 103, Commit: 102, Nonce: 5},
+		{Type: TypeHeartbeatReply, Ballot: ballot, Slot: 102, Last: 103, Commit: 101, Nonce: 5},
+		{Type: TypeFetch, Slot: 90, RawLen: 64 << 10},
+		{Type: TypeEntries, Slot: 90, Last: 90, Commit: 102, Flags: FlagMore, Body: goldenEntries(90)},
+		{Type: TypeSnapshotFetch, Slot: 80, Nonce: 4096},
+		{Type: TypeSnapshotChunk, Slot: 80, Last: 4100, Nonce: 4096, Body: []byte("tail")},
+		{Type: TypeRejoin, Nonce: 0x5eed},
+		{Type: TypeRejoinReply, Ballot: ballot, Last: 103, Nonce: 0x5eed},
+		{Type: TypeForward, Nonce: 77, Body: run},
+		{Type: TypeForwardReply, Nonce: 77, Body: AppendUniformReply(nil, goldenSession, 41, 1, StatusOK)},
+	}
+	for i := range messages {
+		messages[i].BodyCRC = Checksum(messages[i].Body)
+	}
+	return messages
+}
+
+func appendMessage(dst []byte, m *Message) []byte {
+	return append(AppendMessageHeader(dst, m), m.Body...)
+}
+
+func TestEncodersMatchGoldenBytes(t *testing.T) {
+	golden, _ := readGolden(t)
+	request, reply := goldenRegistration()
+	query, queryReply := goldenQuery()
+	encoded := map[string][]byte{
+		"ClientHello": AppendClientHello(nil, ClientHello{Cluster: goldenCluster, Window: 4096}),
+		"Welcome": AppendWelcome(nil, Welcome{Cluster: goldenCluster, Ballot: MakeBallot(7, 2), Window: 1024,
+			Replica: 3, Leader: 2, Reads: ReadsIndex, LeaderAddr: "127.0.0.1:7002"}),
+		"Request registration": request,
+		"Reply registration":   reply,
+		"Request":              goldenRequest(),
+		"Reply":                goldenReply(),
+		"Redirect":             AppendRedirect(nil, Redirect{Ballot: MakeBallot(8, 1), Leader: 1, LeaderAddr: "127.0.0.1:7001"}),
+		"Fault":                AppendFault(nil, "no"),
+		"Query":                query,
+		"QueryReply":           queryReply,
+		"PeerHello": AppendPeerHello(nil, PeerHello{Cluster: goldenCluster, ConfigHash: 0xa1a2a3a4a5a6a7a8,
+			Incarnation: 0xb1b2b3b4b5b6b7b8, From: 1, To: 3}),
+	}
+	for _, m := range goldenMessages() {
+		encoded[m.Type.String()] = appendMessage(nil, &m)
+	}
+	for _, name := range typeNames {
+		if name != "" && golden[name] == nil {
+			t.Errorf("no golden bytes for %s", name)
+		}
+	}
+	for name, want := range golden {
+		if got := encoded[name]; !bytes.Equal(got, want) {
+			t.Errorf("%s:\n%s, want\n%s", name, hex.Dump(got), hex.Dump(want))
+		}
+	}
+}
+
+// decodeAny decodes a whole frame by its type, all the way down to commands and results.
+func decodeAny(h Header, frame []byte) (any, error) {
+	body := frame[h.Size:h.FrameLen()]
+	switch h.Type {
+	case TypeClientHello:
+		return DecodeClientHello(frame), nil
+	case TypeWelcome:
+		return DecodeWelcome(frame)
+	case TypeRequest, TypeQuery:
+		return nil, walkFragment(body)
+	case TypeReply, TypeQueryReply:
+		return nil, walkReplies(body)
+	case TypeRedirect:
+		return DecodeRedirect(frame)
+	case TypeFault:
+		return DecodeFault(frame)
+	case TypePeerHello:
+		return DecodePeerHello(frame), nil
+	}
+	var m Message
+	if err := DecodeMessageHeader(&m, h, frame); err != nil {
+		return nil, err
+	}
+	m.Body = body
+	return m, nil
+}
+
+func TestGoldenBytesDecode(t *testing.T) {
+	golden, _ := readGolden(t)
+	want := map[string]any{
+		"ClientHello":          ClientHello{Cluster: goldenCluster, Window: 4096},
+		"Welcome":              Welcome{goldenCluster, MakeBallot(7, 2), 1024, 3, 2, ReadsIndex, "127.0.0.1:7002"},
+		"Request registration": nil,
+		"Reply registration":   nil,
+		"Request":              nil,
+		"Reply":                nil,
+		"Redirect":             Redirect{MakeBallot(8, 1), 1, "127.0.0.1:7001"},
+		"Fault":                "no",
+		"Query":                nil,
+		"QueryReply":           nil,
+		"PeerHello":            PeerHello{goldenCluster, 0xa1a2a3a4a5a6a7a8, 0xb1b2b3b4b5b6b7b8, 1, 3},
+	}
+	for _, m := range goldenMessages() {
+		if m.Body == nil {
+			m.Body = []byte{}
+		}
+		want[m.Type.String()] = m
+	}
+	for name, frame := range golden {
+		h, err := DecodeHeader(frame)
+		if err != nil || h.FrameLen() != len(frame) {
+			t.Errorf("%s: %+v, %v", name, h, err)
+			continue
+		}
+		if err := h.CheckBody(frame[h.Size:]); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if got, err := decodeAny(h, frame); err != nil || !reflect.DeepEqual(got, want[name]) {
+			t.Errorf("%s: %+v, %v; want %+v", name, got, err, want[name])
+		}
+	}
+}
+
+// The examples in the document are golden frames, to the letter.
+func TestDocumentedExamplesAreGolden(t *testing.T) {
+	doc, err := os.ReadFile("../docs/wire.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, texts := readGolden(t)
+	examples := regexp.MustCompile("(?s)`([A-Za-z ]+)`:\n\n```hex\n(.*?)\n```").FindAllSubmatch(doc, -1)
+	if len(examples) < 3 {
+		t.Fatalf("found %d examples", len(examples))
+	}
+	for _, example := range examples {
+		if name := string(example[1]); texts[name] != string(example[2]) {
+			t.Errorf("the example %q is not the golden frame of that name", name)
+		}
+	}
+}

@@ -1,0 +1,77 @@
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// ReplicaID names one replica of a cluster. Valid ids are 1 to MaxReplicas; 0 means "none" or "unknown".
+type ReplicaID uint8
+
+// Slot is a position in the replicated log. The first slot is 1; 0 means "before the log".
+type Slot uint64
+
+// Ballot is a proposal number (Lamport, "Paxos Made Simple", section 2.2): a round and, to make it unique, the
+// replica that may use it, packed so that ballots compare as integers. The zero Ballot precedes every other.
+type Ballot uint64
+
+// SessionID names one client session. The low half is the session's place in the session table, the high half the
+// generation of that place, so that a lookup is an array access and an evicted session is told from its successor.
+// 0 means "no session": the commands of such a run are registrations.
+type SessionID uint64
+
+// Seq numbers the commands of one session, contiguously from 1.
+type Seq uint64
+
+// ballotReplicaBits is the part of a Ballot that holds the replica.
+const ballotReplicaBits = 8
+
+// MakeBallot returns the ballot that replica id may use in the given round.
+func MakeBallot(round uint64, id ReplicaID) Ballot {
+	return Ballot(round<<ballotReplicaBits | uint64(id))
+}
+
+// Round returns the ballot's round.
+func (b Ballot) Round() uint64 { return uint64(b) >> ballotReplicaBits }
+
+// Replica returns the only replica that may propose under b.
+func (b Ballot) Replica() ReplicaID { return ReplicaID(b) }
+
+// Next returns the smallest ballot of replica id that is greater than b.
+func (b Ballot) Next(id ReplicaID) Ballot { return MakeBallot(b.Round()+1, id) }
+
+// String renders a ballot as round.replica, for example 7.2.
+func (b Ballot) String() string { return fmt.Sprintf("%d.%d", b.Round(), b.Replica()) }
+
+// MarshalText renders a ballot the way String does, so that logs and JSON agree.
+func (b Ballot) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText parses what MarshalText writes.
+func (b *Ballot) UnmarshalText(text []byte) error {
+	round, replica, ok := strings.Cut(string(text), ".")
+	if !ok {
+		return fmt.Errorf("ballot %q: want ROUND.REPLICA", text)
+	}
+	r, err := strconv.ParseUint(round, 10, 64-ballotReplicaBits)
+	if err != nil {
+		return fmt.Errorf("ballot %q: %w", text, err)
+	}
+	id, err := strconv.ParseUint(replica, 10, ballotReplicaBits)
+	if err != nil {
+		return fmt.Errorf("ballot %q: %w", text, err)
+	}
+	*b = MakeBallot(r, ReplicaID(id))
+	return nil
+}
+
+// MakeSessionID packs a place in the session table and the generation of that place.
+func MakeSessionID(generation, index uint32) SessionID {
+	return SessionID(uint64(generation)<<32 | uint64(index))
+}
+
+// Index returns the session's place in the session table.
+func (s SessionID) Index() uint32 { return uint32(s) }
+
+// Generation returns how often the session's place had been given out when the session was registered, from 1.
+func (s SessionID) Generation() uint32 { return uint32(s >> 32) }
