@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// path is a synthetic server: it serves one slot at a time, each in the service time, and the answer is under way
+// for the round trip. It answers in order.
+type path struct {
+	service   time.Duration
+	roundTrip time.Duration
+	busyUntil time.Duration
+	answers   []time.Duration // when the answers of the slots in flight arrive
+}
+
+func (p *path) send(now time.Duration) {
+	p.busyUntil = max(p.busyUntil, now) + p.service
+	p.answers = append(p.answers, p.busyUntil+p.roundTrip)
+}
+
+// saturate keeps the window full until the given time and returns the least and the largest depth of the second half
+// (probes apart) and the slots decided in it.
+func saturate(w *Window, p *path, now, until time.Duration) (least, largest, decided int) {
+	half := now + (until-now)/2
+	least = MaxDepth
+	for now < until {
+		for w.HasRoom() {
+			w.Open(1, 1, now)
+			p.send(now)
+		}
+		now, p.answers = p.answers[0], p.answers[1:]
+		slot := w.Frontier() + 1
+		w.Ack(1, w.ballot, slot, slot)
+		w.Advance(now)
+		if now > half {
+			decided++
+			least, largest = min(least, w.vegas.depth), max(largest, w.vegas.depth)
+		}
+	}
+	return least, largest, decided
+}
+
+func adaptive(limit int) *Window {
+	return New(Config{Depth: Depth{Adaptive: true, N: limit}, MaxBytes: 1 << 20, Quorum: 1})
+}
+
+// The depth settles where the server is never idle and at most beta slots queue (one more while the depth moves), and
+// it stays there: over 60 s, twelve horizons, it does not creep.
+func TestDepthSettlesByThePath(t *testing.T) {
+	const service = time.Millisecond
+	for _, roundTrip := range []time.Duration{0, service / 2, 4 * service, 20 * service, 100 * service} {
+		w := adaptive(MaxDepth)
+		p := &path{service: service, roundTrip: roundTrip}
+		enough := 1 + int((roundTrip+service-1)/service) // slots that keep the server busy
+		least, largest, decided := saturate(w, p, 0, time.Minute)
+		if least < enough || largest > enough+beta+1 {
+			t.Errorf("round trip %v: depth %d..%d, the path holds %d", roundTrip, least, largest, enough)
+		}
+		if possible := int(30 * time.Second / service); decided < possible*9/10 {
+			t.Errorf("round trip %v: %d slots decided, the server can do %d", roundTrip, decided, possible)
+		}
+	}
+}
+
+func TestDepthFollowsAPathThatChanges(t *testing.T) {
+	w := adaptive(MaxDepth)
+	p := &path{service: time.Millisecond, roundTrip: 50 * time.Millisecond}
+	saturate(w, p, 0, 30*time.Second)
+	p.roundTrip = 0
+	if least, largest, _ := saturate(w, p, p.busyUntil+50*time.Millisecond, 90*time.Second); least < 1 || largest > 1+beta+1 {
+		t.Fatalf("depth %d..%d on a path that holds 1", least, largest)
+	}
+	p.roundTrip = 50 * time.Millisecond
+	if least, largest, _ := saturate(w, p, p.busyUntil, 150*time.Second); least < 51 || largest > 51+beta+1 {
+		t.Fatalf("depth %d..%d on a path that holds 51", least, largest)
+	}
+}
+
+func TestDepthStaysWithinItsLimit(t *testing.T) {
+	for _, limit := range []int{1, 2, 7} {
+		w := adaptive(limit)
+		if w.Depth() > 2 {
+			t.Errorf("starts at depth %d", w.Depth())
+		}
+		p := &path{service: time.Millisecond, roundTrip: time.Second}
+		if least, largest, _ := saturate(w, p, 0, time.Minute); least != limit || largest != limit {
+			t.Errorf("limit %d: depth %d..%d on a path that holds 1001", limit, least, largest)
+		}
+	}
+}
+
+// Where it is not the depth that holds the proposer back, a deeper window would change nothing.
+func TestDepthDoesNotGrowUnused(t *testing.T) {
+	w := adaptive(MaxDepth)
+	w.Reset(1, 1)
+	w.Open(1, 1, 0)
+	w.Open(1, 1, 0) // full, this once
+	w.Ack(1, 1, 1, 2)
+	w.Advance(time.Microsecond)
+	for now := time.Millisecond; now < time.Minute; now += time.Millisecond {
+		slot := w.Open(1, 1, now)
+		w.Ack(1, 1, slot, slot)
+		w.Advance(now + time.Microsecond)
+	}
+	if w.vegas.depth != vegasStart {
+		t.Fatalf("depth %d, and one slot at a time was in flight", w.vegas.depth)
+	}
+}
+
+// A probe ends with the first slot that has travelled alone, and only then.
+func TestProbeMeasuresTheEmptyPath(t *testing.T) {
+	w := adaptive(8)
+	w.Reset(1, 1)
+	now := time.Hour
+	first, second := w.Open(1, 1, now), w.Open(1, 1, now)
+	decide := func(slot wire.Slot) { w.Ack(1, 1, slot, slot); w.Advance(now) }
+	now += time.Millisecond
+	decide(first) // the first decision begins a horizon
+	if w.Depth() != 1 || w.HasRoom() {
+		t.Fatalf("depth %d, room %v in a probe with a slot in flight", w.Depth(), w.HasRoom())
+	}
+	now += time.Millisecond
+	decide(second)
+	if w.Depth() != 1 || !w.HasRoom() {
+		t.Fatalf("depth %d, room %v in a probe with nothing in flight", w.Depth(), w.HasRoom())
+	}
+	alone := w.Open(1, 1, now)
+	now += 30 * time.Microsecond
+	decide(alone)
+	if w.Depth() != vegasStart || w.vegas.base != 30*time.Microsecond {
+		t.Fatalf("depth %d, base %v after the probe", w.Depth(), w.vegas.base)
+	}
+}
+
+// Decisions without a measurable latency must not confuse the arithmetic.
+func TestDepthWithoutLatency(t *testing.T) {
+	w := adaptive(8)
+	for range 1000 {
+		lo := w.Next()
+		for w.HasRoom() {
+			w.Open(1, 1, 0)
+		}
+		w.Ack(1, 0, lo, w.Next())
+		w.Advance(0)
+	}
+	if w.Depth() != 8 {
+		t.Fatalf("depth %d, nothing queues", w.Depth())
+	}
+}
