@@ -1,0 +1,94 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// places counts down the connections a listener may still bring. It is taken by the acceptor and given back by the
+// loop when the connection has closed.
+type places chan struct{}
+
+func (p places) take() bool {
+	select {
+	case p <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (p places) give() {
+	select {
+	case <-p:
+	default:
+		panic("BUG: more places for connections given back than taken")
+	}
+}
+
+// peerConns bounds the connections from peers: one link each, and room to connect anew before an old one has died.
+// They are apart from the clients', so that clients cannot crowd peers out.
+const peerConns = 4 * wire.MaxReplicas
+
+// acceptPause is the wait after a failed accept, most likely for want of descriptors: nothing but time helps.
+const acceptPause = 50 * time.Millisecond
+
+// acceptor brings the connections of one listener to the loop. It has a goroutine of its own.
+type acceptor struct {
+	t        *Transport
+	listener net.Listener
+	places   places
+	endpoint func(nc net.Conn) endpoint
+
+	lastError string // of Accept, so that it is logged once per change
+}
+
+// run accepts until the listener is closed.
+func (a *acceptor) run(ctx context.Context) {
+	for {
+		nc, err := a.listener.Accept()
+		switch {
+		case err == nil:
+			a.lastError = ""
+			a.admit(nc)
+		case errors.Is(err, net.ErrClosed):
+			return
+		default:
+			a.failed(err)
+			sleep(ctx, acceptPause)
+		}
+	}
+}
+
+func (a *acceptor) failed(err error) {
+	if text := err.Error(); text != a.lastError {
+		a.lastError = text
+		a.t.log.Warn("cannot accept, will keep trying", "addr", a.listener.Addr(), "error", text)
+	}
+}
+
+// admit gives the connection a place or refuses it. It waits until the loop has taken it: while the loop is busy,
+// further connections stay in the backlog.
+func (a *acceptor) admit(nc net.Conn) {
+	if !a.places.take() {
+		a.refuse(nc)
+		return
+	}
+	if err := a.t.enroll(nc, a.endpoint(nc)); err != nil {
+		a.places.give()
+		a.t.log.Warn("cannot take connection", "remote", nc.RemoteAddr(), "error", err)
+	}
+}
+
+func (a *acceptor) refuse(nc net.Conn) {
+	a.t.full.Add(1)
+	text := fmt.Sprintf("all %d places for connections are taken, try later", cap(a.places))
+	_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+	_, _ = nc.Write(wire.AppendFault(nil, text)) // a courtesy
+	_ = nc.Close()
+}

@@ -1,0 +1,113 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// Config says who the replica is, where it listens, whom it talks to, and how much it puts up with. Zero values of
+// fields with a default take the default.
+type Config struct {
+	Self        wire.ReplicaID
+	Cluster     uint64 // cluster id; peers with another one are refused
+	ConfigHash  uint64 // hash of what must be equal on all replicas; peers with another one are refused
+	Incarnation uint64 // drawn at random when the process starts; tells two processes with one id apart
+
+	ClientAddr string                    // listen address for clients, host:port
+	PeerAddr   string                    // listen address for peers; empty if there are none
+	Peers      map[wire.ReplicaID]string // addresses of the other replicas; those with a lower id are dialled
+
+	MaxClients        int // client connections at a time; default 4096
+	ReadBuffer        int // bytes read from a connection at a time, rounded up to a power of two; default 1 MiB
+	SocketBuffer      int // bytes of kernel buffer per socket and direction; default 4 MiB
+	MaxClientOutbound int // bytes that wait for a client before it is closed; default 16 MiB
+	MaxPeerOutbound   int // bytes that may wait for a peer; default 64 MiB, at least one message
+
+	// Deadlines are kept to a quarter of the shorter one.
+	HandshakeTimeout time.Duration // for the hello of a new connection; default 5 s
+	FrameTimeout     time.Duration // for the rest of a frame that has begun to arrive; default 10 s
+
+	Tick time.Duration // Handler.Tick is called about this often; default 2 ms
+
+	// Buffers supplies the bodies of peer messages. It belongs to the loop, as the Handler does.
+	Buffers *wire.Buffers
+	Logger  *slog.Logger // default: nothing is logged
+}
+
+const (
+	defaultMaxClients        = 4096
+	defaultReadBuffer        = 1 << 20
+	defaultSocketBuffer      = 4 << 20
+	defaultMaxClientOutbound = 16 << 20
+	defaultMaxPeerOutbound   = 64 << 20
+	defaultHandshakeTimeout  = 5 * time.Second
+	defaultFrameTimeout      = 10 * time.Second
+	defaultTick              = 2 * time.Millisecond
+
+	// maxMessage is the longest frame between replicas.
+	maxMessage = wire.MessageHeaderSize + wire.MaxBody
+)
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.MaxClients, defaultMaxClients)
+	setDefault(&c.ReadBuffer, defaultReadBuffer)
+	setDefault(&c.SocketBuffer, defaultSocketBuffer)
+	setDefault(&c.MaxClientOutbound, defaultMaxClientOutbound)
+	setDefault(&c.MaxPeerOutbound, defaultMaxPeerOutbound)
+	setDefault(&c.HandshakeTimeout, defaultHandshakeTimeout)
+	setDefault(&c.FrameTimeout, defaultFrameTimeout)
+	setDefault(&c.Tick, defaultTick)
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+func setDefault[T int | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// validate reports every violation at once. Defaults have been filled in.
+func (c *Config) validate() error {
+	var errs []error
+	reject := func(format string, args ...any) { errs = append(errs, fmt.Errorf("transport: "+format, args...)) }
+	if !validID(c.Self) {
+		reject("replica id %d, want 1 to %d", c.Self, wire.MaxReplicas)
+	}
+	if c.ClientAddr == "" {
+		reject("no client address to listen on")
+	}
+	if c.PeerAddr == "" && len(c.Peers) > 0 {
+		reject("%d peers but no peer address to listen on", len(c.Peers))
+	}
+	for id, addr := range c.Peers {
+		if !validID(id) || id == c.Self {
+			reject("peer id %d: want 1 to %d and not %d, this replica's own", id, wire.MaxReplicas, c.Self)
+		}
+		if addr == "" {
+			reject("peer %d has no address", id)
+		}
+	}
+	if c.MaxPeerOutbound < maxMessage {
+		reject("%d bytes for a peer's backlog cannot hold a message of %d", c.MaxPeerOutbound, maxMessage)
+	}
+	if min(c.MaxClients, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound) < 0 {
+		reject("negative limit among clients %d, read buffer %d, socket buffer %d, client backlog %d",
+			c.MaxClients, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound)
+	}
+	if min(c.HandshakeTimeout, c.FrameTimeout, c.Tick) < 0 {
+		reject("negative time among handshake %v, frame %v, tick %v", c.HandshakeTimeout, c.FrameTimeout, c.Tick)
+	}
+	if c.Buffers == nil {
+		reject("no buffers")
+	}
+	return errors.Join(errs...)
+}
+
+func validID(id wire.ReplicaID) bool { return id >= 1 && id <= wire.MaxReplicas }

@@ -1,0 +1,115 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"paxosbench/wire"
+)
+
+// endpoint is what gnet's connection carries as its context: a Client, a link, or the anchor.
+type endpoint interface {
+	opened(raw gnet.Conn)
+	received(data []byte)
+	closed()
+
+	// base returns the part that all endpoints share.
+	base() *conn
+}
+
+// conn is what client and peer connections have in common. It belongs to the loop.
+type conn struct {
+	t      *Transport
+	raw    gnet.Conn // nil before the connection is open and from the moment it is closed
+	remote string    // the other end's address
+	framer framer
+
+	attached bool  // the loop has opened the connection; never reset
+	reason   error // why the connection was closed, set before it is
+	waited   int   // sweeps since the connection opened or a frame last ended
+}
+
+func newConn(t *Transport, nc net.Conn, handOver bool) conn {
+	return conn{t: t, remote: nc.RemoteAddr().String(), framer: newFramer(t.cfg.Buffers, handOver)}
+}
+
+// errStopped ends feeding a connection that has been closed meanwhile.
+var errStopped = errors.New("transport: connection closed")
+
+// errClosed is the reason when this side closes the connection without one, above all when Run ends.
+var errClosed = errors.New("closed by this replica")
+
+func (c *conn) base() *conn { return c }
+
+func (c *conn) live() bool { return c.raw != nil }
+
+func (c *conn) open(raw gnet.Conn) {
+	c.raw = raw
+	c.attached = true
+}
+
+// detach marks the connection closed. gnet calls back about that from inside a failing Write too, so a caller of write
+// looks at live before it goes on.
+func (c *conn) detach() {
+	c.raw = nil
+	c.framer.release()
+}
+
+// feed hands the bytes just read to the framer. Whatever the other end may send, the worst is a Fault.
+func (c *conn) feed(data []byte, s sink) {
+	frames := c.framer.frames
+	err := c.framer.feed(data, s)
+	ended := c.framer.frames - frames
+	c.t.stats.FramesIn += ended
+	if ended > 0 {
+		c.waited = 0
+	}
+	if err != nil && err != errStopped {
+		c.fault(faultOf(err), err.Error())
+	}
+}
+
+// overdue closes the connection if it has waited too long for its hello or for the rest of a frame. Time is counted in
+// sweeps: while the loop is held up no sweep passes, and nobody is blamed for what lies unread meanwhile.
+func (c *conn) overdue(greeted bool) {
+	kind, limit, text := FaultFrameTimeout, c.t.cfg.FrameTimeout, "frame incomplete after"
+	if !greeted {
+		kind, limit, text = FaultHandshakeTimeout, c.t.cfg.HandshakeTimeout, "no hello within"
+	} else if !c.framer.partial() {
+		return
+	}
+	c.waited++
+	if time.Duration(c.waited)*c.t.sweepEvery > limit {
+		c.fault(kind, fmt.Sprintf("%s %v", text, limit))
+	}
+}
+
+// write sends b, which gnet copies if the socket does not take all of it. The connection may be closed afterwards.
+func (c *conn) write(b []byte) {
+	c.t.stats.Writes++
+	c.t.stats.BytesOut += uint64(len(b))
+	_, _ = c.raw.Write(b) // an error has closed the connection, and closed has seen it
+}
+
+// fault tells the other end why and closes the connection.
+func (c *conn) fault(kind Fault, text string) {
+	if !c.live() {
+		return
+	}
+	c.t.stats.Faults[kind]++
+	c.reason = errors.New(text)
+	c.write(wire.AppendFault(c.t.scratch[:0], text))
+	c.close()
+}
+
+// close closes the connection now: the endpoint's closed runs before it returns. What gnet holds for a slow reader is
+// sent as far as the socket takes it.
+func (c *conn) close() {
+	if c.live() {
+		_ = c.t.loop.Close(c.raw)
+	}
+}

@@ -1,0 +1,23 @@
+// Package transport carries a replica's connections, to clients and to the other replicas, on one event loop. It is
+// the only user of gnet.
+//
+// # What runs where
+//
+// Everything that touches a connection, and every call into the Handler, happens on the loop's goroutine. Around it
+// stand a few goroutines that only ever hand finished things to the loop: one per listener (accept), one per peer that
+// this replica dials, and a timer.
+//
+// # One iteration
+//
+// epoll reports the connections that are ready; each is read once and its whole frames go to the Handler as they lie
+// in the loop's buffer. The first of them posts a task to the loop itself, and gnet runs posted tasks after all ready
+// connections have been served. That task is the round: posted functions, Tick when it is due, Handler.Round, and then
+// one write for each client that has output.
+//
+// # Why gnet does not accept
+//
+// The engine is a gnet.Client: an event loop without listeners, to which connections are handed when they have been
+// accepted or dialled. gnet's own acceptor takes whatever waits in the backlog, however far behind the loop is, and
+// stops the engine when the process runs out of descriptors: anyone who opens connections quickly would stop the
+// replica. Here a connection needs a place before it reaches the loop, so the number of descriptors has a bound.
+package transport

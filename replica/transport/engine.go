@@ -1,0 +1,129 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
+)
+
+// engine adapts the Transport to gnet's callbacks, all of which run on the loop.
+type engine struct {
+	gnet.BuiltinEventEngine
+	t *Transport
+}
+
+// OnOpen implements gnet.EventHandler.
+func (e *engine) OnOpen(raw gnet.Conn) ([]byte, gnet.Action) {
+	raw.Context().(endpoint).opened(raw)
+	return nil, gnet.None
+}
+
+// OnTraffic implements gnet.EventHandler. It takes everything that was read, so gnet's inbound ring stays empty and
+// Peek is a view into the loop's one read buffer, dead when this returns.
+func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
+	data, _ := raw.Peek(-1)
+	if len(data) == 0 {
+		return gnet.None
+	}
+	t := e.t
+	t.arrived()
+	t.stats.Reads++
+	t.stats.BytesIn += uint64(len(data))
+	end := raw.Context().(endpoint)
+	end.received(data)
+	if end.base().live() {
+		_, _ = raw.Discard(len(data)) // cannot fail: that much is there
+	}
+	return gnet.None
+}
+
+// OnClose implements gnet.EventHandler. It may run inside a Write, a Writev or a Close of ours, and so inside a call of
+// the Handler: it only takes note, and the Handler hears of it before its next Round.
+func (e *engine) OnClose(raw gnet.Conn, err error) gnet.Action {
+	end := raw.Context().(endpoint)
+	if c := end.base(); c.reason == nil {
+		c.reason = err
+		if err == nil {
+			c.reason = errClosed
+		}
+	}
+	end.closed()
+	return gnet.None
+}
+
+// anchor is a connection of the engine with itself. gnet reaches the loop only through a connection's EventLoop, and
+// one is needed before any other exists; and when the loop ends, gnet closes it, which is how Run learns of that.
+type anchor struct {
+	conn
+	other *os.File // the other end, silent
+	lost  chan struct{}
+}
+
+func (a *anchor) opened(raw gnet.Conn) {
+	a.open(raw)
+	a.t.loop = raw.EventLoop()
+}
+
+func (a *anchor) received([]byte) {}
+
+func (a *anchor) closed() {
+	a.detach()
+	close(a.lost)
+}
+
+// startEngine starts the loop and sets t.loop.
+func (t *Transport) startEngine() (*anchor, error) {
+	client, err := gnet.NewClient(&engine{t: t},
+		gnet.WithNumEventLoop(1),
+		gnet.WithReadBufferCap(t.cfg.ReadBuffer),
+		// Go's net has already set TCP_NODELAY; gnet would set it again and on failure leak its descriptor.
+		gnet.WithTCPNoDelay(gnet.TCPDelay),
+		gnet.WithLogger(gnetLogger{t.log}))
+	if err != nil {
+		return nil, fmt.Errorf("transport: event loop: %w", err)
+	}
+	if err := client.Start(); err != nil {
+		return nil, fmt.Errorf("transport: event loop: %w", err)
+	}
+	t.engine = client
+	a, err := t.dropAnchor()
+	if err != nil {
+		return nil, errors.Join(err, client.Stop())
+	}
+	return a, nil
+}
+
+func (t *Transport) dropAnchor() (*anchor, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("transport: socketpair: %w", err)
+	}
+	file := os.NewFile(uintptr(fds[0]), "anchor")
+	other := os.NewFile(uintptr(fds[1]), "anchor")
+	nc, err := net.FileConn(file)
+	_ = file.Close() // nc has a descriptor of its own
+	if err == nil {
+		a := &anchor{conn: newConn(t, nc, false), other: other, lost: make(chan struct{})}
+		if err = t.enroll(nc, a); err == nil {
+			return a, nil
+		}
+	}
+	_ = other.Close()
+	return nil, fmt.Errorf("transport: event loop: %w", err)
+}
+
+// enroll hands a connection to the loop and waits until it is open there. On failure the connection is closed and the
+// endpoint hears nothing.
+func (t *Transport) enroll(nc net.Conn, e endpoint) error {
+	if _, err := t.engine.EnrollContext(nc, e); err != nil {
+		return err
+	}
+	if !e.base().attached { // gnet reports success even if epoll could not take the connection
+		return errors.New("the event loop could not take the connection")
+	}
+	return nil
+}

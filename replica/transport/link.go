@@ -1,0 +1,208 @@
+package transport
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"paxosbench/wire"
+)
+
+// link is one connection to another replica, from the moment it is open; it carries messages once it is up. Of each
+// pair the replica with the higher id dials. It belongs to the loop.
+type link struct {
+	conn
+	id          wire.ReplicaID // the peer: the one dialled, or the one that the hello claims; 0 before
+	dialled     bool
+	up          bool          // hellos exchanged
+	incarnation uint64        // the peer's
+	heard       time.Duration // when bytes last arrived
+	sent        bool          // something has been written in this iteration
+	out         []byte        // short messages gathered behind that, see Send
+
+	// done is closed when the link is. From then on reason and wasUp may be read by the goroutine that dialled.
+	done  chan struct{}
+	wasUp bool
+}
+
+// refusal is the text of a Fault from the peer.
+type refusal string
+
+func (r refusal) Error() string { return "refused by the peer: " + string(r) }
+
+// errReplaced ends a link whose peer has connected anew.
+var errReplaced = errors.New("the peer has connected anew")
+
+// silentLink is how long a link may be silent and still keep out another process that claims the same id.
+const silentLink = time.Second
+
+// newLink prepares the endpoint of a connection to a peer; id is 0 if the peer has dialled.
+func newLink(t *Transport, nc net.Conn, id wire.ReplicaID) *link {
+	return &link{conn: newConn(t, nc, true), id: id, dialled: id != 0, done: make(chan struct{})}
+}
+
+func (l *link) opened(raw gnet.Conn) {
+	l.open(raw)
+	l.t.links[l] = struct{}{}
+	if l.dialled {
+		l.writeHello()
+	}
+}
+
+func (l *link) received(data []byte) {
+	l.heard = l.t.now
+	l.feed(data, l)
+}
+
+func (l *link) closed() {
+	t := l.t
+	l.detach()
+	delete(t.links, l)
+	t.logDown(l)
+	if l.up {
+		l.up, l.wasUp = false, true
+		t.peers[l.id] = nil
+		t.note(event{peer: l.id})
+	}
+	if !l.dialled {
+		t.peerPlaces.give()
+	}
+	close(l.done)
+}
+
+// end closes the link for a reason of this side's.
+func (l *link) end(reason error) {
+	l.reason = reason
+	l.close()
+}
+
+func (l *link) admit(h wire.Header) error {
+	switch {
+	case h.Type == wire.TypeFault:
+		return checkBodyLen(h, wire.MaxText)
+	case h.Type == wire.TypePeerHello && !l.up:
+		return checkBodyLen(h, 0)
+	case h.Type >= wire.TypePreVote && l.up:
+		return nil
+	case h.Type == wire.TypeClientHello:
+		return fmt.Errorf("%w: %v on the port for peers, check the client's addresses", errUnexpected, h.Type)
+	}
+	return unexpected(h.Type, l.up)
+}
+
+func (l *link) frame(h wire.Header, header, body []byte) error {
+	switch h.Type {
+	case wire.TypePeerHello:
+		l.greet(wire.DecodePeerHello(header))
+	case wire.TypeFault:
+		text := string(body)
+		l.t.cfg.Buffers.Put(body)
+		l.end(refusal(text))
+	default:
+		if err := l.message(h, header, body); err != nil {
+			return err
+		}
+	}
+	if !l.live() {
+		return errStopped
+	}
+	return nil
+}
+
+// message passes a message on to the Handler, which owns the body from then on.
+func (l *link) message(h wire.Header, header, body []byte) error {
+	m := &l.t.message
+	if err := wire.DecodeMessageHeader(m, h, header); err != nil {
+		l.t.cfg.Buffers.Put(body)
+		return err
+	}
+	m.From, m.To, m.Body = l.id, l.t.cfg.Self, body
+	l.t.handler.Message(m)
+	return nil
+}
+
+// greet judges the peer's hello and, if there is nothing against it, puts the link to use.
+func (l *link) greet(h wire.PeerHello) {
+	t := l.t
+	if !l.dialled && validID(h.From) {
+		l.id = h.From
+	}
+	if err := t.checkHello(l, h); err != nil {
+		l.fault(FaultIdentity, err.Error())
+		return
+	}
+	if old := t.peers[h.From]; old != nil {
+		old.end(errReplaced)
+	}
+	if !l.dialled {
+		l.writeHello()
+		if !l.live() {
+			return
+		}
+	}
+	l.incarnation, l.up = h.Incarnation, true
+	t.peers[l.id] = l
+	t.logUp(l)
+	// The messages behind this hello must come after PeerUp, and that after an earlier PeerDown.
+	t.note(event{peer: l.id, up: true})
+	t.deliver()
+}
+
+func (l *link) writeHello() {
+	cfg := &l.t.cfg
+	l.write(wire.AppendPeerHello(l.t.scratch[:0], wire.PeerHello{
+		Cluster:     cfg.Cluster,
+		ConfigHash:  cfg.ConfigHash,
+		Incarnation: cfg.Incarnation,
+		From:        cfg.Self,
+		To:          l.id,
+	}))
+}
+
+// checkHello returns what is wrong with a peer's hello, naming both sides' values.
+func (t *Transport) checkHello(l *link, h wire.PeerHello) error {
+	cfg := &t.cfg
+	switch {
+	case h.Cluster != cfg.Cluster:
+		return fmt.Errorf("cluster id: replica %d has %#x, replica %d has %#x", h.From, h.Cluster, cfg.Self, cfg.Cluster)
+	case h.ConfigHash != cfg.ConfigHash:
+		return fmt.Errorf("configuration hash: replica %d has %#x, replica %d has %#x: make their configurations equal",
+			h.From, h.ConfigHash, cfg.Self, cfg.ConfigHash)
+	case h.To != cfg.Self:
+		return fmt.Errorf("replica id: replica %d looks for replica %d, this is replica %d: check the peer addresses",
+			h.From, h.To, cfg.Self)
+	case cfg.Peers[h.From] == "":
+		return fmt.Errorf("replica id: %d is not a peer of replica %d", h.From, cfg.Self)
+	case l.dialled && h.From != l.id:
+		return fmt.Errorf("replica id: replica %d answers at the address of replica %d: check the peer addresses",
+			h.From, l.id)
+	case !l.dialled && h.From < cfg.Self:
+		return fmt.Errorf("replica id: replica %d dialled replica %d, but of a pair the higher id dials",
+			h.From, cfg.Self)
+	}
+	old := t.peers[h.From]
+	if old != nil && old.incarnation != h.Incarnation && t.now-old.heard < silentLink {
+		return fmt.Errorf("replica id %d is already connected from %s: two processes with the same id?",
+			h.From, old.remote)
+	}
+	return nil
+}
+
+// logUp and logDown report a peer's state once per change, however often it is retried. What happens before a peer
+// has named itself counts as peer 0; that Run ends is no news.
+func (t *Transport) logUp(l *link) {
+	t.log.Info("peer up", "peer", l.id, "addr", l.remote)
+	t.lastEnding[l.id] = ""
+}
+
+func (t *Transport) logDown(l *link) {
+	text := l.reason.Error()
+	if l.reason == errClosed || t.lastEnding[l.id] == text {
+		return
+	}
+	t.lastEnding[l.id] = text
+	t.log.Warn("peer connection ended", "peer", l.id, "addr", l.remote, "reason", text)
+}

@@ -1,0 +1,6 @@
+//go:build poison
+
+package transport
+
+// poisonViews: see poison_off.go.
+const poisonViews = true

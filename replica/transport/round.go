@@ -1,0 +1,148 @@
+package transport
+
+import (
+	"context"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// event is a change that the Handler has yet to hear of: a client that has closed, or a peer whose link is up or down.
+type event struct {
+	client *Client
+	peer   wire.ReplicaID
+	up     bool
+}
+
+// Now returns the time since New, as read when the present iteration's first bytes arrived and again when its round
+// began.
+func (t *Transport) Now() time.Duration { return t.now }
+
+// Post has f called on the loop, before the next Round. Any goroutine may call it, also before Run; after Run has
+// ended f is dropped. A burst of posts costs one wake-up. Functions that the loop itself posts run before the sockets
+// are looked at again, so a function must not post itself for ever.
+func (t *Transport) Post(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.posted = append(t.posted, f)
+	if t.running {
+		t.schedule() // under the lock, so that stop cannot come in between
+	}
+}
+
+// schedule posts the round unless it is on its way already. gnet runs posted tasks after the connections that epoll has
+// reported: the eventfd that Execute writes to is reported by the next epoll_wait, unless another goroutine had just
+// written to it, and the tasks come last in either case. So a round sees all connections that were ready when it was
+// posted. That costs one write to the eventfd and, inside gnet, two allocations of 32 bytes; per round, not per frame.
+func (t *Transport) schedule() {
+	if t.scheduled.CompareAndSwap(false, true) {
+		_ = t.loop.Execute(context.Background(), t.roundTask) // fails only while the engine stops
+	}
+}
+
+// arrived notes that something has happened to a connection, and sees to it that a round follows.
+func (t *Transport) arrived() {
+	if !t.active {
+		t.active = true
+		t.now = time.Since(t.start)
+		t.schedule()
+	}
+}
+
+// round ends an iteration. It runs as a posted task.
+func (t *Transport) round(context.Context) error {
+	t.scheduled.Store(false)
+	t.now = time.Since(t.start)
+	t.runPosted()
+	if t.tickDue.Swap(false) {
+		t.active = true
+		t.sweep()
+		t.handler.Tick(t.now)
+	}
+	t.deliver()
+	if !t.active {
+		return nil
+	}
+	t.active = false
+	t.handler.Round(t.now)
+	t.flushPeers()
+	t.flushClients()
+	t.stats.Rounds++
+	t.publish()
+	return nil
+}
+
+func (t *Transport) runPosted() {
+	t.mu.Lock()
+	posted := t.posted
+	t.posted, t.spare = t.spare[:0], posted
+	t.mu.Unlock()
+	for i, f := range posted {
+		posted[i] = nil
+		t.active = true
+		f()
+	}
+}
+
+// note records an event for the Handler and sees to it that a round follows.
+func (t *Transport) note(e event) {
+	t.events = append(t.events, e)
+	t.arrived()
+}
+
+// deliver tells the Handler what has changed. It is never called from inside the Handler; the Handler's doings may add
+// events meanwhile, at the end.
+func (t *Transport) deliver() {
+	for i := 0; i < len(t.events); i++ {
+		switch e := t.events[i]; {
+		case e.client != nil:
+			t.handler.ClientClosed(e.client)
+		case e.up:
+			t.handler.PeerUp(e.peer)
+		default:
+			t.handler.PeerDown(e.peer)
+		}
+	}
+	clear(t.events)
+	t.events = t.events[:0]
+}
+
+// flushClients writes each client that has output, once.
+func (t *Transport) flushClients() {
+	for i, c := range t.dirty {
+		t.dirty[i] = nil
+		c.flush()
+	}
+	t.dirty = t.dirty[:0]
+}
+
+// sweep closes the connections that have missed a deadline. It looks at them all, but not often.
+func (t *Transport) sweep() {
+	if t.now-t.lastSweep < t.sweepEvery {
+		return
+	}
+	t.lastSweep = t.now
+	for i := range t.clients.places {
+		if c := t.clients.places[i].client; c != nil {
+			c.overdue(c.greeted)
+		}
+	}
+	for l := range t.links {
+		l.overdue(l.up)
+	}
+}
+
+// tickLoop has the loop tick. It does nothing else: the loop may be busy, and then one tick stands for several.
+func (t *Transport) tickLoop(ctx context.Context) {
+	ticker := time.NewTicker(t.cfg.Tick)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ticker.C:
+			t.tickDue.Store(true)
+			t.schedule()
+		case <-ctx.Done():
+			return
+		}
+	}
+}

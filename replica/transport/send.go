@@ -1,0 +1,64 @@
+package transport
+
+import "paxosbench/wire"
+
+// The first message to a peer in an iteration leaves at once: the peer works while this replica writes its journal.
+// Further short ones are gathered until the round ends or a long one takes them along, because a system call costs
+// more than copying them: in BenchmarkSend, 16 messages of 1 KiB took 380 microseconds one by one and take 130 so.
+const (
+	gatherBody = 16 << 10 // the longest body that is copied to be gathered
+	gatherMax  = 64 << 10 // bytes gathered before they are written all the same
+)
+
+// Send sends m to a peer, in order. m.BodyCRC must be the body's checksum; the body, which is not copied unless it is
+// short or the socket is full, is the caller's again when Send returns. It reports false, and the message is lost, if
+// the peer is down or has more than Config.MaxPeerOutbound bytes waiting: the protocol sends again what matters.
+func (t *Transport) Send(to wire.ReplicaID, m *wire.Message) bool {
+	l := t.peers[to]
+	if l == nil || l.backlog()+wire.MessageHeaderSize+len(m.Body) > t.cfg.MaxPeerOutbound {
+		t.stats.DroppedSends++
+		return false
+	}
+	l.out = wire.AppendMessageHeader(l.out, m)
+	if l.sent && len(m.Body) <= gatherBody {
+		l.out = append(l.out, m.Body...)
+		if len(l.out) >= gatherMax {
+			l.writeOut(nil)
+		}
+	} else {
+		l.sent = true
+		l.writeOut(m.Body)
+	}
+	return l.live()
+}
+
+// backlog returns the bytes that wait for the peer, in gnet and here.
+func (l *link) backlog() int { return l.raw.OutboundBuffered() + len(l.out) }
+
+// writeOut writes what has been gathered and the body behind it, in one system call. The link may be closed
+// afterwards.
+func (l *link) writeOut(body []byte) {
+	if len(body) == 0 {
+		l.write(l.out)
+	} else {
+		l.t.vector = [2][]byte{l.out, body}
+		l.t.stats.Writes++
+		l.t.stats.BytesOut += uint64(len(l.out) + len(body))
+		_, _ = l.raw.Writev(l.t.vector[:]) // changes the vector; an error has closed the link
+		l.t.vector = [2][]byte{}
+	}
+	l.out = l.out[:0]
+}
+
+// flushPeers writes what has been gathered for each peer.
+func (t *Transport) flushPeers() {
+	for _, l := range t.peers {
+		if l == nil {
+			continue
+		}
+		l.sent = false
+		if len(l.out) > 0 {
+			l.writeOut(nil)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// sockets holds the options of every TCP socket. They are set before listen and connect: accepted sockets inherit
+// them, and the window scale is agreed upon from the receive buffer when the connection is made.
+type sockets struct {
+	receive, send int // kernel buffers in bytes; 0 leaves their size to the kernel
+}
+
+// userTimeout ends a connection with a peer that has not acknowledged, or has not made room for, anything for that
+// long. Keep-alive probes, on by default in package net, find dead ends only while nothing is being sent. Clients are
+// spared: one that does not read for a while is bounded in bytes.
+const userTimeout = 10 * time.Second
+
+// newSockets asks for buffers of that many bytes where the system allows them. Where it does not, setting what it
+// allows would switch off the kernel's own sizing and end up with less than that reaches.
+func newSockets(bytes int, log *slog.Logger) sockets {
+	s := sockets{receive: bytes, send: bytes}
+	for name, field := range map[string]*int{"rmem_max": &s.receive, "wmem_max": &s.send} {
+		if limit := sysctl("/proc/sys/net/core/" + name); limit < bytes {
+			log.Info("socket buffers are left to the kernel", "net.core."+name, limit, "wanted", bytes)
+			*field = 0
+		}
+	}
+	return s
+}
+
+// sysctl reads a number from /proc/sys, 0 if it cannot.
+func sysctl(path string) int {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// control sets the options of sockets for clients. net.Dialer and net.ListenConfig call it between socket and connect
+// or bind.
+func (s sockets) control(_, _ string, raw syscall.RawConn) error {
+	return errors.Join(
+		setOption(raw, unix.SOL_SOCKET, unix.SO_RCVBUF, s.receive),
+		setOption(raw, unix.SOL_SOCKET, unix.SO_SNDBUF, s.send))
+}
+
+// peerControl sets the options of sockets for peers.
+func (s sockets) peerControl(network, address string, raw syscall.RawConn) error {
+	return errors.Join(
+		s.control(network, address, raw),
+		setOption(raw, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(userTimeout.Milliseconds())))
+}
+
+// setOption sets a socket option unless its value is 0.
+func setOption(raw syscall.RawConn, level, option, value int) error {
+	if value == 0 {
+		return nil
+	}
+	var err error
+	if e := raw.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), level, option, value) }); e != nil {
+		return e
+	}
+	return os.NewSyscallError("setsockopt", err)
+}
+
+// listen binds addr. Package net sets SO_REUSEADDR, so that a replica can restart at once, and never SO_REUSEPORT,
+// which would let a second process share the port unnoticed.
+func listen(ctx context.Context, config net.ListenConfig, what, addr string) (net.Listener, error) {
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("transport: cannot listen for %s on %q, choose another address: %w", what, addr, err)
+	}
+	return l, nil
+}
+
+// reserveFiles is the descriptors a replica needs beside its connections: journal, snapshots, listeners, admin.
+const reserveFiles = 256
+
+// checkFiles makes sure that the process may open as many descriptors as it could come to need. It raises the soft
+// limit if the hard one allows it.
+func checkFiles(maxClients int) error {
+	need := uint64(maxClients) + peerConns + reserveFiles
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("transport: limit of open files: %w", err)
+	}
+	if limit.Cur >= need {
+		return nil
+	}
+	if limit.Max >= need {
+		limit.Cur = need
+		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("transport: %d client connections need %d open files, the limit is %d: "+
+		"allow fewer clients or raise it (ulimit -n)", maxClients, need, limit.Max)
+}

@@ -1,0 +1,40 @@
+package transport
+
+// Stats counts what the transport has done since it started. Clients and Peers are present figures.
+type Stats struct {
+	Clients int // open client connections
+	Peers   int // peers with a link that is up
+
+	Rounds   uint64
+	Reads    uint64 // reads that brought bytes
+	BytesIn  uint64
+	FramesIn uint64 // whole frames with a right checksum
+	Writes   uint64 // writes and vectored writes; what a full socket makes the loop write later is not counted again
+	BytesOut uint64
+
+	DroppedSends uint64             // messages that Send did not take
+	Faults       [FaultCount]uint64 // connections that the transport closed, by reason
+}
+
+// Stats returns the counters as they stood at the end of the last round. Any goroutine may call it.
+func (t *Transport) Stats() Stats {
+	t.mu.Lock()
+	s := t.published
+	t.mu.Unlock()
+	s.Faults[FaultFull] = t.full.Load()
+	return s
+}
+
+// publish copies the loop's counters to where Stats finds them.
+func (t *Transport) publish() {
+	t.stats.Clients = t.clients.open
+	t.stats.Peers = 0
+	for _, l := range t.peers {
+		if l != nil {
+			t.stats.Peers++
+		}
+	}
+	t.mu.Lock()
+	t.published = t.stats
+	t.mu.Unlock()
+}

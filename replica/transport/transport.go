@@ -1,0 +1,211 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"paxosbench/wire"
+)
+
+// Handler is what a replica does with its connections. All calls come from the loop's goroutine, one at a time and
+// never from inside a method of Transport or Client that the Handler has called.
+type Handler interface {
+	// ClientHello answers a new client with a Welcome in c.Out, or with c.Refuse.
+	ClientHello(c *Client, h wire.ClientHello)
+
+	// Request takes a fragment. Its checksum is right; its contents are unchecked (see wire.DecodeFragment). body is
+	// a view, valid until return. An error closes the connection with a Fault that carries its text.
+	Request(c *Client, body []byte) error
+
+	// ClientClosed is called once for every client that ClientHello was called for, after it has closed.
+	ClientClosed(c *Client)
+
+	// PeerUp and PeerDown alternate for each peer. Messages from it come, and messages to it go, in between.
+	PeerUp(id wire.ReplicaID)
+	PeerDown(id wire.ReplicaID)
+
+	// Message takes a message from a peer. m is valid until return; m.Body, if not nil, is the Handler's from then on,
+	// taken from Config.Buffers. Its checksum is right.
+	Message(m *wire.Message)
+
+	// Tick is called about every Config.Tick, before the round's Round.
+	Tick(now time.Duration)
+
+	// Round ends each iteration in which anything happened: bytes arrived, a function was posted, Tick was called or a
+	// connection went. All connections that were ready have been served. What it leaves in Client.Out is written next.
+	Round(now time.Duration)
+}
+
+// Transport carries a replica's connections. Methods belong to the loop's goroutine, that is to the Handler and to
+// posted functions, unless they say otherwise.
+type Transport struct {
+	cfg     Config
+	handler Handler
+	log     *slog.Logger
+	start   time.Time
+	sockets sockets
+
+	engine       *gnet.Client
+	loop         gnet.EventLoop
+	clientPlaces places
+	peerPlaces   places
+
+	// The loop's.
+	now        time.Duration
+	clients    clientTable
+	links      map[*link]struct{}           // open connections to peers
+	peers      [wire.MaxReplicas + 1]*link  // those that are up, by peer
+	lastEnding [wire.MaxReplicas + 1]string // what was last logged about a peer
+	events     []event                      // not delivered yet
+	dirty      []*Client                    // to be written at the end of the round
+	outs       outBuffers
+	active     bool          // something has happened since the last round
+	sweepEvery time.Duration // deadlines are looked at about this often
+	lastSweep  time.Duration // and were then
+	message    wire.Message  // the one being delivered
+	scratch    []byte        // headers and Faults being sent
+	vector     [2][]byte     // header and body being sent
+	spare      []func()      // the other half of posted
+	stats      Stats
+
+	roundTask gnet.Runnable
+	scheduled atomic.Bool   // roundTask is on its way
+	tickDue   atomic.Bool   // the timer has fired
+	full      atomic.Uint64 // connections refused for want of a place
+
+	mu                   sync.Mutex // guards what follows
+	posted               []func()
+	running              bool // the loop takes tasks
+	published            Stats
+	clientAddr, peerAddr net.Addr // where the listeners are bound; nil before
+}
+
+// New checks the configuration and the limit of open files, which it raises if it can. It opens nothing yet.
+func New(cfg Config, h Handler) (*Transport, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	if err := checkFiles(cfg.MaxClients); err != nil {
+		return nil, err
+	}
+	t := &Transport{
+		cfg:          cfg,
+		handler:      h,
+		log:          cfg.Logger,
+		start:        time.Now(),
+		sockets:      newSockets(cfg.SocketBuffer, cfg.Logger),
+		clientPlaces: make(places, cfg.MaxClients),
+		peerPlaces:   make(places, peerConns),
+		sweepEvery:   min(cfg.HandshakeTimeout, cfg.FrameTimeout) / 4,
+		links:        make(map[*link]struct{}),
+		scratch:      make([]byte, 0, wire.PrefixSize+wire.MaxText),
+	}
+	t.roundTask = gnet.RunnableFunc(t.round)
+	return t, nil
+}
+
+// errLoopEnded is final: what the loop knew is lost, and so is every connection.
+var errLoopEnded = errors.New("transport: the event loop has ended unexpectedly")
+
+// Run listens, dials and serves until ctx is done, and returns nil then. Any error is final: the process should exit.
+// The Handler hears nothing of the connections that are closed at the end. Run is called once.
+func (t *Transport) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	acceptors, err := t.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeAll(acceptors)
+	anchor, err := t.startEngine()
+	if err != nil {
+		return err
+	}
+	defer anchor.other.Close()
+	group := t.spawn(ctx, acceptors)
+	select {
+	case <-anchor.lost:
+		return errLoopEnded // without waiting: who hands a connection to a dead loop waits for ever
+	case <-ctx.Done():
+	}
+	closeAll(acceptors)
+	group.Wait()
+	return t.stop()
+}
+
+// spawn starts the goroutines that stand around the loop and opens the gate for posted functions.
+func (t *Transport) spawn(ctx context.Context, acceptors []*acceptor) *sync.WaitGroup {
+	var group sync.WaitGroup
+	for _, a := range acceptors {
+		group.Go(func() { a.run(ctx) })
+	}
+	for id, addr := range t.cfg.Peers {
+		if id < t.cfg.Self {
+			d := newDialer(t, id, addr)
+			group.Go(func() { d.run(ctx) })
+		}
+	}
+	group.Go(func() { t.tickLoop(ctx) })
+	t.mu.Lock()
+	t.running = true
+	t.clientAddr = acceptors[0].listener.Addr()
+	if len(acceptors) > 1 {
+		t.peerAddr = acceptors[1].listener.Addr()
+	}
+	t.mu.Unlock()
+	t.schedule()
+	return &group
+}
+
+// stop ends the loop. Nothing may be posted any more: gnet would write to a descriptor that may be another's by then.
+func (t *Transport) stop() error {
+	t.mu.Lock()
+	t.running = false
+	t.mu.Unlock()
+	return t.engine.Stop()
+}
+
+// listen binds both addresses.
+func (t *Transport) listen(ctx context.Context) ([]*acceptor, error) {
+	l, err := listen(ctx, net.ListenConfig{Control: t.sockets.control}, "clients", t.cfg.ClientAddr)
+	if err != nil {
+		return nil, err
+	}
+	acceptors := []*acceptor{{t: t, listener: l, places: t.clientPlaces,
+		endpoint: func(nc net.Conn) endpoint { return newClient(t, nc) }}}
+	if t.cfg.PeerAddr == "" {
+		return acceptors, nil
+	}
+	l, err = listen(ctx, net.ListenConfig{Control: t.sockets.peerControl}, "peers", t.cfg.PeerAddr)
+	if err != nil {
+		closeAll(acceptors)
+		return nil, err
+	}
+	return append(acceptors, &acceptor{t: t, listener: l, places: t.peerPlaces,
+		endpoint: func(nc net.Conn) endpoint { return newLink(t, nc, 0) }}), nil
+}
+
+// Addrs returns the addresses that the listeners are bound to, which matters if the configured port is 0; peer is nil
+// if the replica has no peers. They are known from the first posted function on. Any goroutine may call it.
+func (t *Transport) Addrs() (client, peer net.Addr) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.clientAddr, t.peerAddr
+}
+
+func closeAll(acceptors []*acceptor) {
+	for _, a := range acceptors {
+		_ = a.listener.Close() // closing twice is harmless
+	}
+}
+
+// Client returns the open client connection with that id, or nil if it is gone.
+func (t *Transport) Client(id uint64) *Client { return t.clients.find(id) }
