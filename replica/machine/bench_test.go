@@ -1,0 +1,109 @@
+package machine
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"testing"
+
+	"paxosbench/wire"
+)
+
+const benchRun = 256 // commands in a run
+
+// benchLoad fills a state with keys records of 8-byte keys and values, and returns its next run, of op.
+func benchLoad(b testing.TB, op wire.Op, keys int) (*State, wire.Run) {
+	b.Helper()
+	s := NewState(NewKV(), DefaultConfig())
+	id := openSession(s)
+	var key, value [8]byte
+	at := &script{session: id}
+	for i := range keys {
+		binary.LittleEndian.PutUint64(key[:], uint64(i))
+		at.add(wire.OpPut, key[:], value[:])
+		if at.count == benchRun || i == keys-1 {
+			at.apply(s)
+		}
+	}
+	for range benchRun {
+		at.add(op, key[:], value[:opValueLen(op)])
+	}
+	return s, at.take()
+}
+
+// pickKeys gives every command of a run from benchLoad a random key; it costs about two nanoseconds a command.
+func pickKeys(run *wire.Run, keys int, state uint64) uint64 {
+	size := len(run.Commands) / benchRun
+	for at := wire.CommandHeaderSize; at < len(run.Commands); at += size {
+		state = state*6364136223846793005 + 1442695040888963407
+		key, _ := bits.Mul64(state, uint64(keys))
+		binary.LittleEndian.PutUint64(run.Commands[at:], key)
+	}
+	return state
+}
+
+func opValueLen(op wire.Op) int {
+	if op == wire.OpGet {
+		return 0
+	}
+	return 8
+}
+
+// script builds runs of one session in order.
+type script struct {
+	session  wire.SessionID
+	last     wire.Seq
+	count    int
+	commands []byte
+}
+
+func (p *script) add(op wire.Op, key, value []byte) {
+	p.commands = wire.AppendCommand(p.commands, op, 0, key, value)
+	p.count++
+}
+
+func (p *script) take() wire.Run {
+	run := wire.Run{Session: p.session, First: p.last + 1, Seen: p.last, Count: p.count, Commands: p.commands}
+	p.last += wire.Seq(p.count)
+	p.count, p.commands = 0, nil
+	return run
+}
+
+func (p *script) apply(s *State) {
+	run := p.take()
+	s.ApplyRun(s.Applied()+1, &run, nil, false)
+	s.EndBatch(s.Applied()+1, 0)
+}
+
+func openSession(s *State) wire.SessionID {
+	run := wire.Run{First: 1, Count: 1, Commands: wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)}
+	out := s.ApplyRun(s.Applied()+1, &run, nil, true)
+	s.EndBatch(s.Applied()+1, 0)
+	reply, _, _ := wire.DecodeReplyRun(out)
+	result, _, _ := wire.DecodeResult(reply.Results)
+	return wire.SessionID(binary.LittleEndian.Uint64(result.Value))
+}
+
+func BenchmarkApplyRun(b *testing.B) {
+	for _, op := range []wire.Op{wire.OpPut, wire.OpGet} {
+		for _, keys := range []int{1_000, 100_000, 10_000_000} {
+			b.Run(fmt.Sprintf("op=%v/keys=%d", op, keys), func(b *testing.B) {
+				if testing.Short() && keys > 1_000_000 {
+					b.Skip("large")
+				}
+				s, run := benchLoad(b, op, keys)
+				var out []byte
+				random, slot := uint64(1), s.Applied()+1
+				b.ReportAllocs()
+				for b.Loop() {
+					random = pickKeys(&run, keys, random)
+					out = s.ApplyRun(slot, &run, out[:0], true)
+					run.First, run.Seen = run.Last()+1, run.Last()
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchRun), "ns/command")
+			})
+		}
+	}
+}
+
+func sessionValue(id wire.SessionID) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(id)) }

@@ -1,0 +1,74 @@
+package machine
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"paxosbench/wire"
+)
+
+// A snapshot is a sequence of items in the layout of commands: a header, the sessions, the machine's records as puts,
+// and an end. Their operations are out of the range of those that clients may send.
+const (
+	itemHeader  wire.Op = 0x80
+	itemSession wire.Op = 0x81
+	itemRecord          = wire.OpPut
+	itemEnd     wire.Op = 0x82
+)
+
+// MaxItem is the size of the largest item of a snapshot in bytes: how far Snapshot.Next may exceed its limit.
+const MaxItem = wire.MaxCommand
+
+// ErrSnapshot is returned, wrapped, for bytes that are not a whole snapshot of a kind and version known here.
+var ErrSnapshot = errors.New("machine: bad snapshot, fetch it anew")
+
+// appendRecord appends a record of an arena as an item.
+func appendRecord(dst, record []byte, h recordHeader) []byte {
+	dst = wire.AppendCommandHeader(dst, itemRecord, 0, h.keyLen(), h.valueLen())
+	return append(dst, record[recordHeaderSize:]...)
+}
+
+func putRecordHeader(dst []byte, h recordHeader) { binary.LittleEndian.PutUint64(dst, uint64(h)) }
+
+// itemQueue holds encoded items in the order in which they were pushed. It is made of chunks, because a single slice
+// would stop the replica whenever it grew.
+type itemQueue struct {
+	chunks [][]byte
+	read   int // bytes of the first chunk that have been popped
+}
+
+const itemChunkSize = 64 << 10
+
+// room returns the chunk to which the caller may append an item of the given size, and must with put.
+func (q *itemQueue) room(size int) []byte {
+	if n := len(q.chunks); n > 0 && cap(q.chunks[n-1])-len(q.chunks[n-1]) >= size {
+		return q.chunks[n-1]
+	}
+	q.chunks = append(q.chunks, make([]byte, 0, max(size, itemChunkSize)))
+	return q.chunks[len(q.chunks)-1]
+}
+
+func (q *itemQueue) put(chunk []byte) { q.chunks[len(q.chunks)-1] = chunk }
+
+// push appends a record of an arena.
+func (q *itemQueue) push(record []byte, h recordHeader) {
+	q.put(appendRecord(q.room(len(record)), record, h))
+}
+
+// pop moves bytes from the front of the queue to dst until dst has reached limit bytes. It may cut an item in two; the
+// rest of it is what the next pop begins with.
+func (q *itemQueue) pop(dst []byte, limit int) []byte {
+	for !q.empty() && len(dst) < limit {
+		rest := q.chunks[0][q.read:]
+		n := min(len(rest), limit-len(dst))
+		dst = append(dst, rest[:n]...)
+		q.read += n
+		if n == len(rest) {
+			q.chunks[0] = nil
+			q.chunks, q.read = q.chunks[1:], 0
+		}
+	}
+	return dst
+}
+
+func (q *itemQueue) empty() bool { return len(q.chunks) == 0 }

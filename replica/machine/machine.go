@@ -1,0 +1,106 @@
+// Package machine holds the replicated state of a replica: the session table, which makes every command take effect
+// exactly once and in its session's order, and the state machine behind it.
+//
+// Everything in it is deterministic and belongs to one goroutine: two states that were given the same batches are
+// equal, whatever else happened to them. It reads no clock and draws no random numbers.
+//
+// Reading order: state.go (what one run does), sessions.go (exactly once), kv.go with index.go and arena.go (the
+// store), snapshot.go and restore.go (how a state leaves the replica and comes back while commands keep coming).
+package machine
+
+import (
+	"fmt"
+
+	"paxosbench/wire"
+)
+
+// StateMachine is what the log's commands are executed on. Implementations are deterministic and hold no reference to
+// a command's bytes after a call.
+type StateMachine interface {
+	// Kind returns which machine this is; a snapshot is only restored into the kind that it was taken of.
+	Kind() Kind
+
+	// Apply executes one command other than OpRegister. Only a get returns a value: a view that is valid until the
+	// next call.
+	Apply(op wire.Op, flags uint8, key, value []byte) (status wire.Status, result []byte)
+
+	// Prepare announces the commands that Apply will be called with next: of the first count in their encoded form
+	// all, or all but the gets. It is a hint, so that the machine may fetch what they need. A count beyond
+	// prepareGroup is of no use.
+	Prepare(commands []byte, count int, gets bool)
+
+	// Len returns the number of records held.
+	Len() int
+
+	// Digest returns a checksum of the contents, independent of their history. It visits every record.
+	Digest() uint64
+
+	// Freeze fixes what Scan yields: the contents at this moment, whatever Apply does afterwards.
+	Freeze()
+
+	// Scan appends frozen records that it has not yielded before, encoded as commands, until about budget bytes have
+	// been read or appended, and reports whether these were the last ones. Apply may be called between two Scans.
+	Scan(dst []byte, budget int) (out []byte, done bool)
+
+	// Thaw ends what Freeze began, at any point.
+	Thaw()
+
+	// Restore adds one record that Scan yielded to a machine that is being filled. The record is not trusted.
+	Restore(record wire.Command) error
+}
+
+// prepareGroup is the number of commands that Prepare looks ahead: enough to keep the memory busy, few enough that what
+// has been fetched is still there when its turn comes.
+const prepareGroup = 32
+
+// Kind selects a state machine.
+type Kind uint8
+
+// Kinds. The numbers stand in snapshots.
+const (
+	KindKV   Kind = 1 // a key-value store
+	KindNoop Kind = 2 // answers OK and keeps a count: the cost of everything but the store
+)
+
+var kindNames = map[Kind]string{KindKV: "kv", KindNoop: "noop"}
+
+// String returns the kind as flags and results spell it.
+func (k Kind) String() string {
+	if name, ok := kindNames[k]; ok {
+		return name
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
+// ParseKind is the inverse of Kind.String.
+func ParseKind(text string) (Kind, error) {
+	for _, kind := range []Kind{KindKV, KindNoop} {
+		if kindNames[kind] == text {
+			return kind, nil
+		}
+	}
+	return 0, fmt.Errorf("machine %q: want kv or noop", text)
+}
+
+// MarshalText renders a kind the way String does.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// UnmarshalText parses what MarshalText writes.
+func (k *Kind) UnmarshalText(text []byte) error {
+	kind, err := ParseKind(string(text))
+	if err == nil {
+		*k = kind
+	}
+	return err
+}
+
+// New returns an empty machine of the given kind, which must be one of the constants.
+func New(kind Kind) StateMachine {
+	switch kind {
+	case KindKV:
+		return NewKV()
+	case KindNoop:
+		return NewNoop()
+	}
+	panic(fmt.Sprintf("BUG: no machine of %v", kind))
+}

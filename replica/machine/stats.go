@@ -1,0 +1,26 @@
+package machine
+
+// Stats counts what became of the commands of all batches, the same on all replicas.
+type Stats struct {
+	Executed   uint64 // commands executed for the first time, reads included
+	Reads      uint64 // gets among them
+	NotFound   uint64 // deletes among them that found no key
+	Mismatch   uint64 // compare-and-sets among them that found another value
+	Duplicates uint64 // commands sent again and answered from memory
+	Forgotten  uint64 // commands sent again although their replies had been confirmed
+	Gaps       uint64 // commands refused because an earlier one was missing
+	Busy       uint64 // commands refused because the session was too far ahead of its confirmed replies
+	Stale      uint64 // commands of sessions that did not exist, or not any more
+	Registered uint64 // sessions opened
+	Evictions  uint64 // sessions closed to make room
+}
+
+const statsFields = 11
+
+// fields lists the counts in the order in which they are hashed and stored.
+func (s *Stats) fields() [statsFields]*uint64 {
+	return [statsFields]*uint64{
+		&s.Executed, &s.Reads, &s.NotFound, &s.Mismatch, &s.Duplicates, &s.Forgotten,
+		&s.Gaps, &s.Busy, &s.Stale, &s.Registered, &s.Evictions,
+	}
+}

@@ -1,0 +1,55 @@
+package machine
+
+import (
+	"encoding/binary"
+
+	"paxosbench/wire"
+)
+
+// stretch is a part of a run.
+type stretch struct {
+	session  wire.SessionID
+	first    wire.Seq
+	count    int
+	commands []byte
+}
+
+// upTo returns how many commands of the stretch have sequence numbers up to seq.
+func (p *stretch) upTo(seq wire.Seq) int {
+	if seq < p.first {
+		return 0
+	}
+	return int(min(uint64(seq-p.first)+1, uint64(p.count)))
+}
+
+// skip drops the first n commands, which take size bytes.
+func (p *stretch) skip(n, size int) {
+	p.first += wire.Seq(n)
+	p.count -= n
+	p.commands = p.commands[size:]
+}
+
+// cut takes the first n commands off the stretch and returns them.
+func (p *stretch) cut(n int) stretch {
+	size := len(p.commands)
+	if n < p.count {
+		size = 0
+		for range n {
+			size += wire.CommandLen(p.commands[size:])
+		}
+	}
+	head := stretch{session: p.session, first: p.first, count: n, commands: p.commands[:size]}
+	p.skip(n, size)
+	return head
+}
+
+// commandAt returns the parts of the command at the given place, and the place behind it. It is wire.DecodeCommand for
+// bytes that are known to be good, small enough to become part of the loop around it; the parts come one by one because
+// the compiler keeps them in registers only then.
+func commandAt(commands []byte, at int) (op wire.Op, flags uint8, key, value []byte, end int) {
+	src := commands[at:]
+	h := binary.LittleEndian.Uint64(src)
+	keyEnd := wire.CommandHeaderSize + int(h>>16&0xffff)
+	size := keyEnd + int(h>>32)
+	return wire.Op(h), uint8(h >> 8), src[wire.CommandHeaderSize:keyEnd], src[keyEnd:size], at + size
+}

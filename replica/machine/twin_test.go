@@ -1,0 +1,323 @@
+package machine
+
+import (
+	"encoding/binary"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"paxosbench/wire"
+)
+
+// twin does what State does, in the most obvious way. Its replies are one result for each command.
+type twin struct {
+	limit       int
+	records     map[string]string
+	places      []*twinSession // by place in the table
+	generations []uint32
+	activity    []int // places, least recently active first
+	applied     wire.Slot
+}
+
+type twinSession struct {
+	id       wire.SessionID
+	last     wire.Seq
+	seen     wire.Seq
+	outcomes map[wire.Seq]twinOutcome
+}
+
+type twinOutcome struct {
+	op     wire.Op
+	status wire.Status
+}
+
+type twinResult struct {
+	Session wire.SessionID
+	Seq     wire.Seq
+	Status  wire.Status
+	Value   string
+}
+
+// twinCommand is a command in a form that is easy to generate and to print.
+type twinCommand struct {
+	Op           wire.Op
+	Key          string
+	Value        string
+	Expected     string // compare-and-set
+	ExpectAbsent bool
+}
+
+type twinRun struct {
+	Session  wire.SessionID
+	First    wire.Seq
+	Seen     wire.Seq
+	Commands []twinCommand
+}
+
+func newTwin(limit int) *twin { return &twin{limit: limit, records: map[string]string{}} }
+
+func (w *twin) clone() *twin {
+	c := &twin{limit: w.limit, records: maps.Clone(w.records), generations: slices.Clone(w.generations),
+		activity: slices.Clone(w.activity), applied: w.applied}
+	for _, s := range w.places {
+		copied := *s
+		copied.outcomes = maps.Clone(s.outcomes)
+		c.places = append(c.places, &copied)
+	}
+	return c
+}
+
+func (w *twin) activate(place int) {
+	if i := slices.Index(w.activity, place); i >= 0 {
+		w.activity = slices.Delete(w.activity, i, i+1)
+	}
+	w.activity = append(w.activity, place)
+}
+
+func (w *twin) register(first wire.Seq) []twinResult {
+	place := len(w.places)
+	if place == w.limit {
+		place = w.activity[0]
+	} else {
+		w.places, w.generations = append(w.places, nil), append(w.generations, 0)
+	}
+	w.generations[place]++
+	id := wire.MakeSessionID(w.generations[place], uint32(place))
+	w.places[place] = &twinSession{id: id, outcomes: map[wire.Seq]twinOutcome{}}
+	w.activate(place)
+	value := binary.LittleEndian.AppendUint64(nil, uint64(id))
+	return []twinResult{{Seq: first, Status: wire.StatusOK, Value: string(value)}}
+}
+
+func (w *twin) apply(run twinRun) []twinResult {
+	if run.Session == 0 {
+		return w.register(run.First)
+	}
+	last := run.First + wire.Seq(len(run.Commands)) - 1
+	place := int(run.Session.Index())
+	if place >= len(w.places) || w.places[place].id != run.Session {
+		return w.refuse(run, wire.StatusNoSession)
+	}
+	s := w.places[place]
+	w.activate(place)
+	for s.seen < run.Seen && s.seen < s.last {
+		s.seen++
+		delete(s.outcomes, s.seen)
+	}
+	if run.First > s.last+1 {
+		return w.refuse(run, wire.StatusGap)
+	}
+	if last > s.last && last > s.seen+wire.MaxSessionWindow {
+		return w.refuse(run, wire.StatusBusy)
+	}
+	var results []twinResult
+	for i, c := range run.Commands {
+		seq := run.First + wire.Seq(i)
+		status, value := w.command(s, seq, c)
+		results = append(results, twinResult{run.Session, seq, status, value})
+	}
+	return results
+}
+
+func (w *twin) command(s *twinSession, seq wire.Seq, c twinCommand) (wire.Status, string) {
+	if seq <= s.seen {
+		return wire.StatusForgotten, ""
+	}
+	if seq <= s.last {
+		before := s.outcomes[seq]
+		switch {
+		case before.op != wire.OpGet:
+			return before.status, ""
+		case c.Op == wire.OpGet:
+			return w.execute(c)
+		}
+		return wire.StatusForgotten, ""
+	}
+	status, value := w.execute(c)
+	s.last = seq
+	s.outcomes[seq] = twinOutcome{c.Op, status}
+	return status, value
+}
+
+func (w *twin) execute(c twinCommand) (wire.Status, string) {
+	present, ok := w.records[c.Key]
+	switch c.Op {
+	case wire.OpPut:
+		w.records[c.Key] = c.Value
+	case wire.OpGet:
+		if !ok {
+			return wire.StatusNotFound, ""
+		}
+		return wire.StatusOK, present
+	case wire.OpDelete:
+		if !ok {
+			return wire.StatusNotFound, ""
+		}
+		delete(w.records, c.Key)
+	case wire.OpCompareAndSet:
+		if c.ExpectAbsent && ok || !c.ExpectAbsent && (!ok || present != c.Expected) {
+			return wire.StatusMismatch, ""
+		}
+		w.records[c.Key] = c.Value
+	}
+	return wire.StatusOK, ""
+}
+
+func (w *twin) refuse(run twinRun, status wire.Status) []twinResult {
+	var results []twinResult
+	for i := range run.Commands {
+		results = append(results, twinResult{Session: run.Session, Seq: run.First + wire.Seq(i), Status: status})
+	}
+	return results
+}
+
+// encode returns the run as wire.DecodeRun would.
+func (r twinRun) encode() *wire.Run {
+	var commands []byte
+	for _, c := range r.Commands {
+		switch {
+		case c.Op != wire.OpCompareAndSet:
+			commands = wire.AppendCommand(commands, c.Op, 0, []byte(c.Key), []byte(c.Value))
+		case c.ExpectAbsent:
+			commands = wire.AppendCompareAndSet(commands, wire.FlagExpectAbsent, []byte(c.Key), nil, []byte(c.Value))
+		default:
+			commands = wire.AppendCompareAndSet(commands, 0, []byte(c.Key), []byte(c.Expected), []byte(c.Value))
+		}
+	}
+	return &wire.Run{Session: r.Session, First: r.First, Seen: r.Seen, Count: len(r.Commands), Commands: commands}
+}
+
+// flatten decodes reply runs into one result for each command.
+func flatten(t require, src []byte) (results []twinResult) {
+	t.Helper()
+	for len(src) > 0 {
+		run, n, err := wire.DecodeReplyRun(src)
+		if err != nil {
+			t.Fatalf("reply run: %v", err)
+		}
+		src = src[n:]
+		for i := range run.Count {
+			result := wire.Result{Status: run.Status}
+			if !run.Uniform {
+				var size int
+				if result, size, err = wire.DecodeResult(run.Results); err != nil {
+					t.Fatalf("result: %v", err)
+				}
+				run.Results = run.Results[size:]
+			}
+			seq := run.First + wire.Seq(i)
+			results = append(results, twinResult{run.Session, seq, result.Status, string(result.Value)})
+		}
+		if len(run.Results) > 0 {
+			t.Fatalf("%d bytes behind the last result", len(run.Results))
+		}
+	}
+	return results
+}
+
+// require is what testing.T and rapid.T have in common.
+type require interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// generator draws runs that make sense, or just not, to a state like the twin's.
+type generator struct {
+	keys   []string
+	values []string
+}
+
+func smallGenerator() generator {
+	long := make([]byte, 300)
+	return generator{
+		keys:   []string{"", "a", "b", "eight888", "eight889", "sixteen-byte-key", string(long), string(long[:299])},
+		values: []string{"", "x", "12345678", "87654321", string(long[:40]), string(long)},
+	}
+}
+
+// command draws from rng and not from rapid, which takes a microsecond a draw.
+func (g generator) command(rng *rand.Rand) twinCommand {
+	pick := func(from []string) string { return from[rng.IntN(len(from))] }
+	ops := []wire.Op{wire.OpPut, wire.OpPut, wire.OpGet, wire.OpDelete, wire.OpCompareAndSet}
+	c := twinCommand{Op: ops[rng.IntN(len(ops))], Key: pick(g.keys)}
+	switch c.Op {
+	case wire.OpPut:
+		c.Value = pick(g.values)
+	case wire.OpCompareAndSet:
+		c.Value = pick(g.values)
+		if c.ExpectAbsent = rng.IntN(2) == 0; !c.ExpectAbsent {
+			c.Expected = pick(g.values)
+		}
+	}
+	return c
+}
+
+// run draws a run: mostly the next one of a session, else one that overlaps, leaves a gap, or names no session.
+func (g generator) run(t *rapid.T, w *twin) twinRun {
+	kind := rapid.IntRange(0, 19).Draw(t, "kind")
+	if len(w.places) == 0 || kind == 0 {
+		return twinRun{First: 7, Commands: []twinCommand{{Op: wire.OpRegister}}}
+	}
+	place := rapid.IntRange(0, len(w.places)-1).Draw(t, "place")
+	s := w.places[place]
+	run := twinRun{Session: s.id, First: s.last + 1}
+	switch {
+	case kind <= 2: // any place and generation
+		generation := rapid.Uint32Range(0, 3).Draw(t, "generation")
+		run.Session = max(1, wire.MakeSessionID(generation, rapid.Uint32Range(0, 4).Draw(t, "index")))
+	case kind <= 8:
+		run.First = wire.Seq(rapid.Uint64Range(1, uint64(s.last)+1).Draw(t, "resent"))
+	case kind == 9:
+		run.First = s.last + wire.Seq(rapid.Uint64Range(2, 5).Draw(t, "gap"))
+	}
+	run.Seen = wire.Seq(rapid.Uint64Range(0, uint64(run.First)-1).Draw(t, "seen"))
+	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "commands"), 0))
+	for range rapid.IntRange(1, 70).Draw(t, "count") {
+		run.Commands = append(run.Commands, g.command(rng))
+	}
+	return run
+}
+
+// compareRecords checks that the state holds exactly the twin's records.
+func compareRecords(t require, s *State, records map[string]string) {
+	t.Helper()
+	if s.Len() != len(records) {
+		t.Fatalf("%d records, want %d", s.Len(), len(records))
+	}
+	for key, want := range records {
+		status, value := s.Query(wire.Command{Op: wire.OpGet, Key: []byte(key)}, nil)
+		if status != wire.StatusOK || string(value) != want {
+			t.Fatalf("key %q: %v %q, want %q", key, status, value, want)
+		}
+	}
+}
+
+func TestStateAgainstTwin(t *testing.T) {
+	g := smallGenerator()
+	rapid.Check(t, func(t *rapid.T) {
+		s, w := NewState(NewKV(), Config{MaxSessions: 3}), newTwin(3)
+		quiet := NewState(NewKV(), Config{MaxSessions: 3})
+		for range rapid.IntRange(1, 30).Draw(t, "batches") {
+			for range rapid.IntRange(0, 4).Draw(t, "runs") {
+				run := g.run(t, w)
+				encoded := run.encode()
+				got := flatten(t, s.ApplyRun(s.Applied()+1, encoded, nil, true))
+				if want := w.apply(run); !slices.Equal(got, want) {
+					t.Fatalf("run %+v\n got %+v\nwant %+v", run, got, want)
+				}
+				if out := quiet.ApplyRun(quiet.Applied()+1, encoded, nil, false); len(out) != 0 {
+					t.Fatalf("%d bytes of reply that nobody wanted", len(out))
+				}
+			}
+			s.EndBatch(s.Applied()+1, 1)
+			quiet.EndBatch(quiet.Applied()+1, 1)
+		}
+		compareRecords(t, s, w.records)
+		if s.Digest() != quiet.Digest() || s.ContentDigest() != quiet.ContentDigest() || s.Stats() != quiet.Stats() {
+			t.Fatalf("with and without replies: %+v\n%+v", s.Stats(), quiet.Stats())
+		}
+	})
+}
