@@ -1,0 +1,223 @@
+package paxos
+
+import (
+	"paxosbench/wire"
+)
+
+// waiting is something that may only be said, or counted on, once a record is durable.
+type waiting struct {
+	record uint64     // number of the record
+	kind   RecordKind // what the record is about
+	ballot wire.Ballot
+	slot   wire.Slot // 0 for a promise
+}
+
+// onPrepare answers phase 1 for every slot, those known chosen included: for them the acceptor's frontier answers
+// (Paxos Made Simple, section 3).
+func (c *Core) onPrepare(m *wire.Message) {
+	if c.forgot || c.leased(m.From) {
+		c.stats.Ignored++
+		return
+	}
+	if m.Ballot.Replica() != m.From || m.Ballot < c.promised {
+		c.refuse(m)
+		return
+	}
+	if m.Ballot > c.promised {
+		c.promise(m.Ballot)
+		c.stepDown()
+		c.leader = 0
+	}
+	// A repeated Prepare of the same ballot is answered again: the first answer may have been lost.
+	c.waiting = append(c.waiting, waiting{record: c.appended, kind: RecordPromise, ballot: m.Ballot})
+	c.resetDeadline()
+	c.releaseWaiting()
+}
+
+// promise raises the promised ballot; the record goes to the journal.
+func (c *Core) promise(b wire.Ballot) {
+	c.promised = b
+	c.maxSeen = max(c.maxSeen, b)
+	c.persist(Record{Kind: RecordPromise, Ballot: b})
+}
+
+// onAccept takes a batch for a slot under a ballot that is at least the promised one.
+func (c *Core) onAccept(m *wire.Message) {
+	if c.forgot {
+		c.follow(m.From, m.Ballot)
+		c.learnFrontier(m.From, m.Ballot, m.Commit)
+		c.stats.Ignored++
+		return
+	}
+	if m.Ballot.Replica() != m.From || m.Ballot < c.promised {
+		c.refuse(m)
+		return
+	}
+	c.follow(m.From, m.Ballot)
+	switch {
+	case m.Slot <= c.commit:
+		c.answerChosen(m)
+	case c.isDuplicate(m):
+		c.answerDuplicate(m)
+	case !c.mayHold(m):
+		c.stats.Ignored++ // catch-up will bring it
+	default:
+		c.accept(m.Ballot, m.Slot, m.Commit, Entry{
+			Ballot: m.Ballot, Codec: m.Codec, RawLen: m.RawLen, BodyCRC: m.BodyCRC, Body: m.Body,
+		})
+		m.Body = nil
+	}
+	c.learnFrontier(m.From, m.Ballot, m.Commit)
+}
+
+// mayHold bounds what lies above the frontier, in slots and in bytes: Trim bounds what is below. The slot behind the
+// frontier is always taken, or nothing would ever move.
+func (c *Core) mayHold(m *wire.Message) bool {
+	return m.Slot == c.commit+1 || m.Slot <= c.commit+MaxAhead && c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes
+}
+
+// accept stores the entry, and acknowledges it when the record is durable. The record holds the ballot, which is the
+// promise as well: one record, one sync.
+func (c *Core) accept(b wire.Ballot, s, commit wire.Slot, e Entry) {
+	c.promised = max(c.promised, b)
+	c.maxSeen = max(c.maxSeen, b)
+	c.log.put(s, e)
+	record := c.persist(Record{
+		Kind: RecordAccept, Ballot: b, Slot: s, Commit: commit, Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+	})
+	c.waiting = append(c.waiting, waiting{record: record, kind: RecordAccept, ballot: b, slot: s})
+}
+
+// isDuplicate reports whether the very same acceptance is already in the log. That it is the same value is an
+// invariant of the proposer: a (ballot, slot) is used once.
+func (c *Core) isDuplicate(m *wire.Message) bool {
+	e := c.log.get(m.Slot)
+	if e == nil || e.Ballot != m.Ballot {
+		return false
+	}
+	if e.BodyCRC != m.BodyCRC || len(e.Body) != len(m.Body) {
+		c.fatal("two values for slot %d under ballot %v", m.Slot, m.Ballot)
+	}
+	return true
+}
+
+// answerDuplicate acknowledges again what is durable. What is not will be acknowledged by the first arrival.
+func (c *Core) answerDuplicate(m *wire.Message) {
+	c.stats.Ignored++
+	if c.log.get(m.Slot).durable {
+		c.sendAccepted(m.Ballot, m.Slot, m.Slot)
+	}
+}
+
+// answerChosen answers an Accept for a slot that this replica knows chosen. If the value is still at hand and the same, it
+// counts as accepted: it is durable on a quorum. Otherwise the proposer is told this replica's frontier, never given
+// the chance to choose a second value. So is one of a ballot below that of the choice, whose message was long under way
+// and may hold anything.
+func (c *Core) answerChosen(m *wire.Message) {
+	c.stats.Ignored++
+	e := c.log.get(m.Slot)
+	switch {
+	case e == nil || m.Ballot < e.Ballot:
+		c.refuse(m)
+	case e.BodyCRC != m.BodyCRC || len(e.Body) != len(m.Body):
+		c.fatal("slot %d is chosen, and ballot %v proposes another value for it", m.Slot, m.Ballot)
+	default:
+		c.sendAccepted(m.Ballot, m.Slot, m.Slot)
+	}
+}
+
+func (c *Core) refuse(m *wire.Message) {
+	c.stats.Refused++
+	c.send(wire.Message{Type: wire.TypeRefuse, To: m.From, Ballot: m.Ballot, Nonce: uint64(c.promised), Commit: c.commit})
+}
+
+func (c *Core) sendAccepted(b wire.Ballot, first, last wire.Slot) {
+	c.send(wire.Message{Type: wire.TypeAccepted, To: b.Replica(), Ballot: b, Slot: first, Last: last, Commit: c.commit})
+}
+
+// releaseWaiting says everything whose record has become durable. Contiguous acceptances make one answer.
+func (c *Core) releaseWaiting() {
+	i := 0
+	for i < len(c.waiting) && c.waiting[i].record <= c.persisted {
+		switch w := c.waiting[i]; w.kind {
+		case RecordPromise:
+			c.sendPromise(w.ballot)
+			i++
+		case RecordDecide:
+			c.markDurable(w)
+			i++
+		default:
+			i += c.releaseAccepted(c.waiting[i:])
+		}
+	}
+	c.waiting = append(c.waiting[:0], c.waiting[i:]...)
+}
+
+// releaseAccepted answers the acceptances at the head of queue that share a ballot and have contiguous slots, and
+// returns how many these are.
+func (c *Core) releaseAccepted(queue []waiting) int {
+	first := queue[0]
+	n := 0
+	for n < len(queue) && queue[n].record <= c.persisted && queue[n].kind == RecordAccept &&
+		queue[n].ballot == first.ballot && queue[n].slot == first.slot+wire.Slot(n) {
+		c.markDurable(queue[n])
+		n++
+	}
+	last := first.slot + wire.Slot(n) - 1
+	if first.ballot.Replica() == c.cfg.Self {
+		c.vote(c.cfg.Self, first.ballot, first.slot, last)
+	} else {
+		c.sendAccepted(first.ballot, first.slot, last)
+	}
+	return n
+}
+
+func (c *Core) markDurable(w waiting) {
+	if e := c.log.get(w.slot); e != nil && e.Ballot == w.ballot {
+		e.durable = true
+	}
+}
+
+// sendPromise tells a proposer, in parts of bounded size, what has been accepted above the frontier.
+func (c *Core) sendPromise(b wire.Ballot) {
+	if b != c.promised {
+		return // overtaken by a higher ballot, which has been or will be answered itself
+	}
+	if b.Replica() == c.cfg.Self {
+		c.promisedByself()
+		return
+	}
+	first := c.commit + 1
+	for more := true; more; {
+		body, next := c.appendEntries(first, c.log.next-1, maxFetchBytes)
+		m := wire.Message{
+			Type: wire.TypePromise, To: b.Replica(), Ballot: b, Commit: c.commit, Slot: first, Last: next - 1,
+			BodyCRC: wire.Checksum(body), Body: body,
+		}
+		if more = next < c.log.next; more {
+			m.Flags = wire.FlagMore
+		}
+		c.send(m)
+		first = next
+	}
+}
+
+// appendEntries encodes the entries of [from, last] until they exceed limit bytes, at least one if there is one, and
+// returns them with the first slot not looked at. The body comes from the free list.
+func (c *Core) appendEntries(from, last wire.Slot, limit int) (body []byte, next wire.Slot) {
+	for from <= last {
+		e := c.log.get(from)
+		if e != nil {
+			size := len(body) + wire.EntryHeaderSize + len(e.Body)
+			if len(body) > 0 && size > limit {
+				break
+			}
+			body = c.cfg.Buffers.Grow(body, size)
+			body = wire.AppendEntry(body, &wire.Entry{
+				Slot: from, Ballot: e.Ballot, Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+			})
+		}
+		from++
+	}
+	return body, from
+}

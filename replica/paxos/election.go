@@ -1,0 +1,218 @@
+package paxos
+
+import (
+	"time"
+
+	"paxosbench/pipeline"
+	"paxosbench/wire"
+)
+
+// round is one exchange of heartbeats. A quorum of answers to a round proves that no higher ballot had been promised
+// by a quorum when the round began.
+type round struct {
+	nonce   uint64
+	started time.Duration
+	commit  wire.Slot // frontier when the round began
+	last    wire.Slot // highest slot proposed when the round began
+	answers pipeline.VoteSet
+}
+
+// resetDeadline draws the time at which this replica asks for votes unless it hears from a leader.
+func (c *Core) resetDeadline() {
+	if len(c.cfg.Replicas) == 1 && c.role == Follower {
+		c.deadline = c.now // nobody to wait for, but, as a candidate, the disk
+		return
+	}
+	c.deadline = c.now + c.cfg.ElectionTimeout + c.random(c.cfg.ElectionTimeout)
+}
+
+// follow takes note of a live leader.
+func (c *Core) follow(id wire.ReplicaID, b wire.Ballot) {
+	if b < c.leaderBallot {
+		return
+	}
+	if c.role != Follower {
+		c.stepDown()
+	}
+	if c.leader != id {
+		c.stats.LeaderChanges++
+	}
+	c.leader, c.leaderBallot, c.leaderHeard = id, b, c.now
+	c.maxSeen = max(c.maxSeen, b)
+	c.resetDeadline()
+}
+
+// stepDown ends a candidacy or a leadership. What was proposed stays accepted; whoever leads next finds it.
+func (c *Core) stepDown() {
+	if c.role == Leader {
+		c.stats.StepDowns++
+	}
+	if c.leader == c.cfg.Self {
+		c.leader = 0
+	}
+	c.role = Follower
+	c.phase1 = phase1{}
+	c.resetDeadline()
+}
+
+// leaderAlive reports whether a leader was heard of within the election timeout. Such a replica gives no pre-vote, so
+// that one that was merely cut off cannot depose a leader that others follow.
+func (c *Core) leaderAlive() bool {
+	return c.role == Leader || c.leader != 0 && c.now < c.leaderHeard+c.cfg.ElectionTimeout
+}
+
+// startPreVote asks whether an election could be won, without raising anybody's promise.
+func (c *Core) startPreVote() {
+	c.role, c.leader = PreCandidate, 0
+	c.phase1 = phase1{}
+	c.preVoteBallot = max(c.promised, c.maxSeen).Next(c.cfg.Self)
+	c.preVotes = 0
+	c.preVotes.Add(c.cfg.Self)
+	c.resetDeadline()
+	c.broadcast(wire.Message{Type: wire.TypePreVote, Ballot: c.preVoteBallot, Commit: c.commit})
+	c.countPreVotes()
+}
+
+// onPreVote grants a vote to a candidate that could win and is worth electing: it has a ballot of its own above every
+// promise, nobody hears a leader, and it is not so far behind that its first act would be a long catch-up.
+func (c *Core) onPreVote(m *wire.Message) {
+	if c.forgot {
+		c.stats.Ignored++
+		return
+	}
+	reply := wire.Message{Type: wire.TypePreVoteReply, To: m.From, Ballot: m.Ballot, Commit: c.commit}
+	if m.Ballot > c.promised && !c.leaderAlive() && m.Commit+MaxAhead >= c.commit {
+		reply.Flags = wire.FlagGranted
+	} else {
+		reply.Nonce = uint64(c.promised)
+	}
+	c.send(reply)
+}
+
+func (c *Core) onPreVoteReply(m *wire.Message) {
+	c.maxSeen = max(c.maxSeen, wire.Ballot(m.Nonce))
+	if c.role != PreCandidate || m.Ballot != c.preVoteBallot || m.Flags&wire.FlagGranted == 0 {
+		c.stats.Ignored++
+		return
+	}
+	c.preVotes.Add(m.From)
+	c.countPreVotes()
+}
+
+func (c *Core) countPreVotes() {
+	if c.preVotes.Len() >= c.cfg.Quorum1 {
+		c.startPhase1(max(c.promised, c.maxSeen).Next(c.cfg.Self))
+	}
+}
+
+// tickLeader sends heartbeats while this replica's own disk makes progress and a quorum answers, and gives way when
+// either has failed for an election timeout: a leader that cannot persist or is not heard must not hold up the others.
+func (c *Core) tickLeader() {
+	if c.now >= c.round.started+c.cfg.Heartbeat && !c.diskStalled(c.cfg.ElectionTimeout/2) {
+		c.startRound()
+	}
+	if c.diskStalled(c.cfg.ElectionTimeout) || !c.quorumHeard() {
+		c.stepDown()
+	}
+}
+
+// diskStalled reports whether records have been waiting to become durable for longer than d.
+func (c *Core) diskStalled(d time.Duration) bool {
+	return c.persisted < c.appended && c.now > c.stalled+d
+}
+
+// quorumHeard reports whether enough replicas for either phase have answered within the election timeout.
+func (c *Core) quorumHeard() bool {
+	n := 1
+	for _, id := range c.cfg.Replicas {
+		if id != c.cfg.Self && c.now <= c.heard[id]+c.cfg.ElectionTimeout {
+			n++
+		}
+	}
+	return n >= max(c.cfg.Quorum1, c.cfg.Quorum2)
+}
+
+func (c *Core) startRound() {
+	c.round = round{nonce: c.round.nonce + 1, started: c.now, commit: c.commit, last: c.window.Next() - 1}
+	c.round.answers.Add(c.cfg.Self)
+	c.roundWanted = false
+	c.confirmRound()
+	c.broadcast(wire.Message{
+		Type: wire.TypeHeartbeat, Ballot: c.ballot, Commit: c.commit, Last: c.round.last, Nonce: c.round.nonce,
+	})
+}
+
+func (c *Core) onHeartbeat(m *wire.Message) {
+	if m.Ballot.Replica() != m.From || m.Ballot < max(c.promised, c.leaderBallot) {
+		c.refuse(m)
+		return
+	}
+	c.follow(m.From, m.Ballot)
+	c.learnFrontier(m.From, m.Ballot, m.Commit)
+	if c.forgot {
+		return // an answer would be a vote for the leader's being the leader
+	}
+	c.grantLease()
+	durable, received := c.contiguous(m)
+	c.send(wire.Message{
+		Type: wire.TypeHeartbeatReply, To: m.From, Ballot: m.Ballot, Nonce: m.Nonce,
+		Slot: durable, Last: received, Commit: c.commit,
+	})
+}
+
+// contiguous returns up to where everything above the leader's frontier is durably accepted under its ballot (or known
+// chosen), and up to where it has been received. A replica that is far behind asks for nothing: it could not take it
+// before it has caught up.
+func (c *Core) contiguous(m *wire.Message) (durable, received wire.Slot) {
+	if m.Commit > c.commit+MaxAhead/2 {
+		return m.Commit, m.Last
+	}
+	received = max(c.commit, m.Commit)
+	durable = received
+	for received < m.Last {
+		e := c.log.get(received + 1)
+		if e == nil || e.Ballot != m.Ballot {
+			break
+		}
+		if e.durable && durable == received {
+			durable++
+		}
+		received++
+	}
+	return durable, received
+}
+
+// onHeartbeatReply counts the answer, the votes in it, whose own messages may have been lost, and sends again what the
+// follower has not received although it was sent before the heartbeat.
+func (c *Core) onHeartbeatReply(m *wire.Message) {
+	if c.role != Leader || m.Ballot != c.ballot {
+		c.stats.Ignored++
+		return
+	}
+	c.heard[m.From] = c.now
+	if m.Nonce != c.round.nonce {
+		return
+	}
+	c.round.answers.Add(m.From)
+	c.vote(m.From, m.Ballot, c.round.commit+1, m.Slot)
+	c.confirmRound()
+	c.answerRejoins()
+	if m.Last < c.round.last {
+		c.resend(m.From, max(m.Last, c.commit)+1, c.round.last)
+	}
+}
+
+// resend sends the open slots [first, last] to one acceptor again, up to a bound in bytes.
+func (c *Core) resend(to wire.ReplicaID, first, last wire.Slot) {
+	for s, bytes := first, 0; s <= last && bytes < maxResendBytes; s++ {
+		e := c.log.get(s)
+		if e == nil || c.window.Votes(s).Has(to) {
+			continue
+		}
+		m := c.acceptMessage(s, e)
+		m.To = to
+		c.send(m)
+		c.stats.Resent++
+		bytes += len(e.Body) + wire.MessageHeaderSize
+	}
+}

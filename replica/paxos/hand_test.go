@@ -1,0 +1,139 @@
+package paxos
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// hand drives one core: the test plays all its peers, its disk and its clock.
+type hand struct {
+	*Core
+	t testing.TB
+}
+
+// newHand returns replica id of n.
+func newHand(t testing.TB, id wire.ReplicaID, n int, change ...func(*Config)) hand {
+	cfg := labConfig(n)
+	cfg.Self, cfg.Buffers = id, new(wire.Buffers)
+	for _, f := range change {
+		f(&cfg)
+	}
+	return hand{New(cfg, 0), t}
+}
+
+// gets gives the core a message from a peer and returns what it sends at once.
+func (h hand) gets(from wire.ReplicaID, m wire.Message) []wire.Message {
+	m.From, m.To = from, h.cfg.Self
+	if len(m.Body) > 0 && m.BodyCRC == 0 {
+		m.BodyCRC = wire.Checksum(m.Body)
+	}
+	h.Step(h.now, &m)
+	return h.sends()
+}
+
+// syncs makes everything appended durable and returns what the core sends then.
+func (h hand) syncs() []wire.Message {
+	h.Ready() // the records are on their way
+	h.Persisted(h.now, h.appended)
+	return h.sends()
+}
+
+// waits lets time pass, with a tick at its end, and returns what the core sends then.
+func (h hand) waits(d time.Duration) []wire.Message {
+	h.Tick(h.now + d)
+	return h.sends()
+}
+
+// sends returns what the core has ready to send.
+func (h hand) sends() []wire.Message {
+	r := h.Ready()
+	if r.Fatal != nil {
+		h.t.Fatal(r.Fatal)
+	}
+	return slices.Clone(r.Messages)
+}
+
+// runs makes the core a candidate, with its own promise durable, and returns its ballot.
+func (h hand) runs() wire.Ballot {
+	h.waits(2 * h.cfg.ElectionTimeout)
+	for _, id := range h.cfg.Replicas {
+		h.gets(id, wire.Message{Type: wire.TypePreVoteReply, Ballot: h.preVoteBallot, Flags: wire.FlagGranted})
+	}
+	h.syncs()
+	if h.Role() != Candidate && h.Role() != Leader {
+		h.t.Fatalf("replica %d is a %v", h.cfg.Self, h.Role())
+	}
+	return h.ballot
+}
+
+// leads makes the core the leader of a cluster in which nothing has been accepted, and returns its ballot.
+func (h hand) leads() wire.Ballot {
+	b := h.runs()
+	for _, id := range h.cfg.Replicas {
+		h.gets(id, promise(b, 0))
+	}
+	if h.Role() != Leader {
+		h.t.Fatalf("replica %d is a %v", h.cfg.Self, h.Role())
+	}
+	return b
+}
+
+// promise returns the promise of an acceptor that knows every slot up to commit chosen, and has accepted entries above
+// it.
+func promise(b wire.Ballot, commit wire.Slot, entries ...entryAt) wire.Message {
+	m := wire.Message{Type: wire.TypePromise, Ballot: b, Commit: commit, Slot: commit + 1, Last: commit}
+	for _, e := range entries {
+		m.Body = appendEntry(m.Body, e.slot, &e.Entry)
+		m.Last = e.slot
+	}
+	return m
+}
+
+// entryAt is what an acceptor says it has accepted for a slot.
+type entryAt struct {
+	slot wire.Slot
+	Entry
+}
+
+func accepted(s wire.Slot, b wire.Ballot, text string) entryAt {
+	e := batch(text)
+	e.Ballot = b
+	return entryAt{s, e}
+}
+
+// accept returns an Accept.
+func accept(b wire.Ballot, s, commit wire.Slot, text string) wire.Message {
+	e := batch(text)
+	return wire.Message{Type: wire.TypeAccept, Ballot: b, Slot: s, Commit: commit, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body}
+}
+
+// chosen returns an Entries message.
+func chosen(commit wire.Slot, entries ...entryAt) wire.Message {
+	m := wire.Message{Type: wire.TypeEntries, Commit: commit}
+	for i, e := range entries {
+		if i == 0 {
+			m.Slot = e.slot
+		}
+		m.Body = appendEntry(m.Body, e.slot, &e.Entry)
+		m.Last = e.slot
+	}
+	return m
+}
+
+// only returns the messages of one type.
+func only(messages []wire.Message, t wire.Type) []wire.Message {
+	return slices.DeleteFunc(slices.Clone(messages), func(m wire.Message) bool { return m.Type != t })
+}
+
+// value returns what the core holds for a slot.
+func (h hand) value(s wire.Slot) string {
+	if e := h.log.get(s); e != nil {
+		return string(e.Body)
+	}
+	return "nothing"
+}
+
+func ballot(round uint64, id wire.ReplicaID) wire.Ballot { return wire.MakeBallot(round, id) }

@@ -1,0 +1,95 @@
+package paxos
+
+import (
+	"time"
+
+	"paxosbench/pipeline"
+	"paxosbench/wire"
+)
+
+// A replica that lost its journal, or never had one, may have promised ballots and accepted values that it no longer
+// knows. If it voted as if it had not, two quorums could meet in it alone and neither would see the other: a chosen
+// value could be replaced. So it asks the others first.
+//
+// It sends Rejoin with a nonce. The leader, of ballot b, then completes one heartbeat round without counting the
+// replica, with so many others that any quorum of either phase would have one of them. Any ballot above b that the replica may have promised or
+// accepted under needed a quorum with the replica in it, whose other members would have refused the round: so no such
+// ballot got that far, or the round fails. What the replica accepted under b or below lies at or below the highest slot
+// that the leader had proposed by then. The leader answers with b and that slot; the replica promises b, catches up to
+// the slot, and from then on it knows everything that its votes may have helped to choose, and votes again.
+
+// rejoin is a leader's note about one such replica.
+type rejoin struct {
+	nonce uint64 // the replica's; 0: none
+	round uint64 // the first heartbeat round that began after the request
+}
+
+// rejoining is the replica's own side.
+type rejoining struct {
+	nonce  uint64
+	asked  time.Duration
+	target wire.Slot // catch up to here; valid once promised is set
+	ballot wire.Ballot
+}
+
+// tickRejoin repeats the request until a leader has answered it.
+func (c *Core) tickRejoin() {
+	r := &c.rejoining
+	if r.ballot != 0 {
+		c.finishRejoin()
+		return
+	}
+	if r.nonce != 0 && c.now < r.asked+c.cfg.Heartbeat {
+		return
+	}
+	if r.nonce == 0 {
+		r.nonce = uint64(c.random(1<<62)) + 1
+	}
+	r.asked = c.now
+	c.broadcast(wire.Message{Type: wire.TypeRejoin, Nonce: r.nonce})
+}
+
+// onRejoin notes the request; the next round answers it.
+func (c *Core) onRejoin(m *wire.Message) {
+	if c.role != Leader || c.rejoins[m.From].nonce == m.Nonce {
+		return
+	}
+	c.rejoins[m.From] = rejoin{nonce: m.Nonce, round: c.round.nonce + 1}
+}
+
+// answerRejoins answers the requests that the present round has confirmed.
+func (c *Core) answerRejoins() {
+	for _, id := range c.cfg.Replicas {
+		r := c.rejoins[id]
+		if r.nonce == 0 || c.round.nonce < r.round {
+			continue
+		}
+		others := c.round.answers &^ pipeline.VoteSet(1<<(id-1))
+		if others.Len() <= len(c.cfg.Replicas)-min(c.cfg.Quorum1, c.cfg.Quorum2) {
+			continue
+		}
+		c.rejoins[id] = rejoin{}
+		c.send(wire.Message{Type: wire.TypeRejoinReply, To: id, Nonce: r.nonce, Ballot: c.ballot, Last: c.window.Next() - 1})
+	}
+}
+
+func (c *Core) onRejoinReply(m *wire.Message) {
+	r := &c.rejoining
+	if !c.forgot || m.Nonce != r.nonce || r.ballot != 0 {
+		c.stats.Ignored++
+		return
+	}
+	r.ballot, r.target = m.Ballot, m.Last
+	c.finishRejoin()
+}
+
+// finishRejoin makes the replica a voter once it knows every slot that it may have voted for.
+func (c *Core) finishRejoin() {
+	if c.commit < c.rejoining.target {
+		return
+	}
+	c.forgot = false
+	c.promise(max(c.promised, c.rejoining.ballot))
+	c.rejoining = rejoining{}
+	c.resetDeadline()
+}

@@ -1,0 +1,162 @@
+package paxos
+
+import (
+	"testing"
+
+	"paxosbench/wire"
+)
+
+// The rules have the numbers under which docs/protocol.md explains them.
+
+func TestRule1OneRecordHoldsPromiseAndAcceptance(t *testing.T) {
+	h := newHand(t, 2, 3)
+	if got := h.gets(1, accept(ballot(4, 1), 1, 0, "x")); len(got) != 0 {
+		t.Fatalf("answered %v before the record was durable", got)
+	}
+	again := newHand(t, 2, 3)
+	for _, r := range h.spare.Records {
+		again.Restore(&r)
+	}
+	if h.appended != 1 || again.promised != ballot(4, 1) || again.log.get(1).Ballot != ballot(4, 1) {
+		t.Fatalf("%d records, restored promise %v", h.appended, again.promised)
+	}
+}
+
+func TestRule1PromiseReportsTheBallotOfTheAcceptance(t *testing.T) {
+	h := newHand(t, 2, 3)
+	h.gets(1, accept(ballot(1, 1), 1, 0, "x"))
+	if got := h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(9, 3)}); len(got) != 0 {
+		t.Fatalf("promised %v before it was durable", got)
+	}
+	got := only(h.syncs(), wire.TypePromise)
+	if len(got) != 1 || got[0].Ballot != ballot(9, 3) {
+		t.Fatalf("promises: %v", got)
+	}
+	if e, _, err := wire.DecodeEntry(got[0].Body); err != nil || e.Ballot != ballot(1, 1) || string(e.Body) != "x" {
+		t.Fatalf("reports %v %q, %v", e.Ballot, e.Body, err)
+	}
+}
+
+// A promise given, for a ballot that never got anywhere, must not outrank what was accepted later under a lower one.
+func TestRule1HighestAcceptedBallotWins(t *testing.T) {
+	h := newHand(t, 1, 5)
+	b := h.runs()
+	h.gets(2, promise(b, 0, accepted(1, ballot(2, 2), "newer")))
+	h.gets(3, promise(b, 0, accepted(1, ballot(1, 3), "older"), accepted(2, ballot(1, 3), "alone")))
+	if h.Role() != Leader || h.value(1) != "newer" || h.value(2) != "alone" {
+		t.Fatalf("%v, slot 1: %s, slot 2: %s", h.Role(), h.value(1), h.value(2))
+	}
+}
+
+func TestRule1NothingBelowThePromiseIsAccepted(t *testing.T) {
+	h := newHand(t, 2, 3)
+	h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(5, 3)})
+	h.syncs()
+	for _, m := range []wire.Message{accept(ballot(4, 1), 1, 0, "x"), {Type: wire.TypePrepare, Ballot: ballot(5, 1)}} {
+		got := h.gets(1, m)
+		if len(got) != 1 || got[0].Type != wire.TypeRefuse || wire.Ballot(got[0].Nonce) != ballot(5, 3) {
+			t.Errorf("%v answered by %v", m.Type, got)
+		}
+	}
+	if h.value(1) != "nothing" || h.promised != ballot(5, 3) {
+		t.Fatalf("slot 1: %s, promised %v", h.value(1), h.promised)
+	}
+}
+
+// applied returns an acceptor that has applied "a" and "b" under ballot 1.1, and keeps keep bytes of that.
+func applied(t *testing.T, keep int) hand {
+	h := newHand(t, 2, 3, func(c *Config) { c.LogBytes = keep })
+	h.gets(1, accept(ballot(1, 1), 1, 0, "a"))
+	h.gets(1, accept(ballot(1, 1), 2, 1, "b"))
+	h.syncs()
+	h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(1, 1), Commit: 2, Last: 2})
+	h.Trim(2)
+	if h.Commit() != 2 {
+		t.Fatalf("commit %d", h.Commit())
+	}
+	return h
+}
+
+func TestRule3NoAcceptBelowWhatWasTruncated(t *testing.T) {
+	h := applied(t, 0)
+	if h.FirstSlot() != 3 {
+		t.Fatalf("log starts at %d", h.FirstSlot())
+	}
+	got := h.gets(3, accept(ballot(2, 3), 1, 0, "other"))
+	if len(got) != 1 || got[0].Type != wire.TypeRefuse || got[0].Commit != 2 {
+		t.Fatalf("answered by %v", got)
+	}
+}
+
+// A slot known chosen counts as accepted again, for whoever proposes the same batch.
+func TestRule3ChosenBatchIsAcknowledged(t *testing.T) {
+	h := applied(t, 1<<20)
+	got := h.gets(3, accept(ballot(2, 3), 1, 0, "a"))
+	if len(got) != 1 || got[0].Type != wire.TypeAccepted || got[0].Slot != 1 || got[0].Last != 1 {
+		t.Fatalf("answered by %v", got)
+	}
+}
+
+// An Accept of a leader long gone may arrive when its slot has been decided otherwise, at a replica that has learnt the
+// decision from a peer and never promised the ballot under which it was made. That is no fault of anybody's.
+func TestRule3StaleAcceptForAChosenSlotIsRefused(t *testing.T) {
+	h := newHand(t, 3, 3)
+	h.gets(2, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(2, 2), Commit: 1, Last: 1})
+	h.gets(2, chosen(1, accepted(1, ballot(2, 2), "chosen")))
+	got := h.gets(1, accept(ballot(1, 1), 1, 0, "stale"))
+	if len(got) != 1 || got[0].Type != wire.TypeRefuse || got[0].Commit != 1 {
+		t.Fatalf("answered by %v", got)
+	}
+}
+
+func TestSecondBatchUnderOneBallotIsFatal(t *testing.T) {
+	for name, commit := range map[string]wire.Slot{"open": 0, "chosen": 1} {
+		h := newHand(t, 2, 3)
+		h.gets(1, accept(ballot(1, 1), 1, 0, "x"))
+		h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(1, 1), Commit: commit, Last: 1})
+		m := accept(ballot(1, 1), 1, 0, "y")
+		m.From = 1
+		h.Step(0, &m)
+		if h.Ready().Fatal == nil {
+			t.Errorf("%s slot: a second batch was taken", name)
+		}
+	}
+}
+
+func TestRule7AcceptanceIsSaidOnceItIsDurable(t *testing.T) {
+	h := newHand(t, 2, 3)
+	for s := range wire.Slot(3) {
+		h.gets(1, accept(ballot(1, 1), s+1, 0, "x"))
+	}
+	h.gets(1, accept(ballot(1, 1), 2, 0, "x")) // again: not durable, no answer
+	h.Persisted(0, 2)
+	got := h.sends()
+	if len(got) != 1 || got[0].Slot != 1 || got[0].Last != 2 {
+		t.Fatalf("2 of 3 records durable, sent %v", got)
+	}
+	if got := h.gets(1, accept(ballot(1, 1), 2, 0, "x")); len(got) != 1 || got[0].Slot != 2 {
+		t.Fatalf("a durable acceptance asked for again is answered by %v", got)
+	}
+	got = h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(1, 1), Last: 3})
+	if len(got) != 1 || got[0].Slot != 2 || got[0].Last != 3 {
+		t.Fatalf("heartbeat answered by %v, slot 3 is received and not durable", got)
+	}
+}
+
+// A body that has been handed out may not be reused before it has been carried out, whatever happens to its slot.
+func TestBodiesOutliveTheirSlot(t *testing.T) {
+	h := newHand(t, 2, 3)
+	owned := func(text string) []byte { return append(h.cfg.Buffers.Get(len(text)), text...) }
+	first := accept(ballot(1, 1), 1, 0, "first")
+	first.From, first.Body = 1, owned("first")
+	h.Step(0, &first)
+	second := accept(ballot(2, 3), 1, 0, "second")
+	second.From, second.Body = 3, owned("second")
+	h.Step(0, &second)
+	h.cfg.Buffers.Put(owned("overwritten"))
+	for i, r := range h.Ready().Records {
+		if want := []string{"first", "second"}[i]; string(r.Body) != want {
+			t.Errorf("record %d is %q, want %q", i, r.Body, want)
+		}
+	}
+}
