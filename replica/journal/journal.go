@@ -1,0 +1,209 @@
+// Package journal is the write-ahead log of an acceptor: what it has promised and accepted, on disk before it answers.
+//
+// Records are appended to memory and written in groups. One Flush writes everything appended since the last one with
+// one write and one sync, so the cost of the disk is paid per group. A group begins and ends on a block boundary:
+// nothing that has been synced is ever written again, so a torn write cannot damage it.
+//
+// The journal is a sequence of segment files of equal size, written with zeros beforehand and recycled when Truncate
+// releases them. A segment's header carries the promise made before it, so old segments may go without it being lost.
+//
+// Reading order: record.go and header.go (the bytes), stage.go (places), writer.go (the disk), recover.go and
+// evidence.go (what a restart believes, and why), committer.go (the thread). docs/journal.md describes the format.
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"paxosbench/wire"
+)
+
+// Journal is an open write-ahead log.
+//
+// One goroutine, the owner, calls Append, Truncate, Forgot, Rejoined and Close. Flush, Pending, ReadEntries, FirstSlot
+// and Stats may be called from any goroutine. Nothing here starts a goroutine: see Committer for that.
+type Journal struct {
+	opts Options
+	id   identityFile
+	seed uint32 // of the checksums of record headers
+	lock io.Closer
+
+	mu      sync.Mutex // guards what follows; held for one record or to swap groups, never during I/O
+	stage   stage
+	durable LSN
+	err     error // final
+	stats   Stats
+	poke    func() // has tend called elsewhere; nil: the journal calls it itself
+
+	flushing sync.Mutex // held during a flush; guards what follows
+	writer   writer
+	spare    *group // changes places with the staged group
+
+	index index
+	pool  *pool // nil with DurabilityNone
+}
+
+// Append stages a record and returns its LSN; the record is durable when Flush has returned an LSN not below it. It
+// does no I/O, copies r.Body and trusts r.BodyCRC.
+func (j *Journal) Append(r *Record) LSN {
+	r.check()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil || j.opts.Durability == DurabilityNone {
+		j.stage.last++ // numbered, and never durable after an error, at once without durability
+		return j.stage.last
+	}
+	return j.stage.add(r)
+}
+
+// Pending reports whether anything has been appended that no Flush has begun to write.
+func (j *Journal) Pending() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return !j.stage.group.empty() || j.opts.Durability == DurabilityNone && j.durable < j.stage.last
+}
+
+// Flush makes everything appended so far durable, on the calling goroutine, and returns the LSN up to which the journal
+// is. An error is final: after a failed write or sync nobody knows what the disk holds, so every later Flush returns
+// the same error and nothing more is written. The remedy is to exit and let a restart find out.
+func (j *Journal) Flush() (LSN, error) {
+	j.flushing.Lock()
+	defer j.flushing.Unlock()
+	return j.flush()
+}
+
+// TryFlush is Flush, unless another one is running: then it does nothing and ok is false.
+func (j *Journal) TryFlush() (durable LSN, ok bool, err error) {
+	if !j.flushing.TryLock() {
+		return 0, false, nil
+	}
+	defer j.flushing.Unlock()
+	durable, err = j.flush()
+	return durable, true, err
+}
+
+// flush does Flush. The caller holds j.flushing.
+func (j *Journal) flush() (LSN, error) {
+	g, durable, err := j.take()
+	if g == nil || err != nil {
+		return durable, err
+	}
+	segment := j.writer.segment
+	if err := j.writer.write(g); err != nil {
+		return durable, j.fail(err)
+	}
+	j.index.add(g)
+	durable = j.finish(g)
+	g.reset()
+	j.spare = g
+	if j.writer.segment != segment {
+		j.housekeep()
+	}
+	return durable, nil
+}
+
+// take takes the staged group to be written, nil if there is nothing to write.
+func (j *Journal) take() (g *group, durable LSN, err error) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.err != nil {
+		return nil, j.durable, j.err
+	}
+	if j.opts.Durability == DurabilityNone {
+		j.durable = j.stage.last
+	}
+	if j.stage.group.empty() {
+		return nil, j.durable, nil
+	}
+	return j.stage.take(j.spare), j.durable, nil
+}
+
+// finish records that a group is durable.
+func (j *Journal) finish(g *group) LSN {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.durable = g.last
+	j.stats.Records += uint64(g.last - g.first + 1)
+	j.stats.Flushes++
+	j.stats.Syncs = j.writer.syncs
+	j.stats.Bytes = j.writer.bytes
+	return j.durable
+}
+
+// fail records the final error.
+func (j *Journal) fail(err error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.err = fmt.Errorf("journal: no longer durable: %w", err)
+	return j.err
+}
+
+// Truncate releases the segments that hold no slot above slot. The caller has made a snapshot that covers it durable.
+// The newest promise stays. Never the newest segment.
+func (j *Journal) Truncate(slot wire.Slot) {
+	if released := j.index.drop(slot); len(released) > 0 {
+		j.pool.release(released)
+		j.housekeep()
+	}
+}
+
+// housekeep has segment files prepared and recycled, here or elsewhere.
+func (j *Journal) housekeep() {
+	j.mu.Lock()
+	poke := j.poke
+	j.mu.Unlock()
+	if poke == nil {
+		poke = j.tend
+	}
+	poke()
+}
+
+// tend prepares and recycles segment files.
+func (j *Journal) tend() {
+	if j.pool != nil {
+		j.pool.tend()
+	}
+}
+
+// setPoke has poke called when tend is due, or tend itself if it is nil.
+func (j *Journal) setPoke(poke func()) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.poke = poke
+}
+
+// FirstSlot returns the smallest slot that has a durable record, 0 if none has.
+func (j *Journal) FirstSlot() wire.Slot { return j.index.first() }
+
+// Forgot reports that the replica may have promised or accepted what this journal does not know: the disk was lost, or
+// the replica ran with DurabilityNone before. It must not vote before it has caught up past everything it may have
+// promised, and then Rejoined has been called.
+func (j *Journal) Forgot() bool { return j.id.has(flagForgot) }
+
+// Rejoined records durably that the replica has caught up, so that Forgot reports false from now on.
+func (j *Journal) Rejoined() error {
+	j.id.set(flagForgot, false)
+	return writeIdentity(j.opts.FS, j.opts.Dir, &j.id)
+}
+
+// Close flushes what has been appended and releases the directory. After an orderly close, damage to any record at all
+// is recognised at the next Open. It returns the error that Flush failed with, if it did.
+func (j *Journal) Close() error {
+	j.flushing.Lock()
+	defer j.flushing.Unlock()
+	durable, err := j.flush()
+	if errors.Is(err, ErrClosed) {
+		return err
+	}
+	err = errors.Join(err, j.writer.close())
+	if err == nil && j.opts.Durability == DurabilityFsync {
+		j.id.synced = durable
+		err = writeIdentity(j.opts.FS, j.opts.Dir, &j.id)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.err = ErrClosed
+	return errors.Join(err, j.lock.Close())
+}

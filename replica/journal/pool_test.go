@@ -1,0 +1,132 @@
+package journal_test
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"paxosbench/replica/journal"
+	"paxosbench/replica/journal/memfs"
+	"paxosbench/wire"
+)
+
+// fill appends so many groups that each takes a block.
+func (p pair) fill(t *testing.T, groups int) {
+	t.Helper()
+	for range groups {
+		p.group(t, accept(p.twin.slot+1, strings.Repeat("f", 3000)))
+	}
+}
+
+// TestTruncateInOrder makes recycling the oldest segment fail: no younger one may go, for a gap would look like loss.
+// The journal works on, and after a restart truncation does too.
+func TestTruncateInOrder(t *testing.T) {
+	for _, op := range []memfs.Op{memfs.OpRename, memfs.OpRemove} {
+		fs := memfs.New()
+		p := mustOpen(t, options(fs), &history{})
+		p.fill(t, 30)
+		failures := 0
+		fs.SetHook(func(c memfs.Call) error {
+			if c.Op == op && failures == 0 {
+				failures++
+				return syscall.EIO
+			}
+			return nil
+		})
+		p.twin.truncated = p.twin.slot
+		p.Truncate(p.twin.slot)
+		if failures == 0 {
+			t.Fatalf("no %s", op)
+		}
+		removed := p.Stats().SegmentsRemoved
+		p.fill(t, 30)
+		p.twin.truncated = p.twin.slot
+		p.Truncate(p.twin.slot)
+		if again := p.Stats().SegmentsRemoved; again != removed {
+			t.Errorf("%s failed, and %d more segments were removed", op, again-removed)
+		}
+		p = mustOpen(t, options(fs.Crash(7)), p.twin)
+		before := p.FirstSlot()
+		p.fill(t, 3)
+		p.Truncate(p.twin.slot)
+		if p.FirstSlot() <= before {
+			t.Errorf("%s had failed: after a restart the first slot is still %d", op, p.FirstSlot())
+		}
+	}
+}
+
+// TestNamesNotDurable makes one sync of the directory fail: no segment is put to use afterwards whose name may be lost,
+// however well the disk seems to work again.
+func TestNamesNotDurable(t *testing.T) {
+	fs := memfs.New()
+	p := mustOpen(t, options(fs), &history{})
+	p.fill(t, 30)
+	failures := 0
+	fs.SetHook(func(c memfs.Call) error {
+		if c.Op == memfs.OpSyncDir && failures == 0 {
+			failures++
+			return syscall.EIO
+		}
+		return nil
+	})
+	p.twin.truncated = p.twin.slot
+	p.Truncate(p.twin.slot)
+	var err error
+	for slot := wire.Slot(100); err == nil; slot++ {
+		p.append(t, accept(slot, strings.Repeat("f", 3000)))
+		var lsn journal.LSN
+		if lsn, err = p.Flush(); err == nil {
+			p.twin.acked = lsn
+		}
+	}
+	if failures == 0 || !errors.Is(err, syscall.EIO) {
+		t.Errorf("%d failures, Flush: %v", failures, err)
+	}
+	mustOpen(t, options(fs.Crash(0)), p.twin)
+}
+
+// TestPreparedGap removes a prepared segment: those behind it cannot be used, and nothing is lost.
+func TestPreparedGap(t *testing.T) {
+	fs, p := threeSegments(t)
+	p.close(t)
+	if err := fs.Remove(journal.SegmentPath(dir, 4)); err != nil {
+		t.Fatal(err)
+	}
+	p = mustOpen(t, options(fs), p.twin)
+	if names := segmentsOf(t, fs); slices.Contains(names, "00000005.seg") {
+		t.Errorf("segments %v", names)
+	}
+	p.fill(t, 20)
+	mustOpen(t, options(fs.Crash(0)), p.twin)
+}
+
+// TestPrepareFails checks that failing to prepare a segment ahead of need is harmless, and at need final.
+func TestPrepareFails(t *testing.T) {
+	fs := memfs.New()
+	p := mustOpen(t, options(fs), &history{})
+	full := true
+	fs.SetHook(func(c memfs.Call) error {
+		if full && strings.HasSuffix(c.Name, ".new") {
+			return syscall.ENOSPC
+		}
+		return nil
+	})
+	p.fill(t, 2)
+	full = false
+	p.fill(t, 8) // prepares what it needs itself
+	full = true
+	var err error
+	for slot := wire.Slot(20); err == nil; slot++ {
+		p.append(t, accept(slot, strings.Repeat("f", 3000)))
+		var lsn journal.LSN
+		if lsn, err = p.Flush(); err == nil {
+			p.twin.acked = lsn
+		}
+	}
+	if !strings.Contains(err.Error(), "preparing segment") {
+		t.Errorf("Flush: %v", err)
+	}
+	mustOpen(t, options(fs.Crash(1)), p.twin)
+}

@@ -1,0 +1,69 @@
+package journal
+
+import (
+	"sync"
+	"time"
+)
+
+// Stats counts what a journal has done since it was opened.
+type Stats struct {
+	Records uint64 // made durable
+	Flushes uint64 // groups written
+	Syncs   uint64 // of segment files; a group that fills a segment takes one more
+	Bytes   uint64 // written to segments, with headers and padding
+
+	SegmentsCreated  uint64 // from nothing, by writing zeros
+	SegmentsRecycled uint64
+	SegmentsRemoved  uint64
+
+	// Times of flushes, measured by a Committer: write, sync and, rarely, going on to another segment.
+	FlushTime    time.Duration // sum
+	MaxFlushTime time.Duration
+}
+
+// RecordsPerFlush returns how many records shared one flush on average.
+func (s *Stats) RecordsPerFlush() float64 {
+	if s.Flushes == 0 {
+		return 0
+	}
+	return float64(s.Records) / float64(s.Flushes)
+}
+
+// MeanFlushTime returns the average time of a flush.
+func (s *Stats) MeanFlushTime() time.Duration {
+	if s.Flushes == 0 {
+		return 0
+	}
+	return s.FlushTime / time.Duration(s.Flushes)
+}
+
+// flushTimes gathers the times of flushes.
+type flushTimes struct {
+	mu  sync.Mutex
+	sum time.Duration
+	max time.Duration
+}
+
+func (t *flushTimes) add(d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sum += d
+	t.max = max(t.max, d)
+}
+
+func (t *flushTimes) into(s *Stats) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	s.FlushTime, s.MaxFlushTime = t.sum, t.max
+}
+
+// Stats returns the journal's counters so far. The times are left zero: the journal reads no clock.
+func (j *Journal) Stats() Stats {
+	j.mu.Lock()
+	s := j.stats
+	j.mu.Unlock()
+	if j.pool != nil {
+		j.pool.count(&s)
+	}
+	return s
+}
