@@ -1,0 +1,306 @@
+// Package node is a whole replica but for its surroundings: the protocol (replica/paxos), the batches that it proposes
+// (batching), and the state that chosen batches are applied to (replica/machine), joined on one goroutine. Sockets,
+// disks, threads and clocks are behind Env, so that the event loop and the simulator run the very same replica.
+//
+// The page to read first is Node.Round: one round of the loop, which is the way of every command.
+package node
+
+import (
+	"fmt"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/replica/machine"
+	"paxosbench/replica/paxos"
+	"paxosbench/replica/snapshot"
+	"paxosbench/wire"
+	"paxosbench/wire/compress"
+)
+
+// Config describes a Node. All parts must have been validated.
+type Config struct {
+	Paxos    paxos.Config
+	Batching batching.Config
+	Codec    wire.Codec
+	Machine  machine.Kind
+	State    machine.Config
+
+	// Identity is what the snapshots of the cluster have in common.
+	Identity snapshot.Identity
+
+	// SnapshotBytes is how much of the log, in bytes, is applied between two snapshots; 0: one is only taken when a
+	// peer needs it.
+	SnapshotBytes int
+
+	// Volatile says that the env keeps no journal: slots that have left the memory are gone.
+	Volatile bool
+
+	// Unreplicated applies and answers without proposing anything: the bound that replication is measured against.
+	Unreplicated bool
+}
+
+// Env is what a Node needs of the world. Its methods are called on the node's goroutine and must not call back.
+type Env interface {
+	// Send passes a message to a peer, or loses it. The body of an Accept stays the node's and is only valid during
+	// the call; any other body is handed over.
+	Send(m *wire.Message)
+
+	// Append gives a record to the journal. The body is only valid during the call.
+	Append(r *paxos.Record)
+
+	// Persist makes what has been appended durable, now or later. Records are numbered from 1 since the node was made;
+	// Persist returns the newest number known durable. With alone, nothing else is in flight, so that there is
+	// nothing to gain from handing the work to another thread.
+	Persist(alone bool) uint64
+
+	// Replies returns where to append the reply runs for the given origin, or nil if nobody waits for them any more.
+	// Answered ends what Replies began: it takes the grown slice back and says how many commands it answers.
+	Replies(origin batching.Origin) []byte
+	Answered(origin batching.Origin, replies []byte, commands int)
+
+	// Fetch answers a peer that wants slots which are no longer in memory.
+	Fetch(f paxos.Fetch)
+
+	// LeaderChanged says that this replica leads, no longer leads, or follows another. Commands that it had accepted
+	// while it led and has not answered may or may not take effect; their clients have to ask the new leader.
+	LeaderChanged(lost bool)
+
+	SnapshotStore
+}
+
+// Node is one replica. It belongs to one goroutine.
+type Node struct {
+	cfg     Config
+	env     Env
+	core    *paxos.Core
+	builder *batching.Builder
+	state   *machine.State
+
+	compressor compress.Compressor
+	raw        []byte // the batch being applied, if it had to be decompressed
+
+	leading   bool // as the env was told last
+	leader    wire.ReplicaID
+	proposals proposals
+	snapshots snapshots
+	pull      pull
+	durable   uint64 // records known durable, of those appended since the node was made
+	err       error
+	stats     Stats
+}
+
+// Stats counts batches and commands since the node was made.
+type Stats struct {
+	BatchesProposed  uint64                      `json:"batches_proposed"`
+	CommandsProposed uint64                      `json:"commands_proposed"`
+	BytesProposed    uint64                      `json:"bytes_proposed"`
+	Sealed           [batching.NumReasons]uint64 `json:"sealed"`           // batches proposed, by the reason they were sealed
+	WindowDepthSum   uint64                      `json:"window_depth_sum"` // slots in flight, this one included, summed over the batches proposed
+	BatchesApplied   uint64                      `json:"batches_applied"`
+	CommandsApplied  uint64                      `json:"commands_applied"` // answered or applied, whoever proposed them
+	Rounds           uint64                      `json:"rounds"`
+	SnapshotsTaken   uint64                      `json:"snapshots_taken"`
+	SnapshotsFetched uint64                      `json:"snapshots_fetched"` // of peers, that took the place of this replica's state
+	SnapshotsFailed  uint64                      `json:"snapshots_failed"`  // could not be stored
+	SnapshotsRefused uint64                      `json:"snapshots_refused"` // of peers, that turned out to be damaged
+}
+
+// New returns a node that has never run; see Restore for one that has.
+func New(cfg Config, env Env, now time.Duration) *Node {
+	cfg.Batching.Buffers = cfg.Paxos.Buffers
+	return &Node{
+		cfg:       cfg,
+		env:       env,
+		core:      paxos.New(cfg.Paxos, now),
+		builder:   batching.NewBuilder(cfg.Batching),
+		state:     machine.NewState(machine.New(cfg.Machine), cfg.State),
+		snapshots: newSnapshots(&cfg),
+	}
+}
+
+// Core returns the protocol, to look at.
+func (n *Node) Core() *paxos.Core { return n.core }
+
+// State returns the replicated state, to look at and to take snapshots of.
+func (n *Node) State() *machine.State { return n.state }
+
+// Stats returns the counters.
+func (n *Node) Stats() Stats { return n.stats }
+
+// Pending returns the commands and bytes that wait to be proposed.
+func (n *Node) Pending() (commands, bytes int) { return n.builder.Pending() }
+
+// Leads reports whether this replica takes commands.
+func (n *Node) Leads() bool { return n.leading || n.cfg.Unreplicated }
+
+// Forget says that this replica may have voted what it no longer remembers (see paxos.Core.Forget).
+func (n *Node) Forget() { n.core.Forget() }
+
+// Restore takes one record of the journal of an earlier life, in order and before anything else.
+func (n *Node) Restore(r *paxos.Record) error {
+	n.core.Restore(r)
+	n.apply()
+	n.core.Trim(n.state.Applied())
+	return n.err
+}
+
+// Step takes a message from another replica. The node owns its body from here on.
+func (n *Node) Step(now time.Duration, m *wire.Message) {
+	if !n.isPeer(m.From) {
+		return
+	}
+	switch m.Type {
+	case wire.TypeSnapshotFetch:
+		n.onSnapshotFetch(now, m)
+	case wire.TypeSnapshotChunk:
+		n.onSnapshotChunk(now, m)
+	default:
+		n.notePeer(now, m)
+		n.core.Step(now, m)
+		n.observe()
+	}
+}
+
+// Tick tells the node the time; several times a heartbeat.
+func (n *Node) Tick(now time.Duration) {
+	if n.cfg.Unreplicated {
+		return
+	}
+	n.core.Tick(now)
+	n.observe()
+	n.tickSnapshots(now)
+}
+
+// Persisted tells the node that its first records, so many, are durable.
+func (n *Node) Persisted(now time.Duration, records uint64) {
+	n.durable = records
+	n.core.Persisted(now, records)
+	n.observe()
+}
+
+// Request takes a fragment that wire.DecodeFragment has accepted, with info as the result; it is copied. The node must
+// lead.
+func (n *Node) Request(now time.Duration, origin batching.Origin, fragment []byte, info wire.FragmentInfo) {
+	if n.cfg.Unreplicated {
+		n.applyDirectly(origin, fragment, info)
+		return
+	}
+	if !n.leading {
+		panic("BUG: command taken by a replica that does not lead")
+	}
+	n.builder.Add(fragment, info, origin, now)
+}
+
+// Round carries whatever has arrived since the last one on its way: batches are sealed and proposed while the window
+// has room, records go to the journal and messages to the peers, and chosen batches are applied and answered. Where one
+// step makes room for another, it goes round again. An error is final.
+func (n *Node) Round(now time.Duration) error {
+	n.stats.Rounds++
+	for again := true; again && n.err == nil; {
+		proposed := n.propose(now)
+		durable := n.carryOut(now)
+		applied := n.apply()
+		again = proposed || durable || applied
+	}
+	n.core.Trim(n.state.Applied())
+	n.takeSnapshot()
+	n.resumePull(now)
+	return n.err
+}
+
+// Deadline returns when a batch becomes due that is not due now, if there is one.
+func (n *Node) Deadline() (time.Duration, bool) { return n.builder.Deadline() }
+
+// observe tells the env about a change of leadership as soon as it has happened.
+func (n *Node) observe() {
+	leads, leader := n.core.Role() == paxos.Leader, n.core.Leader()
+	if leads == n.leading && leader == n.leader {
+		return
+	}
+	lost := n.leading && !leads
+	n.leading, n.leader = leads, leader
+	if lost {
+		n.builder.Drop(nil)
+		n.proposals.drop(n.builder)
+	}
+	n.env.LeaderChanged(lost)
+}
+
+// propose seals batches that are due and proposes them while the window has room.
+func (n *Node) propose(now time.Duration) (proposed bool) {
+	for n.leading && n.core.CanPropose() {
+		inFlight, _ := n.core.InFlight()
+		batch, ok := n.builder.Next(now, inFlight == 0)
+		if !ok {
+			break
+		}
+		n.count(&batch, inFlight+1)
+		n.proposals.push(n.core.Propose(now, batch.Commands, n.entry(&batch)), batch)
+		proposed = true
+	}
+	return proposed
+}
+
+// entry puts the batch into the form in which it is proposed: as it is, or compressed.
+func (n *Node) entry(batch *batching.Batch) paxos.Entry {
+	e := paxos.Entry{RawLen: uint32(len(batch.Body)), BodyCRC: batch.CRC, Body: batch.Body}
+	if n.cfg.Codec == wire.CodecNone {
+		return e
+	}
+	buffers := n.cfg.Paxos.Buffers
+	packed, codec := n.compressor.AppendCompressed(buffers.Get(len(batch.Body)), n.cfg.Codec, batch.Body)
+	if codec == wire.CodecNone {
+		buffers.Put(packed)
+		return e
+	}
+	buffers.Put(batch.Body)
+	e.Codec, e.Body, e.BodyCRC = codec, packed, wire.Checksum(packed)
+	return e
+}
+
+func (n *Node) count(batch *batching.Batch, inFlight int) {
+	n.stats.BatchesProposed++
+	n.stats.CommandsProposed += uint64(batch.Commands)
+	n.stats.BytesProposed += uint64(len(batch.Body))
+	n.stats.Sealed[batch.Reason]++
+	n.stats.WindowDepthSum += uint64(inFlight)
+}
+
+// carryOut does what the protocol wants done. Messages leave before the records are written: the leader's own disk and
+// its followers work side by side, and what may only be said afterwards the core holds back itself. It reports whether
+// records became durable.
+func (n *Node) carryOut(now time.Duration) (durable bool) {
+	ready := n.core.Ready()
+	for i := range ready.Messages {
+		n.env.Send(&ready.Messages[i])
+	}
+	for i := range ready.Fetches {
+		n.env.Fetch(ready.Fetches[i])
+	}
+	if ready.Snapshot != 0 {
+		n.beginPull(now, ready.Snapshot)
+	}
+	if ready.Fatal != nil {
+		n.err = ready.Fatal
+		return false
+	}
+	if len(ready.Records) == 0 {
+		return false
+	}
+	for i := range ready.Records {
+		n.env.Append(&ready.Records[i])
+	}
+	done := n.env.Persist(n.core.Ahead() <= 1)
+	if done <= n.durable {
+		return false
+	}
+	n.Persisted(now, done)
+	return true
+}
+
+// fail records a final error.
+func (n *Node) fail(format string, args ...any) {
+	if n.err == nil {
+		n.err = fmt.Errorf("replica %d: "+format, append([]any{n.cfg.Paxos.Self}, args...)...)
+	}
+}

@@ -1,0 +1,453 @@
+package node
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"testing"
+
+	"paxosbench/replica/journal/memfs"
+	"paxosbench/replica/machine"
+	"paxosbench/replica/paxos"
+	"paxosbench/replica/snapshot"
+	"paxosbench/wire"
+)
+
+// lag makes one replica miss so much that the others do not have it any more, and starts it again.
+func (c *trio) lag() (late *replica) {
+	c.start()
+	c.put(1200, 1<<20) // more than one chunk of snapshot
+	late = c.follower()
+	late.stop()
+	next := late.node.Core().Commit() + 1
+	for slices.ContainsFunc(c.replicas[1:], func(r *replica) bool { return r.up && r.has(next) }) {
+		c.put(50, 1<<20)
+	}
+	late.start(c.volatile)
+	return late
+}
+
+// has reports whether the replica can tell a peer what was chosen for a slot.
+func (r *replica) has(slot wire.Slot) bool {
+	return r.node.Core().FirstSlot() <= slot || !r.trio.volatile && slot > r.covered && r.record(slot) != nil
+}
+
+func modes(t *testing.T, test func(t *testing.T, c *trio)) {
+	for name, volatile := range map[string]bool{"volatile": true, "durable": false} {
+		t.Run(name, func(t *testing.T) { test(t, newTrio(t, volatile)) })
+	}
+}
+
+func TestLaggardCatchesUpBySnapshot(t *testing.T) {
+	modes(t, func(t *testing.T, c *trio) {
+		late := c.lag()
+		c.put(100, 1<<20)
+		c.settle()
+		if n := late.node.Stats().SnapshotsFetched; n != 1 {
+			t.Errorf("%d snapshots fetched, want 1", n)
+		}
+		if late.node.Snapshots().Fetching != 0 {
+			t.Error("still fetching")
+		}
+		if !c.volatile && late.store.Newest().Slot == 0 {
+			t.Error("the snapshot was not kept")
+		}
+	})
+}
+
+// TestVolatileSnapshotIsTakenOnDemandOnly: nobody pays for what nobody needs, before and after.
+func TestVolatileSnapshotIsTakenOnDemandOnly(t *testing.T) {
+	c := newTrio(t, true)
+	late := c.lag()
+	if n := c.leader().node.Stats().SnapshotsTaken; n != 0 {
+		t.Fatalf("%d snapshots before one was asked for", n)
+	}
+	c.settle()
+	if n := c.leader().node.Stats().SnapshotsTaken; n != 1 {
+		t.Errorf("%d snapshots taken, want 1", n)
+	}
+	c.until("end of the pin", func() bool { return c.leader().node.snapshots.pinned == paxos.NoPin })
+	c.step()
+	for _, r := range []*replica{c.leader(), late} {
+		if r.node.Snapshots().Newest != (snapshot.Info{}) || r.store.Newest() != (snapshot.Info{}) {
+			t.Errorf("replica %d still keeps the snapshot of slot %d", r.id, r.store.Newest().Slot)
+		}
+	}
+}
+
+// TestPullSurvivesLoss loses one message of the pull after the other, and asks for no chunk twice but that one.
+func TestPullSurvivesLoss(t *testing.T) {
+	modes(t, func(t *testing.T, c *trio) {
+		volatile := c.volatile
+		for lost := 0; ; lost++ {
+			c := newTrio(t, volatile)
+			seen, beginnings := 0, 0
+			late := c.lag()
+			c.lose = func(m *wire.Message) bool {
+				if m.Type != wire.TypeSnapshotFetch && m.Type != wire.TypeSnapshotChunk {
+					return false
+				}
+				if m.Type == wire.TypeSnapshotFetch && m.Slot != 0 && m.Nonce == 0 {
+					beginnings++
+				}
+				seen++
+				return seen == lost+1
+			}
+			c.settle()
+			if late.node.Stats().SnapshotsFetched != 1 || beginnings > 0 {
+				t.Fatalf("message %d lost: %d snapshots fetched, begun anew %d times", lost, late.node.Stats().SnapshotsFetched, beginnings)
+			}
+			if seen <= lost {
+				if lost < 8 {
+					t.Fatalf("the pull takes %d messages: too few for the test to mean anything", seen)
+				}
+				return
+			}
+		}
+	})
+}
+
+// TestPullBeginsAnewWithAnotherSnapshot has the peer replace its snapshot in the middle of a pull.
+func TestPullBeginsAnewWithAnotherSnapshot(t *testing.T) {
+	c := newTrio(t, false)
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	late.full = true
+	first, leader := late.node.pull.slot, c.replicas[late.node.pull.peer]
+	c.put(10, 1<<20)
+	leader.node.beginTaking()
+	c.until("another snapshot", func() bool { return leader.store.Newest().Slot > first })
+	late.full = false
+	c.settle()
+	if late.node.Stats().SnapshotsFetched != 1 || late.store.Newest().Slot <= first {
+		t.Errorf("%d snapshots fetched, the newest of slot %d, first asked for %d",
+			late.node.Stats().SnapshotsFetched, late.store.Newest().Slot, first)
+	}
+}
+
+// TestPullTurnsToAnotherPeer has the peer die in the middle.
+func TestPullTurnsToAnotherPeer(t *testing.T) {
+	c := newTrio(t, false)
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	victim := c.replicas[late.node.pull.peer]
+	other := c.replicas[6-late.id-victim.id]
+	victim.stop()
+	c.until("new state", func() bool { return late.node.Stats().SnapshotsFetched == 1 })
+	c.until("a leader", func() bool { return c.leader() != nil })
+	c.settle()
+	if other.node.State().Applied() != late.node.State().Applied() {
+		t.Errorf("%s", c)
+	}
+}
+
+// TestPullRefusesDamage flips a bit of one chunk.
+func TestPullRefusesDamage(t *testing.T) {
+	c := newTrio(t, false)
+	late := c.lag()
+	damaged := false
+	c.lose = func(m *wire.Message) bool {
+		if m.Type == wire.TypeSnapshotChunk && m.Nonce > 0 && !damaged {
+			m.Body[100] ^= 1
+			damaged = true
+		}
+		return false
+	}
+	c.settle()
+	if s := late.node.Stats(); s.SnapshotsRefused != 1 || s.SnapshotsFetched != 1 {
+		t.Errorf("%d refused and %d fetched, want 1 and 1", s.SnapshotsRefused, s.SnapshotsFetched)
+	}
+}
+
+// TestPullWaitsForTheStore and asks for nothing meanwhile.
+func TestPullWaitsForTheStore(t *testing.T) {
+	c := newTrio(t, false)
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	late.full = true
+	for range 3 {
+		c.step() // what was on its way
+	}
+	asked, offset := 0, late.node.pull.offset
+	c.lose = func(m *wire.Message) bool {
+		if m.Type == wire.TypeSnapshotFetch {
+			asked++
+		}
+		return false
+	}
+	for range 100 {
+		c.step()
+	}
+	if asked > 0 || late.node.pull.offset != offset {
+		t.Errorf("asked %d times without room", asked)
+	}
+	late.full = false
+	c.settle()
+	if n := late.node.Stats().SnapshotsFetched; n != 1 {
+		t.Errorf("%d snapshots fetched, want 1", n)
+	}
+}
+
+// TestCrashWhileFetching loses the power at every operation on the late replica's snapshots.
+func TestCrashWhileFetching(t *testing.T) {
+	for n := 0; ; n++ {
+		c := newTrio(t, false)
+		late := c.lag()
+		disk := late.files.(*memfs.FS)
+		base := disk.Calls()
+		var after *memfs.FS
+		disk.SetHook(func(call memfs.Call) error {
+			if call.N == base+n {
+				after = disk.Crash(uint64(n))
+			}
+			return nil
+		})
+		for i := 0; after == nil && late.node.Stats().SnapshotsFetched == 0; i++ {
+			if c.step(); i > 4000 {
+				t.Fatalf("crash at %d: no snapshot: %s", n, c)
+			}
+		}
+		if after == nil {
+			if n < 10 {
+				t.Fatalf("storing took %d operations: too few for the test to mean anything", n)
+			}
+			return
+		}
+		late.stop()
+		late.files = after
+		c.put(20, 1<<20)
+		late.start(false)
+		c.settle()
+	}
+}
+
+// TestSnapshotUnderLoad takes snapshots while batches keep coming. Each is the state at its slot.
+func TestSnapshotUnderLoad(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	checked := 0
+	for range 3000 {
+		c.put(1, 2000)
+		for _, r := range c.replicas[1:] {
+			checked += r.checkBegun()
+		}
+	}
+	if checked < 6 {
+		t.Errorf("only %d snapshots", checked)
+	}
+	for _, r := range c.replicas[1:] {
+		if len(r.journal) > 2000 {
+			t.Errorf("replica %d has %d records in its journal", r.id, len(r.journal))
+		}
+	}
+}
+
+// checkBegun compares the newest snapshot, once it is stored, with the state when it was begun.
+func (r *replica) checkBegun() int {
+	for len(r.begun) > 0 && r.begun[0].slot < r.store.Newest().Slot {
+		r.begun = r.begun[1:] // missed
+	}
+	if len(r.begun) == 0 || r.store.Newest().Slot != r.begun[0].slot {
+		return 0
+	}
+	want := r.begun[0]
+	r.begun = r.begun[1:]
+	store := snapshot.NewStore(r.files.(*memfs.FS).Crash(0), "data", r.config().Identity, slog.New(slog.DiscardHandler))
+	got, damaged, err := store.Restore(func() *machine.Restorer {
+		return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
+	})
+	if err != nil || damaged != nil || got == nil {
+		r.trio.t.Fatalf("snapshot of slot %d: %v, %v", want.slot, damaged, err)
+	}
+	if (begun{got.Applied(), got.Digest(), got.ContentDigest()}) != want {
+		r.trio.t.Fatalf("snapshot of slot %d is another state", want.slot)
+	}
+	return 1
+}
+
+// TestReplicasTakeTurns: in a cluster that has just begun, they do not all take their first snapshot at once.
+func TestReplicasTakeTurns(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	first := map[wire.Slot]wire.ReplicaID{}
+	for range 600 {
+		c.put(1, 100)
+		for _, r := range c.replicas[1:] {
+			if len(r.begun) == 0 {
+				continue
+			}
+			if other := first[r.begun[0].slot]; other != 0 && other != r.id {
+				t.Fatalf("replicas %d and %d began at slot %d", other, r.id, r.begun[0].slot)
+			}
+			first[r.begun[0].slot] = r.id
+		}
+	}
+	if len(first) != 3 {
+		t.Errorf("%d first snapshots", len(first))
+	}
+}
+
+// TestTakingWaitsForTheStore: nothing is handed over without room.
+func TestTakingWaitsForTheStore(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	r := c.replicas[3]
+	c.until("a snapshot", func() bool { c.put(1, 1<<20); return r.node.snapshots.taking != nil && r.writer != nil })
+	r.full = true
+	c.put(100, 1<<20)
+	if r.node.snapshots.taking == nil || len(r.jobs) > 0 {
+		t.Error("pieces are taken without room")
+	}
+	r.full = false
+	c.until("the rest", func() bool { return r.checkBegun() == 1 })
+}
+
+// TestFailedSnapshotIsTakenAgain: the disk is full for a while.
+func TestFailedSnapshotIsTakenAgain(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	r := c.replicas[3]
+	r.files.(*memfs.FS).SetHook(func(call memfs.Call) error {
+		if call.Op == memfs.OpSync {
+			return errors.New("no space left on device")
+		}
+		return nil
+	})
+	c.until("a failure", func() bool { c.put(1, 100); return r.node.Stats().SnapshotsFailed > 0 })
+	if r.node.Releasable() != 0 {
+		t.Error("a failed snapshot releases the journal")
+	}
+	r.files.(*memfs.FS).SetHook(nil)
+	c.until("a snapshot", func() bool { c.put(1, 100); return r.node.Stats().SnapshotsTaken > 0 })
+	c.settle()
+}
+
+// TestJournalWaitsForPullers: what a peer needs next is kept until it has come by, though not for ever.
+func TestJournalWaitsForPullers(t *testing.T) {
+	c := newTrio(t, false)
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	leader, slot := c.replicas[late.node.pull.peer], late.node.pull.slot
+	late.stop()
+	c.until("another snapshot", func() bool {
+		c.put(1, 1<<20)
+		if got := leader.node.Releasable(); got > slot && leader.node.snapshots.pinned != paxos.NoPin && leader.node.snapshots.before <= slot {
+			t.Fatalf("released up to %d, a peer is at %d", got, slot)
+		}
+		return leader.node.Snapshots().Newest.Slot > slot
+	})
+	c.until("release", func() bool { return leader.node.Releasable() > slot })
+}
+
+// TestPinBoundsMemory: without a journal the memory is all there is. It is kept for a peer that pulls, up to the bound.
+func TestPinBoundsMemory(t *testing.T) {
+	c := newTrio(t, true)
+	c.pin = 512 << 10
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	leader, slot := c.replicas[late.node.pull.peer], late.node.pull.slot
+	late.stop()
+	held := 0
+	for leader.node.Core().FirstSlot() <= slot+1 {
+		c.put(1, 1<<20)
+		held++
+	}
+	if held < 200 || held > 600 { // a kilobyte each, in buffers of two
+		t.Errorf("%d slots held for a bound of %d bytes", held, c.pin)
+	}
+	c.until("end of the pin", func() bool { return leader.node.snapshots.pinned == paxos.NoPin })
+	c.put(5, 1<<20)
+	if held := leader.node.Core().Commit() - leader.node.Core().FirstSlot(); held > testLogBytes>>10 {
+		t.Errorf("%d slots held after the pin", held)
+	}
+}
+
+// TestSnapshotTooOldIsTakenAnew: without a journal a snapshot is worth nothing once the log has moved on.
+func TestSnapshotTooOldIsTakenAnew(t *testing.T) {
+	c := newTrio(t, true)
+	c.pin = testLogBytes
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	slot := late.node.pull.slot
+	late.full = true
+	c.put(200, 1<<20)
+	late.full = false
+	c.settle()
+	if taken := c.leader().node.Stats().SnapshotsTaken; taken < 2 {
+		t.Errorf("%d snapshots taken, the first was of slot %d", taken, slot)
+	}
+}
+
+// TestLeaderKeepsItsState: a replica that has become leader meanwhile does not install what it has fetched.
+func TestLeaderKeepsItsState(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	c.put(5, 10)
+	leader := c.leader()
+	newer := machine.NewState(machine.NewKV(), machine.DefaultConfig())
+	for newer.Applied() < leader.node.State().Applied()+10 {
+		newer.EndBatch(newer.Applied()+1, 0)
+	}
+	leader.node.pull = pull{peer: c.follower().id, slot: newer.Applied(), state: newer}
+	if leader.node.SnapshotStored(snapshot.Info{Slot: newer.Applied(), Bytes: 1}) {
+		t.Error("installed")
+	}
+	c.put(5, 10)
+	c.settle()
+}
+
+// TestStrangeSnapshotMessagesAreHarmless: whatever a peer says about snapshots, nothing panics.
+func TestStrangeSnapshotMessagesAreHarmless(t *testing.T) {
+	modes(t, func(t *testing.T, c *trio) {
+		c.start()
+		c.put(20, 10)
+		r := c.follower()
+		odd := []uint64{0, 1, 20, 1 << 20, 1<<64 - 1}
+		for _, from := range []wire.ReplicaID{0, 1, 2, 3, 4, 200} {
+			for _, slot := range odd {
+				for _, nonce := range odd {
+					for _, last := range odd {
+						for _, body := range [][]byte{nil, {1, 2, 3}} {
+							for _, kind := range []wire.Type{wire.TypeSnapshotFetch, wire.TypeSnapshotChunk} {
+								r.node.beginPull(c.now, 3-r.id%2)
+								m := wire.Message{Type: kind, From: from, Slot: wire.Slot(slot), Nonce: nonce, Last: wire.Slot(last), Body: body}
+								r.node.Step(c.now, &m)
+								r.round()
+							}
+						}
+					}
+				}
+			}
+		}
+		c.put(20, 10)
+		c.settle()
+	})
+}
+
+func BenchmarkTakePiece(b *testing.B) {
+	for _, records := range []int{100_000, 4_000_000} {
+		b.Run(fmt.Sprint(records), func(b *testing.B) { benchmarkTakePiece(b, records) })
+	}
+}
+
+// benchmarkTakePiece measures how long a round stops for a piece.
+func benchmarkTakePiece(b *testing.B, records int) {
+	kv := machine.NewKV()
+	key := make([]byte, 8)
+	for i := range records {
+		for j := range key {
+			key[j] = byte(i >> (8 * j))
+		}
+		_ = kv.Restore(wire.Command{Op: wire.OpPut, Key: key, Value: key})
+	}
+	s := machine.NewState(kv, machine.DefaultConfig())
+	p := s.BeginSnapshot()
+	b.ReportAllocs()
+	b.SetBytes(snapshotPiece)
+	for b.Loop() {
+		if _, done := p.Next(make([]byte, 0, snapshotPiece), snapshotPiece); done {
+			p = s.BeginSnapshot()
+		}
+	}
+}
