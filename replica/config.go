@@ -1,0 +1,262 @@
+package replica
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"paxosbench/batching"
+	"paxosbench/pipeline"
+	"paxosbench/replica/journal"
+	"paxosbench/replica/machine"
+	"paxosbench/replica/node"
+	"paxosbench/replica/paxos"
+	"paxosbench/replica/snapshot"
+	"paxosbench/wire"
+	"paxosbench/wire/compress"
+)
+
+// Config describes a replica. The tags are the command line of cmd/replica; the same names are the keys of its
+// configuration file and the axes of benchmark suites. The zero value is not useful: start from Default.
+type Config struct {
+	ID        wire.ReplicaID `name:"id" required:"" help:"This replica's id, 1 to 7."`
+	Members   []Member       `name:"member" required:"" sep:"none" placeholder:"ID=PEER,CLIENT" help:"A replica of the cluster, this one included: its id, its address for peers and its address for clients. Repeat for each."`
+	ClusterID uint64         `name:"cluster-id" default:"1" help:"Number that names the cluster; replicas and clients of another one are refused."`
+	Data      string         `name:"data" default:"data" placeholder:"DIR" help:"Data directory. One per replica; never copy or share it."`
+	Bootstrap bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. Ignored if there is state."`
+	Admin     string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
+	Pprof     bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
+
+	Durability journal.Durability `name:"durability" default:"fsync" help:"What a reply means: none (in memory on a quorum), os (handed to the operating system), fsync (synced to disk on a quorum)."`
+
+	Batch      batching.Policy `name:"batch" default:"adaptive" help:"When a batch leaves: none (each command alone), count:N, bytes:N, adaptive (what has gathered when the window has room)."`
+	Linger     time.Duration   `name:"linger" default:"0s" help:"How long the first command of an underfull batch waits for others while slots are in flight."`
+	BatchBytes Bytes           `name:"batch-bytes" default:"1MiB" help:"Largest batch, up to 4MiB."`
+
+	Pipeline      pipeline.Depth `name:"pipeline" default:"adaptive" help:"Slots in flight: N (up to 4096) or adaptive."`
+	PipelineBytes Bytes          `name:"pipeline-bytes" default:"16MiB" help:"Bytes of batches in flight."`
+
+	Compress string `name:"compress" default:"none" enum:"none,s2,zstd" help:"Compression of batches on the wire and in the journal: none, s2, zstd."`
+
+	Quorum2 int          `name:"quorum2" default:"0" help:"Acceptors that must accept a batch, the leader included. 0: a majority. Phase 1 then needs replicas-quorum2+1."`
+	Machine machine.Kind `name:"machine" default:"kv" help:"State machine: kv (a key-value store) or noop (answers OK)."`
+
+	Unreplicated bool `name:"unreplicated" help:"Apply and answer without replication or journal: the bound to measure against. One member only."`
+
+	Heartbeat       time.Duration `name:"heartbeat" default:"50ms" help:"The leader's heartbeat interval."`
+	ElectionTimeout time.Duration `name:"election-timeout" default:"500ms" help:"Silence, plus up to as much again at random, after which a follower asks for votes."`
+
+	ClientWindow int    `name:"client-window" default:"65536" help:"Commands that one client connection may have in flight; more are answered with BUSY."`
+	MaxClients   int    `name:"max-clients" default:"10000" help:"Client connections; more are refused."`
+	MaxSessions  uint32 `name:"max-sessions" default:"65536" help:"Client sessions; when a new one needs the place, the least recently active is evicted. Equal on all replicas."`
+
+	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
+	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment."`
+
+	SnapshotBytes Bytes `name:"snapshot-bytes" default:"1GiB" help:"Log applied between two snapshots, after each of which the journal is cut. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
+}
+
+// Member is one replica of the cluster as all its replicas know it.
+type Member struct {
+	ID     wire.ReplicaID
+	Peer   string // address for peers, host:port
+	Client string // address for clients, host:port
+}
+
+// UnmarshalText parses ID=PEER,CLIENT.
+func (m *Member) UnmarshalText(text []byte) error {
+	id, addrs, ok := strings.Cut(string(text), "=")
+	peer, client, ok2 := strings.Cut(addrs, ",")
+	n, err := strconv.ParseUint(id, 10, 8)
+	if !ok || !ok2 || err != nil {
+		return fmt.Errorf("member %q: want ID=PEER,CLIENT, for example 1=127.0.0.1:7101,127.0.0.1:7001", text)
+	}
+	*m = Member{ID: wire.ReplicaID(n), Peer: peer, Client: client}
+	return nil
+}
+
+// MarshalText is the inverse of UnmarshalText.
+func (m Member) MarshalText() ([]byte, error) {
+	return fmt.Appendf(nil, "%d=%s,%s", m.ID, m.Peer, m.Client), nil
+}
+
+// Bytes is a size that is written as 64MiB or 65536.
+type Bytes int
+
+// UnmarshalText parses a size.
+func (b *Bytes) UnmarshalText(text []byte) error {
+	n, err := humanize.ParseBytes(string(text))
+	if err != nil || n > 1<<40 {
+		return fmt.Errorf("size %q: want bytes like 65536, 64KiB or 1MiB", text)
+	}
+	*b = Bytes(n)
+	return nil
+}
+
+// MarshalText writes the size in bytes.
+func (b Bytes) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int64(b), 10), nil }
+
+// MarshalJSON writes the configuration with the names and the spelling of the flags, so that what a result records can be
+// given back to a replica.
+func (c *Config) MarshalJSON() ([]byte, error) {
+	values := map[string]any{}
+	v := reflect.ValueOf(c).Elem()
+	for i := range v.NumField() {
+		value := v.Field(i).Interface()
+		if d, ok := value.(time.Duration); ok {
+			value = d.String()
+		}
+		values[v.Type().Field(i).Tag.Get("name")] = value
+	}
+	return json.Marshal(values)
+}
+
+// Validate reports every violation at once, each with its remedy.
+func (c *Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	c.validateMembers(check)
+	check(c.Linger >= 0, "linger: %v, want 0 or more", c.Linger)
+	check(c.BatchBytes >= 1 && c.BatchBytes <= wire.MaxBatch, "batch-bytes: %d, want 1 to %d", c.BatchBytes, wire.MaxBatch)
+	check(c.PipelineBytes >= 1, "pipeline-bytes: %d, want at least 1", c.PipelineBytes)
+	n := len(c.Members)
+	check(c.Quorum2 >= 0 && c.Quorum2 <= n, "quorum2: %d, want 1 to %d, or 0 for a majority", c.Quorum2, n)
+	check(c.Heartbeat >= time.Millisecond, "heartbeat: %v, want at least 1ms", c.Heartbeat)
+	check(c.ElectionTimeout >= 2*c.Heartbeat, "election-timeout: %v, want at least twice the heartbeat of %v", c.ElectionTimeout, c.Heartbeat)
+	check(c.ClientWindow >= 1 && c.ClientWindow <= 1<<20, "client-window: %d, want 1 to %d", c.ClientWindow, 1<<20)
+	check(c.MaxClients >= 1, "max-clients: %d, want at least 1", c.MaxClients)
+	check(c.LogBytes >= 1<<20, "log-bytes: %d, want at least 1MiB", c.LogBytes)
+	check(c.SegmentBytes >= 8<<20, "segment-bytes: %d, want at least 8MiB", c.SegmentBytes)
+	check(c.SnapshotBytes == 0 || c.SnapshotBytes >= 1<<20, "snapshot-bytes: %d, want at least 1MiB, or 0 for none", c.SnapshotBytes)
+	check(!c.Unreplicated || n == 1, "unreplicated: works with one member, not %d", n)
+	check(!c.Pprof || c.Admin != "", "pprof: needs an admin address, see --admin")
+	if c.Admin != "" {
+		check(isLoopback(c.Admin), "admin: %q is not a loopback address; it has no authentication, use 127.0.0.1:PORT", c.Admin)
+	}
+	if err := c.state().Validate(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateMembers(check func(bool, string, ...any)) {
+	check(len(c.Members) >= 1 && len(c.Members) <= wire.MaxReplicas, "member: %d replicas, want 1 to %d", len(c.Members), wire.MaxReplicas)
+	seen := map[wire.ReplicaID]bool{}
+	for _, m := range c.Members {
+		check(m.ID >= 1 && m.ID <= wire.MaxReplicas, "member: id %d, want 1 to %d", m.ID, wire.MaxReplicas)
+		check(!seen[m.ID], "member: id %d is given twice", m.ID)
+		seen[m.ID] = true
+		for _, addr := range []string{m.Peer, m.Client} {
+			_, _, err := net.SplitHostPort(addr)
+			check(err == nil, "member: %d has the address %q, want HOST:PORT", m.ID, addr)
+		}
+	}
+	check(seen[c.ID], "id: %d is not among the members; give --member for every replica, this one included", c.ID)
+}
+
+func isLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// self returns this replica's member entry.
+func (c *Config) self() Member { return c.member(c.ID) }
+
+// member returns the entry of a replica, or an empty one.
+func (c *Config) member(id wire.ReplicaID) Member {
+	for _, m := range c.Members {
+		if m.ID == id {
+			return m
+		}
+	}
+	return Member{}
+}
+
+func (c *Config) ids() []wire.ReplicaID {
+	var ids []wire.ReplicaID
+	for _, m := range c.Members {
+		ids = append(ids, m.ID)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+func (c *Config) quorum2() int {
+	if c.Quorum2 == 0 {
+		return paxos.Majority(len(c.Members))
+	}
+	return c.Quorum2
+}
+
+func (c *Config) state() machine.Config { return machine.Config{MaxSessions: c.MaxSessions} }
+
+// Hash sums up what must be equal on all replicas. Addresses are not part of it: they may differ by point of view.
+func (c *Config) Hash() uint64 {
+	shared := struct {
+		Version     int
+		Replicas    []wire.ReplicaID
+		Quorum2     int
+		Machine     machine.Kind
+		MaxSessions uint32
+	}{wire.Version, c.ids(), c.quorum2(), c.Machine, c.MaxSessions}
+	text, err := json.Marshal(shared)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	sum := sha256.Sum256(text)
+	return binary.LittleEndian.Uint64(sum[:])
+}
+
+// node derives the configuration of the node from that of the replica, which must be valid.
+func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
+	codec, err := compress.ParseCodec(c.Compress)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return node.Config{
+		Paxos: paxos.Config{
+			Self: c.ID, Replicas: c.ids(), Quorum1: len(c.Members) - c.quorum2() + 1, Quorum2: c.quorum2(),
+			Heartbeat: c.Heartbeat, ElectionTimeout: c.ElectionTimeout,
+			Depth: c.Pipeline, WindowBytes: int(c.PipelineBytes), LogBytes: int(c.LogBytes), PinBytes: pinBytes,
+			Seed: seed, Buffers: buffers,
+		},
+		Batching:      batching.Config{Policy: c.Batch, Linger: c.Linger, MaxBytes: int(c.BatchBytes)},
+		Codec:         codec,
+		Machine:       c.Machine,
+		State:         c.state(),
+		Identity:      c.snapshotIdentity(),
+		SnapshotBytes: c.snapshotBytes(),
+		Volatile:      c.Durability == journal.DurabilityNone,
+		Unreplicated:  c.Unreplicated,
+	}
+}
+
+// snapshotBytes returns how much log is applied between two snapshots. Without a journal there is nothing to cut.
+func (c *Config) snapshotBytes() int {
+	if c.Durability == journal.DurabilityNone || c.Unreplicated {
+		return 0
+	}
+	return int(c.SnapshotBytes)
+}
+
+func (c *Config) snapshotIdentity() snapshot.Identity {
+	return snapshot.Identity{Cluster: c.ClusterID, ConfigHash: c.Hash()}
+}

@@ -1,0 +1,258 @@
+package replica
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/replica/node"
+	"paxosbench/replica/paxos"
+	"paxosbench/replica/transport"
+	"paxosbench/wire"
+)
+
+// maxPendingBytes bounds the commands that wait to be proposed, over all clients; what comes on top is answered with
+// BUSY.
+const maxPendingBytes = 64 << 20
+
+// loop owns the replica. It is the transport's Handler and the node's Env, and all its methods run on the event loop's
+// goroutine, except where they say otherwise.
+type loop struct {
+	cfg       *Config
+	log       *slog.Logger
+	stop      context.CancelFunc
+	buffers   *wire.Buffers
+	transport *transport.Transport
+	node      *node.Node
+	storage   *storage
+
+	clients map[*transport.Client]struct{} // that have said hello
+	start   int                            // where the Reply frame being written begins in its client's Out
+	busy    uint64                         // commands answered with BUSY
+	err     atomic.Pointer[error]          // why the replica stops
+}
+
+// open recovers the replica's state and prepares everything that needs no network.
+func open(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, error) {
+	l := &loop{cfg: cfg, log: log, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
+	l.node = node.New(cfg.node(incarnation, l.buffers), l, 0)
+	var err error
+	if l.storage, err = openStorage(cfg, log, l.node, l.snapshotStored); err != nil {
+		return nil, err
+	}
+	peers := make(map[wire.ReplicaID]string)
+	for _, m := range cfg.Members {
+		if m.ID != cfg.ID {
+			peers[m.ID] = m.Peer
+		}
+	}
+	tc := transport.Config{
+		Self: cfg.ID, Cluster: cfg.ClusterID, ConfigHash: cfg.Hash(), Incarnation: incarnation,
+		ClientAddr: cfg.self().Client, Peers: peers, MaxClients: cfg.MaxClients, Buffers: l.buffers, Logger: log,
+	}
+	if len(peers) > 0 {
+		tc.PeerAddr = cfg.self().Peer
+	}
+	if l.transport, err = transport.New(tc, l); err != nil {
+		return nil, err
+	}
+	l.storage.onDurable(func() { l.transport.Post(l.persisted) })
+	log.Info("replica opened", "id", cfg.ID, "cluster", cfg.ClusterID, "members", len(cfg.Members), "quorum2", cfg.quorum2(),
+		"durability", cfg.Durability, "applied", l.node.State().Applied(), "ballot", l.node.Core().Ballot(), "voting", l.node.Core().Voting())
+	return l, nil
+}
+
+// fail makes the replica stop: it answers nothing any more, and Run returns err. Any goroutine may call it.
+func (l *loop) fail(err error) {
+	if l.err.CompareAndSwap(nil, &err) {
+		l.log.Error("replica stops", "err", err)
+	}
+	l.stop()
+}
+
+// failure returns what fail was called with, or nil.
+func (l *loop) failure() error {
+	if err := l.err.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// ClientHello welcomes a client and tells it who leads.
+func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
+	if h.Cluster != 0 && h.Cluster != l.cfg.ClusterID {
+		c.Refuse(fmt.Sprintf("wrong cluster: this is cluster %d, the client wants %d", l.cfg.ClusterID, h.Cluster))
+		return
+	}
+	l.clients[c] = struct{}{}
+	window := uint32(l.cfg.ClientWindow)
+	if h.Window != 0 {
+		window = min(window, h.Window)
+	}
+	leader := l.leader()
+	c.Touch()
+	c.Out = wire.AppendWelcome(c.Out, wire.Welcome{
+		Cluster: l.cfg.ClusterID, Ballot: l.node.Core().Ballot(), Window: window,
+		Replica: l.cfg.ID, Leader: leader, LeaderAddr: l.cfg.member(leader).Client,
+	})
+}
+
+// leader returns the replica that takes commands, 0 if unknown.
+func (l *loop) leader() wire.ReplicaID {
+	if l.cfg.Unreplicated {
+		return l.cfg.ID
+	}
+	return l.node.Core().Leader()
+}
+
+// ClientClosed forgets a client. Its commands take their course.
+func (l *loop) ClientClosed(c *transport.Client) { delete(l.clients, c) }
+
+// Request admits a fragment to the open batch.
+func (l *loop) Request(c *transport.Client, body []byte) error {
+	info, err := wire.DecodeFragment(body)
+	if err != nil {
+		return err
+	}
+	if !l.node.Leads() {
+		l.redirect(c)
+		return nil
+	}
+	_, waiting := l.node.Pending()
+	if c.InFlight+info.Commands > l.cfg.ClientWindow || waiting > maxPendingBytes {
+		l.refuse(c, body, info)
+		return nil
+	}
+	c.InFlight += info.Commands
+	l.node.Request(l.transport.Now(), batching.Origin(c.ID()), body, info)
+	return nil
+}
+
+// redirect tells a client who leads. The client sends what is unanswered there.
+func (l *loop) redirect(c *transport.Client) {
+	leader := l.leader()
+	c.Touch()
+	c.Out = wire.AppendRedirect(c.Out, wire.Redirect{
+		Ballot: l.node.Core().Ballot(), Leader: leader, LeaderAddr: l.cfg.member(leader).Client,
+	})
+}
+
+// refuse answers every run of a fragment with BUSY.
+func (l *loop) refuse(c *transport.Client, fragment []byte, info wire.FragmentInfo) {
+	l.busy += uint64(info.Commands)
+	c.Touch()
+	start := len(c.Out)
+	c.Out = wire.BeginFrame(c.Out)
+	for len(fragment) > 0 {
+		run, n, err := wire.DecodeRun(fragment)
+		if err != nil {
+			panic("BUG: checked fragment does not decode: " + err.Error())
+		}
+		c.Out = wire.AppendUniformReply(c.Out, run.Session, run.First, run.Count, wire.StatusBusy)
+		fragment = fragment[n:]
+	}
+	wire.EndFrame(c.Out, start, wire.TypeReply)
+}
+
+// PeerUp does nothing: the protocol finds out by itself.
+func (l *loop) PeerUp(wire.ReplicaID) {}
+
+// PeerDown does nothing: see PeerUp.
+func (l *loop) PeerDown(wire.ReplicaID) {}
+
+// Message passes a peer's message to the protocol.
+func (l *loop) Message(m *wire.Message) { l.node.Step(l.transport.Now(), m) }
+
+// Tick passes the time on.
+func (l *loop) Tick(now time.Duration) {
+	l.node.Tick(now)
+	l.storage.release(l.node)
+}
+
+// Round ends an iteration of the event loop: see node.Round. The transport writes the replies afterwards.
+func (l *loop) Round(now time.Duration) {
+	if l.failure() != nil {
+		return
+	}
+	if err := l.node.Round(now); err != nil {
+		l.fail(err)
+	}
+}
+
+// persisted runs on the loop after the sync thread has made records durable.
+func (l *loop) persisted() {
+	n, err := l.storage.durable()
+	if err != nil {
+		l.fail(err)
+		return
+	}
+	l.node.Persisted(l.transport.Now(), n)
+	l.storage.markVoter(l.node.Core())
+}
+
+// Send passes a message to a peer, or loses it.
+func (l *loop) Send(m *wire.Message) {
+	l.transport.Send(m.To, m)
+	if m.Type != wire.TypeAccept {
+		l.buffers.Put(m.Body)
+	}
+}
+
+// Append gives a record to the journal.
+func (l *loop) Append(r *paxos.Record) { l.storage.append(r) }
+
+// Persist makes what was appended durable, here and now if that is quickest.
+func (l *loop) Persist(alone bool) uint64 {
+	n, err := l.storage.persist(alone)
+	if err != nil {
+		l.fail(err)
+		return 0
+	}
+	return n
+}
+
+// Replies begins a Reply frame for a client that is still there.
+func (l *loop) Replies(origin batching.Origin) []byte {
+	c := l.transport.Client(uint64(origin))
+	if c == nil {
+		return nil
+	}
+	c.Touch()
+	l.start = len(c.Out)
+	return wire.BeginFrame(c.Out)
+}
+
+// Answered ends the Reply frame that Replies began.
+func (l *loop) Answered(origin batching.Origin, replies []byte, commands int) {
+	c := l.transport.Client(uint64(origin))
+	wire.EndFrame(replies, l.start, wire.TypeReply)
+	c.Out = replies
+	c.InFlight -= commands
+}
+
+// LeaderChanged tells clients that wait for a lost leadership where to go.
+func (l *loop) LeaderChanged(lost bool) {
+	core := l.node.Core()
+	l.log.Info("leader changed", "leader", core.Leader(), "ballot", core.Ballot(), "role", core.Role())
+	if !lost {
+		return
+	}
+	for c := range l.clients {
+		c.InFlight = 0
+		l.redirect(c)
+	}
+}
+
+// Fetch answers a peer that wants slots which are no longer in memory.
+func (l *loop) Fetch(f paxos.Fetch) {
+	core := l.node.Core()
+	l.storage.read(f, core.Commit(), l.storage.oldest(core.FirstSlot()), func(m wire.Message) {
+		l.transport.Post(func() {
+			m.To, m.From, m.Commit = f.Peer, l.cfg.ID, l.node.Core().Commit()
+			l.transport.Send(f.Peer, &m)
+		})
+	})
+}
