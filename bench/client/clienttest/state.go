@@ -1,0 +1,166 @@
+package clienttest
+
+import (
+	"bytes"
+	"encoding/binary"
+	"sync"
+
+	"paxosbench/wire"
+)
+
+// State is sessions and a key-value map, executed under one lock: the obvious version of what replicas do. Several
+// servers may share one, as the replicas of a cluster share what they have decided.
+type State struct {
+	mu       sync.Mutex
+	noop     bool
+	sessions []session
+	values   map[string][]byte
+	executed int64
+}
+
+type session struct {
+	last    wire.Seq
+	seen    wire.Seq
+	results []result // of seen+1..last
+	evicted bool
+}
+
+type result struct {
+	status wire.Status
+	value  []byte
+}
+
+// NewState returns an empty state.
+func NewState() *State { return &State{values: make(map[string][]byte)} }
+
+// NewNoopState returns a state that answers OK to every command, for tests of the generator's own speed. It still
+// checks the order of sequence numbers, and remembers no replies.
+func NewNoopState() *State { return &State{noop: true} }
+
+// Executed returns the number of commands executed, each counted once however often it was sent.
+func (s *State) Executed() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.executed
+}
+
+// EvictAll forgets every session.
+func (s *State) EvictAll() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.sessions {
+		s.sessions[i].evicted = true
+	}
+}
+
+// Value returns the present value of a key, nil if it has none.
+func (s *State) Value(key []byte) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return bytes.Clone(s.values[string(key)])
+}
+
+// Apply executes a run as far as it was not executed before and appends its reply run. corrupt, if not nil, may change
+// the values on their way out.
+func (s *State) Apply(dst []byte, run *wire.Run, corrupt func([]byte)) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if run.Session == 0 {
+		return s.register(dst, run)
+	}
+	index := run.Session.Index()
+	if int(index) >= len(s.sessions) || s.sessions[index].evicted {
+		return wire.AppendUniformReply(dst, run.Session, run.First, run.Count, wire.StatusNoSession)
+	}
+	session := &s.sessions[index]
+	if run.First > session.last+1 {
+		return wire.AppendUniformReply(dst, run.Session, run.First, run.Count, wire.StatusGap)
+	}
+	if s.noop {
+		s.executed += int64(run.Last() - session.last)
+		session.last = run.Last()
+		return wire.AppendUniformReply(dst, run.Session, run.First, run.Count, wire.StatusOK)
+	}
+	s.execute(session, run)
+	return session.appendReply(dst, run, corrupt)
+}
+
+func (s *State) register(dst []byte, run *wire.Run) []byte {
+	id := wire.MakeSessionID(1, uint32(len(s.sessions)))
+	s.sessions = append(s.sessions, session{})
+	start := len(dst)
+	dst = wire.BeginReplyRun(dst)
+	dst = wire.AppendResult(dst, wire.StatusOK, binary.LittleEndian.AppendUint64(nil, uint64(id)))
+	wire.EndReplyRun(dst, start, 0, run.First, 1)
+	return dst
+}
+
+// execute applies the new part of the run and remembers its results.
+func (s *State) execute(session *session, run *wire.Run) {
+	if run.Seen > session.seen {
+		session.results = session.results[run.Seen-session.seen:]
+		session.seen = run.Seen
+	}
+	rest := run.Commands
+	for i := range run.Count {
+		command, n, _ := wire.DecodeCommand(rest)
+		rest = rest[n:]
+		if seq := run.First + wire.Seq(i); seq == session.last+1 {
+			session.last = seq
+			session.results = append(session.results, s.command(&command))
+			s.executed++
+		}
+	}
+}
+
+func (s *State) command(c *wire.Command) result {
+	present, ok := s.values[string(c.Key)]
+	switch c.Op {
+	case wire.OpPut:
+		s.values[string(c.Key)] = bytes.Clone(c.Value)
+	case wire.OpGet:
+		if !ok {
+			return result{status: wire.StatusNotFound}
+		}
+		return result{value: present}
+	case wire.OpDelete:
+		if !ok {
+			return result{status: wire.StatusNotFound}
+		}
+		delete(s.values, string(c.Key))
+	case wire.OpCompareAndSet:
+		expected, update := wire.SplitCompareAndSet(c.Value)
+		absent := c.Flags&wire.FlagExpectAbsent != 0
+		if absent == ok || ok && !bytes.Equal(present, expected) {
+			return result{status: wire.StatusMismatch}
+		}
+		s.values[string(c.Key)] = bytes.Clone(update)
+	}
+	return result{}
+}
+
+// appendReply answers the run from the remembered results, uniformly if they are all OK without a value.
+func (s *session) appendReply(dst []byte, run *wire.Run, corrupt func([]byte)) []byte {
+	if run.First <= s.seen {
+		return wire.AppendUniformReply(dst, run.Session, run.First, run.Count, wire.StatusForgotten)
+	}
+	results := s.results[run.First-s.seen-1:][:run.Count]
+	uniform := true
+	for _, r := range results {
+		uniform = uniform && r.status == wire.StatusOK && r.value == nil
+	}
+	if uniform {
+		return wire.AppendUniformReply(dst, run.Session, run.First, run.Count, wire.StatusOK)
+	}
+	start := len(dst)
+	dst = wire.BeginReplyRun(dst)
+	for _, r := range results {
+		value := bytes.Clone(r.value)
+		if corrupt != nil && len(value) > 0 {
+			corrupt(value)
+		}
+		dst = wire.AppendResult(dst, r.status, value)
+	}
+	wire.EndReplyRun(dst, start, run.Session, run.First, run.Count)
+	return dst
+}

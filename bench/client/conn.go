@@ -1,0 +1,298 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"paxosbench/wire"
+)
+
+// connState is where a connection is on its way to the leader.
+type connState uint8
+
+const (
+	stateIdle       connState = iota // waits for retryAt
+	stateConnecting                  // TCP handshake under way
+	stateGreeting                    // ClientHello sent
+	stateOpen                        // welcomed by the leader
+)
+
+const (
+	retryFirst = 10 * time.Millisecond
+	retryMax   = 500 * time.Millisecond
+
+	// refusedFirst is how long a session waits after a first refusal; it doubles up to refusedMax.
+	refusedFirst = time.Millisecond
+	refusedMax   = 50 * time.Millisecond
+)
+
+// conn is one connection to whichever replica leads. It outlives its sockets.
+type conn struct {
+	loop       *Loop
+	index      int
+	fd         int
+	generation int32 // of the socket, so that events of a closed one are told apart
+	state      connState
+	writable   bool // false: the socket's buffer is full, epoll will tell
+	dirty      bool // on the loop's list
+
+	target   int            // index into the loop's addresses: where to try next if the leader is unknown
+	addr     netip.AddrPort // of the present socket
+	attempts int            // in a row without a reply
+	retryAt  time.Duration
+	deadline time.Duration // for the TCP and protocol handshake
+	heardAt  time.Duration // last sign of life, or when the connection last became busy
+
+	window      int // commands it may have in flight
+	share       int // of it, for each session
+	outstanding int // commands, registrations included, that no reply has mentioned yet
+
+	sessions    []*Session
+	byID        map[wire.SessionID]*Session
+	unqueued    int // index of the first session of pending that is still to transmit
+	pending     []*Session
+	parked      []*Session // wait for their resumeAt
+	registering []*Session // still to register on this socket
+
+	out   []byte // encoded, not yet taken by the socket
+	taken int    // bytes of out that the socket has taken
+	carry []byte // the incomplete frame at the end of the last read
+}
+
+// serve handles a readiness event.
+func (c *conn) serve(events uint32) {
+	if c.fd < 0 {
+		return // closed by an earlier event of the same round
+	}
+	if c.state == stateConnecting {
+		c.connected()
+		return
+	}
+	if events&unix.EPOLLOUT != 0 {
+		c.flush()
+	}
+	if c.fd >= 0 && events&(unix.EPOLLIN|unix.EPOLLERR|unix.EPOLLHUP|unix.EPOLLRDHUP) != 0 {
+		c.receive()
+	}
+}
+
+// tick starts, gives up or resumes what is due.
+func (c *conn) tick(now time.Duration) {
+	switch c.state {
+	case stateIdle:
+		if now >= c.retryAt {
+			c.connect(now)
+		}
+	case stateConnecting, stateGreeting:
+		if now >= c.deadline {
+			c.drop(fmt.Errorf("no answer within %v", c.loop.cfg.DialTimeout))
+		}
+	case stateOpen:
+		c.resume(now)
+		if c.outstanding > 0 && now-c.heardAt > c.loop.cfg.StallTimeout {
+			c.loop.counters.Stalls++
+			c.drop(errStalled)
+		}
+	}
+}
+
+// connect begins an attempt: at the leader if its address is known, else at the next address of the list.
+func (c *conn) connect(now time.Duration) {
+	c.addr = c.loop.leader
+	if !c.addr.IsValid() {
+		c.addr = c.loop.addrs[c.target%len(c.loop.addrs)]
+		c.target++
+	}
+	c.deadline = now + c.loop.cfg.DialTimeout
+	c.generation++
+	fd, err := dial(c.addr)
+	if err != nil {
+		c.drop(err)
+		return
+	}
+	c.fd = fd
+	c.state = stateConnecting
+	if err := c.loop.watch(c, unix.EPOLL_CTL_ADD, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
+		c.drop(err)
+	}
+}
+
+// connected finishes the TCP handshake and says hello.
+func (c *conn) connected() {
+	if err := socketError(c.fd); err != nil {
+		c.drop(err)
+		return
+	}
+	if err := c.loop.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP); err != nil {
+		c.drop(err)
+		return
+	}
+	c.state = stateGreeting
+	c.writable = true
+	hello := wire.ClientHello{Cluster: c.loop.cfg.Cluster, Window: uint32(c.loop.cfg.Window)}
+	c.out = wire.AppendClientHello(c.out[:0], hello)
+	c.flush()
+}
+
+// welcomed makes the connection usable, if the replica leads.
+func (c *conn) welcomed(w wire.Welcome) {
+	if w.Leader != w.Replica || w.Leader == 0 {
+		c.redirected(w.LeaderAddr)
+		return
+	}
+	l := c.loop
+	c.state = stateOpen
+	l.open++
+	l.counters.Connects++
+	l.leader, l.leaderID = c.addr, w.Leader
+	c.window = max(1, min(int(w.Window), maxWindow))
+	if l.cfg.Window > 0 {
+		c.window = min(c.window, l.cfg.Window)
+	}
+	c.share = min(wire.MaxSessionWindow, max(1, c.window/len(c.sessions)))
+	for _, s := range c.sessions {
+		if s.id == 0 {
+			c.registering = append(c.registering, s)
+			continue
+		}
+		c.queue(s)
+		l.handler.Ready(s)
+	}
+	c.markDirty()
+}
+
+// redirected leaves for the leader, or for the next address if no one knows it.
+func (c *conn) redirected(leaderAddr string) {
+	c.loop.counters.Redirects++
+	c.loop.setLeader(leaderAddr)
+	c.drop(fmt.Errorf("redirected to %q", leaderAddr))
+}
+
+// drop closes the socket and plans the next attempt. What was on the wire will be sent again.
+func (c *conn) drop(cause error) {
+	l := c.loop
+	l.lastError = fmt.Errorf("%v: %w", c.addr, cause)
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+		c.fd = -1
+	}
+	if c.state == stateOpen {
+		l.open--
+		l.counters.Disconnects++
+	} else {
+		l.counters.DialFailures++
+	}
+	// Unless it was a redirect that named another place, the leader is not where it was thought to be.
+	if l.leader == c.addr {
+		l.leader = netip.AddrPort{}
+	}
+	c.state = stateIdle
+	c.writable = false
+	c.outstanding = 0
+	c.out, c.taken = c.out[:0], 0
+	c.carry = c.carry[:0]
+	c.pending, c.unqueued = c.pending[:0], 0
+	c.parked = c.parked[:0]
+	c.registering = c.registering[:0]
+	for _, s := range c.sessions {
+		s.disconnected()
+	}
+	c.retryAt = l.Now() + c.backoff()
+}
+
+// backoff returns the wait before the next attempt: none before the first two, so that a redirect costs nothing, then
+// doubling.
+func (c *conn) backoff() time.Duration {
+	c.attempts++
+	if c.attempts <= 2 {
+		return 0
+	}
+	return min(retryMax, retryFirst<<min(c.attempts-3, 10))
+}
+
+// receive reads once and handles every complete frame.
+func (c *conn) receive() {
+	l := c.loop
+	filled := copy(l.buffer, c.carry)
+	n, err := unix.Read(c.fd, l.buffer[filled:])
+	if err != nil || n <= 0 {
+		if err == nil {
+			err = io.ErrUnexpectedEOF
+		}
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
+			c.drop(err)
+		}
+		return
+	}
+	at := l.Now()
+	c.heardAt = at
+	l.counters.BytesReceived += int64(n)
+	rest, err := c.frames(l.buffer[:filled+n], at)
+	if err != nil {
+		l.counters.CorruptFrames++
+		c.drop(err)
+	}
+	if c.fd >= 0 {
+		c.carry = append(c.carry[:0], rest...)
+	}
+}
+
+// frames handles the complete frames at the start of src and returns what is left over.
+func (c *conn) frames(src []byte, at time.Duration) ([]byte, error) {
+	generation := c.generation
+	for {
+		header, err := wire.DecodeHeader(src)
+		if errors.Is(err, wire.ErrShort) || err == nil && len(src) < header.FrameLen() {
+			return src, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		frame := src[:header.FrameLen()]
+		src = src[header.FrameLen():]
+		if err := header.CheckBody(frame[header.Size:]); err != nil {
+			return nil, fmt.Errorf("%w in the body of a %v frame", err, header.Type)
+		}
+		c.loop.counters.FramesReceived++
+		if err := c.frame(header, frame, at); err != nil {
+			return nil, err
+		}
+		if c.fd < 0 || c.generation != generation {
+			return nil, nil
+		}
+	}
+}
+
+// frame handles one checked frame.
+func (c *conn) frame(header wire.Header, frame []byte, at time.Duration) error {
+	switch {
+	case header.Type == wire.TypeReply && c.state == stateOpen:
+		return c.replies(frame[header.Size:], at)
+	case header.Type == wire.TypeWelcome && c.state == stateGreeting:
+		w, err := wire.DecodeWelcome(frame)
+		if err != nil {
+			return err
+		}
+		c.welcomed(w)
+	case header.Type == wire.TypeRedirect:
+		r, err := wire.DecodeRedirect(frame)
+		if err != nil {
+			return err
+		}
+		c.redirected(r.LeaderAddr)
+	case header.Type == wire.TypeFault:
+		text, err := wire.DecodeFault(frame)
+		if err != nil {
+			return err
+		}
+		c.drop(fmt.Errorf("replica closes the connection: %s", text))
+	default:
+		return fmt.Errorf("unexpected %v frame", header.Type)
+	}
+	return nil
+}

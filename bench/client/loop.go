@@ -1,0 +1,216 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"paxosbench/wire"
+)
+
+const (
+	// readBufferBytes is the loop's one read buffer: the largest frame and a good read behind a partial one.
+	readBufferBytes = wire.MaxBody + 2<<20
+
+	// eventBatch bounds the sockets served in one round.
+	eventBatch = 512
+
+	// scanPeriod is how often connections are looked at for what only time brings: deadlines, back-offs, stalls.
+	scanPeriod = 5 * time.Millisecond
+
+	// maxReports bounds the texts kept of violations.
+	maxReports = 8
+)
+
+// Loop drives the connections of one thread. It is not safe for concurrent use: one goroutine, preferably locked to
+// its thread, alternates Poll and Flush.
+type Loop struct {
+	cfg     Config
+	handler Handler
+	addrs   []netip.AddrPort
+
+	epfd     int
+	events   [eventBatch]unix.EpollEvent
+	buffer   []byte // bytes just read, behind the connection's carry
+	conns    []*conn
+	sessions []*Session
+	dirty    []*conn // connections with sessions to transmit
+	nextScan time.Duration
+
+	leader     netip.AddrPort // where the leader was last seen; invalid: unknown
+	leaderID   wire.ReplicaID
+	registered int
+	open       int
+	counters   Counters
+	lastError  error
+	reports    []string
+}
+
+// NewLoop resolves the addresses and makes the loop. Connecting begins with the first Poll.
+func NewLoop(cfg Config, handler Handler) (*Loop, error) {
+	cfg.setDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	l := &Loop{cfg: cfg, handler: handler, buffer: make([]byte, readBufferBytes)}
+	for _, addr := range cfg.Addrs {
+		ap, err := resolve(addr)
+		if err != nil {
+			return nil, err
+		}
+		l.addrs = append(l.addrs, ap)
+	}
+	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("epoll_create1: %w", err)
+	}
+	l.epfd = epfd
+	l.makeSessions()
+	return l, nil
+}
+
+func (l *Loop) makeSessions() {
+	l.conns = make([]*conn, l.cfg.Conns)
+	for i := range l.conns {
+		l.conns[i] = &conn{loop: l, index: i, fd: -1, target: i, byID: make(map[wire.SessionID]*Session)}
+	}
+	l.sessions = make([]*Session, l.cfg.Sessions)
+	for i := range l.sessions {
+		c := l.conns[i%len(l.conns)]
+		// A nonce may not be 0, which is no sequence number, and the run that carries it has to end below the
+		// largest one.
+		s := &Session{conn: c, index: i, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
+		l.sessions[i] = s
+		c.sessions = append(c.sessions, s)
+	}
+}
+
+// mix is the finaliser of splitmix64, a bijection that spreads neighbouring values.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// Close closes every connection. The loop is of no use afterwards.
+func (l *Loop) Close() error {
+	for _, c := range l.conns {
+		if c.fd >= 0 {
+			unix.Close(c.fd)
+			c.fd = -1
+		}
+	}
+	return unix.Close(l.epfd)
+}
+
+// Now returns the time since Config.Start on the monotonic clock.
+func (l *Loop) Now() time.Duration { return time.Since(l.cfg.Start) }
+
+// Sessions returns the loop's sessions, by Index. The slice is the loop's.
+func (l *Loop) Sessions() []*Session { return l.sessions }
+
+// Registered returns how many sessions are registered.
+func (l *Loop) Registered() int { return l.registered }
+
+// Open returns how many connections are established to the leader.
+func (l *Loop) Open() int { return l.open }
+
+// Leader returns the replica that last welcomed a connection as its leader, 0 if none has.
+func (l *Loop) Leader() wire.ReplicaID { return l.leaderID }
+
+// Granted returns the smallest window that an open connection has been granted, in commands; 0 if none is open.
+func (l *Loop) Granted() int {
+	granted := 0
+	for _, c := range l.conns {
+		if c.state == stateOpen && (granted == 0 || c.window < granted) {
+			granted = c.window
+		}
+	}
+	return granted
+}
+
+// Counters returns what the loop has counted so far.
+func (l *Loop) Counters() Counters { return l.counters }
+
+// LastError returns why a connection last failed, nil if none has.
+func (l *Loop) LastError() error { return l.lastError }
+
+// Violations returns descriptions of the first few protocol violations.
+func (l *Loop) Violations() []string { return l.reports }
+
+// Poll waits until a socket is ready or the clock reaches until, whichever is first, and serves what is ready. It may
+// return early. An error means that the loop itself cannot go on; the world's errors are counted and dealt with.
+func (l *Loop) Poll(until time.Duration) error {
+	now := l.Now()
+	if now >= l.nextScan {
+		l.scan(now)
+	}
+	n, err := epollWait(l.epfd, l.events[:], min(until, l.nextScan)-now)
+	if err != nil {
+		return err
+	}
+	for i := range l.events[:n] {
+		event := &l.events[i]
+		// Pad carries the connection's generation: an event of this batch may be for a socket that an earlier one
+		// has closed.
+		if c := l.conns[event.Fd]; c.generation == event.Pad {
+			c.serve(event.Events)
+		}
+	}
+	return nil
+}
+
+// Flush transmits what has been assigned, one frame per connection where it fits.
+func (l *Loop) Flush() {
+	for i, c := range l.dirty {
+		l.dirty[i] = nil
+		c.dirty = false
+		c.transmit()
+	}
+	l.dirty = l.dirty[:0]
+}
+
+// scan does what only time brings.
+func (l *Loop) scan(now time.Duration) {
+	l.nextScan = now + scanPeriod
+	for _, c := range l.conns {
+		c.tick(now)
+	}
+}
+
+// watch registers a connection's descriptor, or changes what it is watched for.
+func (l *Loop) watch(c *conn, op int, events uint32) error {
+	err := unix.EpollCtl(l.epfd, op, c.fd, &unix.EpollEvent{Events: events, Fd: int32(c.index), Pad: c.generation})
+	if err != nil {
+		return fmt.Errorf("epoll_ctl: %w", err)
+	}
+	return nil
+}
+
+// setLeader notes where the leader is; an empty or unusable address means unknown.
+func (l *Loop) setLeader(addr string) {
+	l.leader = netip.AddrPort{}
+	if addr == "" {
+		return
+	}
+	ap, err := resolve(addr)
+	if err != nil {
+		l.lastError = fmt.Errorf("leader's address: %w", err)
+		return
+	}
+	l.leader = ap
+}
+
+// violation counts an answer that the protocol forbids and keeps the first few descriptions.
+func (l *Loop) violation(format string, args ...any) {
+	l.counters.Violations++
+	if len(l.reports) < maxReports {
+		l.reports = append(l.reports, fmt.Sprintf(format, args...))
+	}
+}
+
+var errStalled = errors.New("silent with commands in flight")

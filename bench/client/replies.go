@@ -1,0 +1,212 @@
+package client
+
+import (
+	"encoding/binary"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// replies handles the body of a Reply frame. An error condemns the connection.
+func (c *conn) replies(body []byte, at time.Duration) error {
+	c.attempts = 0
+	for len(body) > 0 {
+		run, n, err := wire.DecodeReplyRun(body)
+		if err != nil {
+			return err
+		}
+		body = body[n:]
+		if run.Session == 0 {
+			err = c.registrationReply(&run)
+		} else if s := c.byID[run.Session]; s != nil {
+			err = c.reply(s, &run, at)
+		} else {
+			// A session that was lost, and the rest of what it had on the wire.
+			c.loop.counters.Duplicates += int64(run.Count)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if c.unqueued < len(c.pending) || len(c.registering) > 0 {
+		c.markDirty()
+	}
+	return nil
+}
+
+// reply handles one reply run of a registered session.
+func (c *conn) reply(s *Session, run *wire.ReplyRun, at time.Duration) error {
+	first, last := s.base+Number(run.First), s.base+Number(run.Last())
+	if last > s.transmitted {
+		c.loop.violation("session %d: answer to operations %d..%d, of which only those up to %d were sent", s.index, first, last, s.transmitted)
+		return wire.ErrField
+	}
+	if run.Uniform {
+		c.outcome(s, first, run.Count, run.Status, at)
+		return nil
+	}
+	return c.results(s, first, run, at)
+}
+
+// results walks a run whose results differ or carry values.
+func (c *conn) results(s *Session, first Number, run *wire.ReplyRun, at time.Duration) error {
+	rest := run.Results
+	for i := range run.Count {
+		result, n, err := wire.DecodeResult(rest)
+		if err != nil {
+			return err
+		}
+		rest = rest[n:]
+		number := first + Number(i)
+		if !result.Status.Executed() || number != s.answered+1 {
+			c.outcome(s, number, 1, result.Status, at)
+			continue
+		}
+		c.settle(s, 1)
+		c.loop.handler.Result(s, number, result.Status, result.Value, at)
+	}
+	if len(rest) != 0 {
+		return wire.ErrLength
+	}
+	return nil
+}
+
+// outcome handles one status that holds for count operations from first on.
+func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, at time.Duration) {
+	switch status {
+	case wire.StatusOK, wire.StatusNotFound, wire.StatusMismatch:
+		c.executed(s, first, count, status, at)
+	case wire.StatusBusy:
+		c.loop.counters.Busy += int64(count)
+		c.refused(s, count, at)
+	case wire.StatusGap:
+		c.loop.counters.Gaps += int64(count)
+		c.refused(s, count, at)
+	case wire.StatusNoSession:
+		c.lost(s, at)
+	default:
+		// Forgotten: the client never asks again for what it has said to hold.
+		c.loop.violation("session %d: operations from %d on answered %v although they were never confirmed", s.index, first, status)
+		c.lost(s, at)
+	}
+}
+
+// executed passes on the outcome of executed operations, except those answered before.
+func (c *conn) executed(s *Session, first Number, count int, status wire.Status, at time.Duration) {
+	if first > s.answered+1 {
+		c.loop.violation("session %d: operation %d answered before operation %d", s.index, first, s.answered+1)
+		c.lost(s, at)
+		return
+	}
+	if old := int(s.answered + 1 - first); old > 0 {
+		c.loop.counters.Duplicates += int64(min(old, count))
+		if old >= count {
+			return
+		}
+		first, count = s.answered+1, count-old
+	}
+	c.settle(s, count)
+	c.loop.handler.Answered(s, first, count, status, at)
+}
+
+// settle notes that the session's next count operations are answered.
+func (c *conn) settle(s *Session, count int) {
+	s.answered += Number(count)
+	s.refusals = 0
+	c.account(s, count)
+}
+
+// account takes count commands off the wire.
+func (c *conn) account(s *Session, count int) {
+	count = min(count, s.outstanding)
+	s.outstanding -= count
+	c.outstanding -= count
+}
+
+// refused begins or continues going back to the first unanswered operation. The replica refuses everything behind a
+// refused command as well, so the session first lets the wire run dry: then no late refusal can be mistaken for one
+// of the next attempt. The attempt itself waits a little, longer each time in a row.
+func (c *conn) refused(s *Session, count int, at time.Duration) {
+	s.rewinding = true
+	c.account(s, count)
+	if s.outstanding > 0 {
+		return
+	}
+	s.rewinding = false
+	s.transmitted = s.answered
+	s.resumeAt = at + min(refusedMax, refusedFirst<<min(s.refusals, 10))
+	s.refusals++
+	s.parked = true
+	c.parked = append(c.parked, s)
+}
+
+// resume queues the parked sessions whose back-off has ended.
+func (c *conn) resume(now time.Duration) {
+	waiting := c.parked[:0]
+	for _, s := range c.parked {
+		if now < s.resumeAt {
+			waiting = append(waiting, s)
+			continue
+		}
+		s.parked = false
+		c.queue(s)
+	}
+	c.parked = waiting
+}
+
+// lost gives up a session that the replicas do not know and registers it anew.
+func (c *conn) lost(s *Session, at time.Duration) {
+	c.loop.counters.LostSessions++
+	c.loop.registered--
+	delete(c.byID, s.id)
+	c.outstanding -= s.outstanding
+	first, count := s.lost()
+	s.nonce = wire.Seq(mix(uint64(s.nonce))>>1) + 1
+	c.registering = append(c.registering, s)
+	c.markDirty()
+	if count > 0 {
+		c.loop.handler.Lost(s, first, count, at)
+	}
+}
+
+// registrationReply gives a session its id.
+func (c *conn) registrationReply(run *wire.ReplyRun) error {
+	s := c.registrant(run.First)
+	if s == nil {
+		c.loop.counters.Duplicates++
+		return nil
+	}
+	s.registering = false
+	c.outstanding--
+	if run.Uniform { // refused: try again
+		c.registering = append(c.registering, s)
+		return nil
+	}
+	result, _, err := wire.DecodeResult(run.Results)
+	if err != nil {
+		return err
+	}
+	if run.Count != 1 || result.Status != wire.StatusOK || len(result.Value) != 8 {
+		return wire.ErrField
+	}
+	s.id = wire.SessionID(binary.LittleEndian.Uint64(result.Value))
+	if s.id == 0 || c.byID[s.id] != nil {
+		c.loop.violation("registration answered with session id %d", s.id)
+		return wire.ErrField
+	}
+	c.byID[s.id] = s
+	c.loop.registered++
+	c.loop.handler.Ready(s)
+	return nil
+}
+
+// registrant returns the session whose registration has the given nonce. Registrations are answered in order, so it
+// is one of the first that wait.
+func (c *conn) registrant(nonce wire.Seq) *Session {
+	for _, s := range c.sessions {
+		if s.registering && s.nonce == nonce {
+			return s
+		}
+	}
+	return nil
+}
