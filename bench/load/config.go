@@ -1,0 +1,164 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// Config describes one run completely. It goes into the result as it is.
+type Config struct {
+	Addrs []string // client addresses of the replicas
+	Admin []string // admin addresses of the replicas, in the same order; empty: no figures of the replicas
+
+	// Rate is the rate of an open loop, in operations per second; 0 makes the loop closed.
+	Rate    Rate
+	Arrival Arrival
+	// Tick is the least time between two sends of an open loop, so that a high rate leaves CPU to the replicas.
+	Tick time.Duration
+	// Window is the number of operations in flight on each connection of a closed loop, and the limit of an open
+	// one; 0: as granted by the replicas.
+	Window  int
+	Conns   int // connections in total
+	Clients int // sessions in total, spread over the connections
+	Threads int // event loops, each on a thread of its own
+
+	Keys          Count
+	KeyDist       KeyDist
+	KeySize       Size
+	ValueSize     ValueSizes
+	CompressRatio float64 // value bytes per byte they compress to
+	Mix           Mix
+	Preload       bool // write every key once before the warm-up
+	Seed          uint64
+
+	Warmup   time.Duration
+	Duration time.Duration
+	Interval time.Duration // of the series
+	// Timeout is when an operation counts as timed out, and how long answers are awaited at the end.
+	Timeout time.Duration
+	// StallTimeout is how long a silent connection with operations in flight is kept.
+	StallTimeout time.Duration
+	// GiveUp is how long the run goes on without any connection to a leader.
+	GiveUp time.Duration
+	// StartAt is when the warm-up begins, so that several generators start together; zero: at once.
+	StartAt   time.Time
+	Generator GeneratorID
+
+	Verify    VerifyMode
+	MaxErrors float64 // share of operations that may fail or time out before the run counts as failed
+	Objective Objective
+	Events    []PlannedEvent
+	// ClusterScript is the program that events call.
+	ClusterScript string
+	// Name tells this generator from others in a merged result.
+	Name string
+}
+
+// GeneratorID says which of several generators of one cluster this is; they divide the keys.
+type GeneratorID struct{ Index, Of int }
+
+// UnmarshalText parses I/N, with I from 1.
+func (g *GeneratorID) UnmarshalText(text []byte) error {
+	index, of, ok := strings.Cut(string(text), "/")
+	i, err1 := strconv.Atoi(index)
+	n, err2 := strconv.Atoi(of)
+	if !ok || err1 != nil || err2 != nil || i < 1 || i > n {
+		return fmt.Errorf("generator %q: want I/N, as in 2/3 for the second of three", text)
+	}
+	*g = GeneratorID{Index: i - 1, Of: n}
+	return nil
+}
+
+// String renders the id in the form that UnmarshalText reads.
+func (g GeneratorID) String() string { return fmt.Sprintf("%d/%d", g.Index+1, g.Of) }
+
+// MarshalText renders the id as String does.
+func (g GeneratorID) MarshalText() ([]byte, error) { return []byte(g.String()), nil }
+
+// VerifyMode is what is checked about the answers.
+type VerifyMode uint8
+
+// Modes. History includes replies.
+const (
+	VerifyNone VerifyMode = iota
+	VerifyReplies
+	VerifyHistory
+)
+
+var verifyNames = []string{"none", "replies", "history"}
+
+// UnmarshalText parses a mode.
+func (m *VerifyMode) UnmarshalText(text []byte) error {
+	for i, name := range verifyNames {
+		if string(text) == name {
+			*m = VerifyMode(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("verify %q: want %s", text, strings.Join(verifyNames, ", "))
+}
+
+// String returns the mode's name.
+func (m VerifyMode) String() string { return verifyNames[m] }
+
+// MarshalText renders the mode as String does.
+func (m VerifyMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// open reports whether the loop is open.
+func (c *Config) open() bool { return c.Rate > 0 }
+
+func (c *Config) keySpace() keySpace {
+	return newKeySpace(uint64(c.Keys), uint64(c.Clients*c.Generator.Of))
+}
+
+// maxRate bounds rates to what can be scheduled in nanoseconds and counted at all.
+const maxRate = Rate(1e9)
+
+// Validate reports everything that is wrong with the configuration, each with its remedy.
+func (c *Config) Validate() error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	check(len(c.Addrs) > 0, "no addresses: give --addrs")
+	check(c.Rate <= maxRate, "rate %v: at most %v", c.Rate, maxRate)
+	check(c.Conns >= 1, "%d connections: at least 1", c.Conns)
+	check(c.Threads >= 1 && c.Threads <= c.Conns, "%d threads for %d connections: each thread needs a connection", c.Threads, c.Conns)
+	check(c.Clients >= c.Conns, "%d clients on %d connections: raise --clients or lower --conns", c.Clients, c.Conns)
+	check(c.Clients*c.Generator.Of <= maxSessions, "%d clients: at most %d over all generators", c.Clients, maxSessions)
+	check(c.Window >= 0 && c.Window <= 1<<20, "window %d: 0 to %d", c.Window, 1<<20)
+	check(c.Duration > 0, "duration %v: must be positive", c.Duration)
+	check(c.Warmup >= 0, "warm-up %v: must not be negative", c.Warmup)
+	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)
+	check(c.Timeout > 0, "timeout %v: must be positive", c.Timeout)
+	check(c.MaxErrors >= 0 && c.MaxErrors <= 1, "max errors %v: a fraction from 0 to 1", c.MaxErrors)
+	errs = append(errs, c.validateWorkload()...)
+	return errors.Join(errs...)
+}
+
+func (c *Config) validateWorkload() []error {
+	var errs []error
+	check := func(ok bool, format string, args ...any) {
+		if !ok {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	sessions := Count(c.Clients * c.Generator.Of)
+	check(c.Keys > sessions, "%v keys for %v clients: each client needs keys of its own, raise --keys", c.Keys, sessions)
+	check(c.KeySize >= 1 && c.KeySize <= wire.MaxKey, "key size %v: 1 to %d", c.KeySize, wire.MaxKey)
+	check(c.KeySize >= 8 || c.Keys <= 1<<(8*c.KeySize), "%v keys do not fit in %v bytes: raise --key-size", c.Keys, c.KeySize)
+	check(c.KeyDist.kind != distZipf || c.Keys <= maxZipf, "zipf over %v keys: at most %d", c.Keys, maxZipf)
+	check(c.CompressRatio >= 1, "compression ratio %v: 1 (none) or more", c.CompressRatio)
+	if c.Verify != VerifyNone && c.Mix.Reads() && c.ValueSize.min() < valueIDBytes {
+		errs = append(errs, fmt.Errorf("values of %d bytes cannot be verified: use at least %d bytes or --verify none",
+			c.ValueSize.min(), valueIDBytes))
+	}
+	return errs
+}

@@ -1,0 +1,345 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"paxosbench/bench/client"
+	"paxosbench/wire"
+)
+
+// engine is one thread of a run: an event loop, its sessions, and what they are asked to do. It is the loop's handler.
+// Nothing it does per operation allocates, locks, reads the clock or looks into a map.
+type engine struct {
+	cfg      *Config
+	thread   int
+	loop     *client.Loop
+	sessions []*client.Session
+	clients  []clientState
+	ready    *sessionQueue // sessions that can take operations
+	work     *workload
+	rec      recorder
+	verifier *verifier // nil: nothing is verified
+	stop     *atomic.Bool
+
+	connectedAt time.Duration // when a connection was last seen open
+}
+
+// clientState is what the engine knows of a session's unanswered operations.
+type clientState struct {
+	due  stamps // when they were due
+	sent stamps // when they were handed to the socket
+}
+
+// maxWait is how long the loop waits at most, so that it notices being told to stop.
+const maxWait = 20 * time.Millisecond
+
+// ErrUnreachable means that no replica that leads could be reached.
+var ErrUnreachable = errors.New("no leader reachable")
+
+func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce uint64, stop *atomic.Bool) (*engine, error) {
+	e := &engine{cfg: cfg, thread: thread, work: work, stop: stop}
+	conns, sessions := share(cfg.Conns, thread, cfg.Threads), share(cfg.Clients, thread, cfg.Threads)
+	e.clients = make([]clientState, sessions)
+	e.ready = newSessionQueue(sessions)
+	loop, err := client.NewLoop(client.Config{
+		Addrs:        cfg.Addrs,
+		Conns:        conns,
+		Sessions:     sessions,
+		Window:       cfg.Window,
+		StallTimeout: cfg.StallTimeout,
+		Nonce:        nonce,
+		Start:        start,
+	}, e)
+	if err != nil {
+		return nil, err
+	}
+	e.loop = loop
+	e.sessions = loop.Sessions()
+	if cfg.Verify != VerifyNone {
+		e.verifier = newVerifier(cfg, work, e.sessions)
+	}
+	return e, nil
+}
+
+// share returns the part of n that falls to one of several threads.
+func share(n, thread, threads int) int { return (n + threads - 1 - thread) / threads }
+
+// offset returns what falls to the threads before.
+func offset(n, thread, threads int) int {
+	sum := 0
+	for t := range thread {
+		sum += share(n, t, threads)
+	}
+	return sum
+}
+
+// lockThread ties the goroutine to its thread and asks the kernel not to round its timers: the default slack of 50 us
+// is more than a whole send at high rates.
+func lockThread() error {
+	runtime.LockOSThread()
+	if err := unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("timer slack: %w", err)
+	}
+	return nil
+}
+
+// drive runs rounds under one policy until done says so, the clock reaches end, or the run is told to stop.
+func (e *engine) drive(f feeder, end time.Duration, done func() bool) error {
+	for {
+		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end, f.wake(), e.rec.next)); err != nil {
+			return err
+		}
+		now := e.loop.Now()
+		e.rec.roll(now)
+		if done != nil && done() || e.stop.Load() {
+			return nil
+		}
+		f.feed(e, now)
+		e.loop.Flush()
+		if now >= end {
+			return nil
+		}
+		if err := e.checkReachable(now); err != nil {
+			return err
+		}
+	}
+}
+
+// checkReachable gives up when there has been no connection to a leader for too long.
+func (e *engine) checkReachable(now time.Duration) error {
+	if e.loop.Open() > 0 {
+		e.connectedAt = now
+		return nil
+	}
+	if now-e.connectedAt < e.cfg.GiveUp {
+		return nil
+	}
+	return fmt.Errorf("%w for %v; last error: %w", ErrUnreachable, e.cfg.GiveUp, e.loop.LastError())
+}
+
+// connect opens the connections and registers the sessions.
+func (e *engine) connect() error {
+	e.connectedAt = e.loop.Now()
+	end := e.connectedAt + e.cfg.GiveUp
+	all := func() bool { return e.loop.Registered() == len(e.sessions) }
+	if err := e.drive(idleFeeder{}, end, all); err != nil {
+		return err
+	}
+	if all() || e.stop.Load() {
+		return nil
+	}
+	return fmt.Errorf("%w: %d of %d sessions registered within %v; last error: %v", ErrUnreachable,
+		e.loop.Registered(), len(e.sessions), e.cfg.GiveUp, e.loop.LastError())
+}
+
+// preload writes every key once.
+func (e *engine) preload() error {
+	f := newPreloadFeeder(e)
+	e.offerAll()
+	return e.drive(f, never, func() bool { return f.sum == 0 && e.rec.inFlight == 0 })
+}
+
+// offerAll puts every session on the list of those that can take operations, at the beginning of a phase.
+func (e *engine) offerAll() {
+	for i := range e.sessions {
+		e.ready.push(i)
+	}
+}
+
+// load sends from start to end.
+func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
+	if err := e.drive(idleFeeder{}, start, nil); err != nil {
+		return nil, err
+	}
+	e.offerAll()
+	var f feeder = closedFeeder{end}
+	if e.cfg.open() {
+		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, seed), start, end, e.cfg.Tick)
+	}
+	err := e.drive(f, end, nil)
+	return f, err
+}
+
+// drain awaits outstanding answers for at most the timeout. It goes on when the run is told to stop.
+func (e *engine) drain() error {
+	end := e.loop.Now() + e.cfg.Timeout
+	for e.rec.inFlight > 0 && e.loop.Now() < end {
+		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end)); err != nil {
+			return err
+		}
+		e.loop.Flush()
+	}
+	return nil
+}
+
+// finish accounts for operations without an answer. Their latency is at least their age; leaving them out would hide
+// exactly the slowest ones.
+func (e *engine) finish(f feeder, end time.Duration) {
+	now := e.loop.Now()
+	counts := &e.rec.set.Counts
+	for i, s := range e.sessions {
+		e.giveUp(i, s.Answered()+1, int(s.Assigned()-s.Answered()), func(sent time.Duration, count int64) {
+			if now-sent >= e.cfg.Timeout {
+				counts.TimedOut += count
+			} else {
+				counts.InFlightAtEnd += count
+			}
+		}, now)
+	}
+	if open, ok := f.(*openFeeder); ok {
+		e.miss(open, end, now)
+	}
+}
+
+// miss accounts for operations that were due and never assigned.
+func (e *engine) miss(f *openFeeder, end, now time.Duration) {
+	missed, first := f.missed(end, float64(e.cfg.Rate)/float64(e.cfg.Threads))
+	set := e.rec.set
+	set.Counts.Scheduled += missed
+	set.Counts.NotSent += missed
+	steps := min(missed, 1000)
+	for i := range steps {
+		part := missed*(i+1)/steps - missed*i/steps
+		due := first + (end-first)*time.Duration(i)/time.Duration(steps)
+		set.Intended.Record(now-due, part)
+	}
+}
+
+// giveUp takes a session's unanswered operations off the books: sent is called for those that were sent, the others
+// count as not sent, and all of them are observations of at least their age.
+func (e *engine) giveUp(session int, first client.Number, count int, sent func(time.Duration, int64), at time.Duration) {
+	c := &e.clients[session]
+	set := e.rec.set
+	last := first + client.Number(count) - 1
+	for n := first; n <= last; {
+		due := c.due.front()
+		end := min(due.last, last)
+		if c.sent.empty() {
+			set.Counts.NotSent += int64(end - n + 1)
+		} else {
+			end = min(end, c.sent.front().last)
+			sent(c.sent.front().at, int64(end-n+1))
+			e.rec.settled(int(end-n+1), at)
+			c.sent.pop(end)
+		}
+		set.Intended.Record(at-due.at, int64(end-n+1))
+		c.due.pop(end)
+		n = end + 1
+	}
+}
+
+// AppendCommands implements client.Handler.
+func (e *engine) AppendCommands(dst []byte, s *client.Session, first client.Number, count, limit int) ([]byte, int) {
+	for i := range count {
+		if i > 0 && len(dst) >= limit {
+			return dst, i
+		}
+		n := first + client.Number(i)
+		dst = e.work.appendCommand(dst, s, n, n > s.SentUpTo())
+	}
+	return dst, count
+}
+
+// Sent implements client.Handler.
+func (e *engine) Sent(s *client.Session, first client.Number, count int, at time.Duration) {
+	c := &e.clients[s.Index()]
+	last := first + client.Number(count) - 1
+	for n := first; n <= last; {
+		due := c.due.advance(last)
+		end := min(due.last, last)
+		e.rec.set.Send(due.at, at, int64(end-n+1))
+		n = end + 1
+	}
+	c.sent.push(last, at)
+	e.rec.sent(count, at)
+	if e.verifier != nil {
+		e.verifier.sent(s.Index(), first, count, at)
+	}
+}
+
+// Answered implements client.Handler.
+func (e *engine) Answered(s *client.Session, first client.Number, count int, status wire.Status, at time.Duration) {
+	if e.verifier != nil {
+		e.verifier.answered(s.Index(), first, count, status, e.clients[s.Index()].sent.front().at, at)
+	}
+	e.count(s.Index(), first, count, status)
+	e.settle(s, first, count, at)
+}
+
+// Result implements client.Handler.
+func (e *engine) Result(s *client.Session, n client.Number, status wire.Status, value []byte, at time.Duration) {
+	if e.verifier != nil {
+		e.verifier.result(s.Index(), n, status, value, e.clients[s.Index()].sent.front().at, at)
+	}
+	e.count(s.Index(), n, 1, status)
+	e.settle(s, n, 1, at)
+}
+
+// count counts the answers that are neither values nor plain success.
+func (e *engine) count(session int, first client.Number, count int, status wire.Status) {
+	counts := &e.rec.set.Counts
+	switch status {
+	case wire.StatusNotFound:
+		counts.NotFound += int64(count)
+	case wire.StatusMismatch:
+		counts.Mismatch += int64(count)
+		e.forget(session, first, count)
+	}
+}
+
+// forget gives up what compare-and-sets believed about the keys of some operations.
+func (e *engine) forget(session int, first client.Number, count int) {
+	if e.work.expect == nil {
+		return
+	}
+	for i := range count {
+		e.work.expect.forget(e.work.operation(session, first+client.Number(i)).key)
+	}
+}
+
+// settle records the answers to count operations, one histogram entry for those that were due and sent together.
+func (e *engine) settle(s *client.Session, first client.Number, count int, at time.Duration) {
+	c := &e.clients[s.Index()]
+	set := e.rec.set
+	last := first + client.Number(count) - 1
+	for n := first; n <= last; {
+		due, sent := c.due.front(), c.sent.front()
+		end := min(due.last, sent.last, last)
+		part := int64(end - n + 1)
+		set.Answer(due.at, sent.at, at, part)
+		if at-sent.at <= e.cfg.Timeout {
+			set.Counts.OK += part
+		} else {
+			set.Counts.TimedOut += part
+			set.Counts.Late += part
+		}
+		c.due.pop(end)
+		c.sent.pop(end)
+		n = end + 1
+	}
+	e.rec.settled(count, at)
+	e.ready.push(s.Index())
+}
+
+// Lost implements client.Handler.
+func (e *engine) Lost(s *client.Session, first client.Number, count int, at time.Duration) {
+	e.giveUp(s.Index(), first, count, func(sent time.Duration, n int64) {
+		e.rec.set.Counts.Failed += n
+		e.rec.set.Failure.Record(at-sent, n)
+	}, at)
+	e.forget(s.Index(), first, count)
+	if e.verifier != nil {
+		e.verifier.lost(s.Index(), first, count)
+	}
+}
+
+// Ready implements client.Handler.
+func (e *engine) Ready(s *client.Session) { e.ready.push(s.Index()) }
+
+var _ client.Handler = (*engine)(nil)

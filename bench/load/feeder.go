@@ -1,0 +1,127 @@
+package load
+
+import (
+	"math"
+	"time"
+
+	"paxosbench/bench/client"
+)
+
+// feeder assigns operations to sessions that have room: the policy of a phase.
+type feeder interface {
+	// feed assigns what is to be sent at now.
+	feed(e *engine, now time.Duration)
+	// wake returns when feed has something to do again even if no reply arrives.
+	wake() time.Duration
+}
+
+const never = time.Duration(math.MaxInt64)
+
+// idleFeeder assigns nothing: answers are awaited.
+type idleFeeder struct{}
+
+func (idleFeeder) feed(*engine, time.Duration) {}
+func (idleFeeder) wake() time.Duration         { return never }
+
+// closedFeeder keeps every window full: each answer makes room for the next operation, which is due at once.
+type closedFeeder struct{ end time.Duration }
+
+func (f closedFeeder) feed(e *engine, now time.Duration) {
+	if now >= f.end {
+		return
+	}
+	for range e.ready.len() {
+		i := e.ready.pop()
+		if room := e.sessions[i].Room(); room > 0 {
+			e.assign(i, room, now)
+		}
+	}
+}
+
+func (closedFeeder) wake() time.Duration { return never }
+
+// preloadFeeder is a closed loop that ends when every session has written each of its keys.
+type preloadFeeder struct {
+	left []int // operations still to assign, by session
+	sum  int
+}
+
+func newPreloadFeeder(e *engine) *preloadFeeder {
+	f := &preloadFeeder{left: make([]int, len(e.sessions))}
+	for i := range f.left {
+		f.left[i] = int(e.work.preloaded(i))
+		f.sum += f.left[i]
+	}
+	return f
+}
+
+func (f *preloadFeeder) feed(e *engine, now time.Duration) {
+	for range e.ready.len() {
+		i := e.ready.pop()
+		if n := min(e.sessions[i].Room(), f.left[i]); n > 0 {
+			f.left[i] -= n
+			f.sum -= n
+			e.assign(i, n, now)
+		}
+	}
+}
+
+func (f *preloadFeeder) wake() time.Duration { return never }
+
+// openFeeder follows a schedule, whatever the answers do. Operations that are due while no session has room stay due
+// from when they were: what they waited is send lag and part of their latency.
+type openFeeder struct {
+	pacer  Pacer
+	start  time.Duration // zero of the schedule
+	end    time.Duration // operations due later are another phase's
+	due    time.Duration // of the next operation
+	tick   time.Duration
+	sentAt time.Duration // when feed last assigned
+}
+
+func newOpenFeeder(pacer Pacer, start, end, tick time.Duration) *openFeeder {
+	return &openFeeder{pacer: pacer, start: start, end: end, due: start + pacer.Next(), tick: tick}
+}
+
+// feed deals due operations to sessions in turn, as independent clients would issue them.
+func (f *openFeeder) feed(e *engine, now time.Duration) {
+	for f.due <= now && f.due < f.end && e.ready.len() > 0 {
+		i := e.ready.pop()
+		s := e.sessions[i]
+		room := s.Room()
+		if room == 0 {
+			continue
+		}
+		e.assign(i, 1, f.due)
+		f.sentAt = now
+		f.due = f.start + f.pacer.Next()
+		if room > 1 {
+			e.ready.push(i)
+		}
+	}
+}
+
+func (f *openFeeder) wake() time.Duration {
+	if f.due >= f.end {
+		return never
+	}
+	return max(f.due, f.sentAt+f.tick)
+}
+
+// missed returns how many operations became due before the end and were never assigned, and when the first of them
+// was due. They are taken to be spread evenly: a schedule that far behind is not worth drawing.
+func (f *openFeeder) missed(end time.Duration, rate float64) (int64, time.Duration) {
+	end = min(end, f.end)
+	if f.due >= end {
+		return 0, 0
+	}
+	return int64(math.Ceil((end - f.due).Seconds() * rate)), f.due
+}
+
+// assign gives a session its next count operations, due at the same time.
+func (e *engine) assign(session, count int, due time.Duration) {
+	s := e.sessions[session]
+	e.clients[session].due.push(s.Assigned()+client.Number(count), due)
+	s.Assign(count)
+	e.rec.set.Counts.Scheduled += int64(count)
+}

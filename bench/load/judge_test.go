@@ -1,0 +1,88 @@
+package load
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"paxosbench/bench/record"
+)
+
+// goodResult is a result without blemish, of an open loop.
+func goodResult() (*Config, *record.Result, []record.Row, *measurement) {
+	cfg := testConfig()
+	cfg.Rate = 1000
+	r := &record.Result{
+		Ops:       record.Counts{Scheduled: 10_000, Sent: 10_000, OK: 10_000},
+		Service:   record.Latency{P50: int64(time.Millisecond), Mean: 1000, Count: 10_000},
+		SendLag:   record.Latency{P99: int64(50 * time.Microsecond)},
+		Generator: record.Generator{CPUShare: 0.3},
+	}
+	rows := make([]record.Row, 10)
+	for i := range rows {
+		rows[i] = record.Row{LengthS: 1, OK: 1000}
+	}
+	return cfg, r, append(rows, record.Row{Drain: true, LengthS: 0.1}), &measurement{inFlight: 10_000 * 1000}
+}
+
+func TestJudge(t *testing.T) {
+	tests := []struct {
+		name   string
+		spoil  func(*Config, *record.Result, []record.Row, *measurement)
+		want   record.Verdict
+		reason string
+	}{
+		{"good", func(*Config, *record.Result, []record.Row, *measurement) {}, record.Valid, ""},
+		{"schedule not sent", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			r.Ops.Sent, r.Ops.NotSent, r.Ops.OK = 9700, 300, 9700
+		}, record.Invalid, "schedule sent"},
+		{"answers behind", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			r.Ops.OK, r.Ops.InFlightAtEnd = 9700, 300
+		}, record.Degraded, "schedule answered"},
+		{"late", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			r.SendLag.P99 = int64(2 * time.Millisecond)
+		}, record.Invalid, "send lag p99"},
+		{"late, but slow service", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			r.SendLag.P99, r.Service.P50 = int64(2*time.Millisecond), int64(30*time.Millisecond)
+		}, record.Valid, ""},
+		{"little's law", func(_ *Config, _ *record.Result, _ []record.Row, m *measurement) { m.inFlight *= 2 }, record.Degraded, "little's law"},
+		{"not stationary", func(_ *Config, _ *record.Result, rows []record.Row, _ *measurement) {
+			for i := range 5 {
+				rows[i].OK = 900
+			}
+		}, record.Degraded, "stationarity"},
+		{"steal", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Host.StealPercent = 5 }, record.Degraded, "steal time"},
+		{"generator saturated", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Generator.CPUShare = 0.99 }, record.Invalid, "generator cpu"},
+		{"closed loop at full speed", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.Rate, r.Generator.CPUShare = 0, 0.99
+		}, record.Degraded, "generator cpu"},
+		{"reconnect", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Client.Reconnects = 1 }, record.Degraded, "connections"},
+		{"reconnect that was asked for", func(c *Config, r *record.Result, _ []record.Row, m *measurement) {
+			r.Client.Reconnects, c.Events = 1, []PlannedEvent{{}}
+			m.replicas[1] = []snapshot{{status: status{Leader: 2}}}
+		}, record.Valid, ""},
+		{"leader change", func(_ *Config, _ *record.Result, _ []record.Row, m *measurement) {
+			m.replicas[0] = []snapshot{{status: status{Leader: 1, Ballot: 1}}}
+			m.replicas[1] = []snapshot{{status: status{Leader: 1, Ballot: 1}}, {status: status{Leader: 2, Ballot: 2}}}
+		}, record.Degraded, "leader changes"},
+		{"damaged frames", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Client.CorruptFrames = 1 }, record.Degraded, "corrupt frames"},
+		{"failures", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.OK, r.Ops.Failed = 9999, 1 }, record.Degraded, "failed operations"},
+		{"wrong answers", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Verification.Violations = 1 }, record.Invalid, "verification"},
+		{"counters off", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.Scheduled++ }, record.Invalid, "accounting"},
+		{"early", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.Early = 1 }, record.Invalid, "sent early"},
+	}
+	for _, tt := range tests {
+		cfg, r, rows, m := goodResult()
+		tt.spoil(cfg, r, rows, m)
+		judge(cfg, r, rows, m)
+		if r.Verdict != tt.want {
+			t.Errorf("%s: verdict %s %q, want %s", tt.name, r.Verdict, r.Reasons, tt.want)
+		}
+		if got := strings.Join(r.Reasons, "\n"); tt.reason != "" && !strings.Contains(got, tt.reason) {
+			t.Errorf("%s: reasons %q do not name %s", tt.name, got, tt.reason)
+		}
+		if len(r.Checks) < 9 {
+			t.Errorf("%s: only %d checks have figures", tt.name, len(r.Checks))
+		}
+	}
+}

@@ -1,0 +1,253 @@
+package load
+
+import (
+	"math"
+	"testing"
+
+	"paxosbench/bench/client"
+	"paxosbench/wire"
+)
+
+// testWorkload returns the workload that text forms of its parts describe.
+func testWorkload(t testing.TB, keys Count, clients int, dist, mix string) *workload {
+	t.Helper()
+	cfg := testConfig()
+	cfg.Keys, cfg.Clients = keys, clients
+	if err := cfg.KeyDist.UnmarshalText([]byte(dist)); err != nil {
+		t.Fatal(err)
+	}
+	if err := cfg.Mix.UnmarshalText([]byte(mix)); err != nil {
+		t.Fatal(err)
+	}
+	return newWorkload(cfg, newPicker(cfg.KeyDist, cfg.keySpace(), cfg.Mix), 0xbeef, 0, clients)
+}
+
+// keyCounts draws n operations, dealt to the sessions in turn.
+func keyCounts(w *workload, n int) []int {
+	counts := make([]int, w.space.keys)
+	sessions := int(w.space.sessions)
+	for i := range n {
+		counts[w.operation(i%sessions, client.Number(i/sessions+1)).key]++
+	}
+	return counts
+}
+
+// chiSquare returns the statistic in units of standard deviations above its mean, given the expected probabilities.
+func chiSquare(counts []int, n int, p func(int) float64) float64 {
+	sum := 0.0
+	for i, c := range counts {
+		expected := p(i) * float64(n)
+		sum += (float64(c) - expected) * (float64(c) - expected) / expected
+	}
+	freedom := float64(len(counts) - 1)
+	return (sum - freedom) / math.Sqrt(2*freedom)
+}
+
+// chiLimit is the tolerance of the tests below: four standard deviations.
+const chiLimit = 4
+
+func TestUniformKeys(t *testing.T) {
+	const n = 500_000
+	counts := keyCounts(testWorkload(t, 1000, 4, "uniform", "put:1"), n)
+	if x := chiSquare(counts, n, func(int) float64 { return 1.0 / 1000 }); math.Abs(x) > chiLimit {
+		t.Errorf("uniform keys are %.1f standard deviations off", x)
+	}
+}
+
+func TestZipfKeys(t *testing.T) {
+	const keys, n = 1000, 500_000
+	for _, theta := range []float64{0.5, 0.99, 1.2} {
+		z := newZipf(keys, theta)
+		counts := make([]int, keys)
+		for i := range n {
+			counts[z.rank(hash(uint64(i)))]++
+		}
+		harmonic := 0.0
+		for r := range keys {
+			harmonic += math.Pow(float64(r+1), -theta)
+		}
+		p := func(r int) float64 { return math.Pow(float64(r+1), -theta) / harmonic }
+		if x := chiSquare(counts, n, p); math.Abs(x) > chiLimit {
+			t.Errorf("theta %v: ranks are %.1f standard deviations off", theta, x)
+		}
+	}
+}
+
+// TestZipfTable adds the table up: each rank's share of all columns must be its probability.
+func TestZipfTable(t *testing.T) {
+	const keys, theta = 10_000, 0.99
+	z := newZipf(keys, theta)
+	shares := make([]float64, keys)
+	for i, c := range z.columns {
+		kept := float64(c.keep) / (1 << 32)
+		shares[i] += kept / keys
+		shares[c.alias] += (1 - kept) / keys
+	}
+	harmonic := 0.0
+	for r := range keys {
+		harmonic += math.Pow(float64(r+1), -theta)
+	}
+	for r, got := range shares {
+		if want := math.Pow(float64(r+1), -theta) / harmonic; math.Abs(got-want) > 1e-9 {
+			t.Fatalf("rank %d has share %g, want %g", r, got, want)
+		}
+	}
+}
+
+func TestHotKeys(t *testing.T) {
+	const n = 200_000
+	counts := keyCounts(testWorkload(t, 1000, 4, "hot:0.1,0.9", "put:1"), n)
+	hot := 0
+	for _, c := range counts[:100] {
+		hot += c
+	}
+	if share := float64(hot) / n; math.Abs(share-0.9) > 0.003 {
+		t.Errorf("the hot tenth of the keys gets %.4f of the operations, want 0.9 within 0.003", share)
+	}
+	p := func(i int) float64 {
+		if i < 100 {
+			return 0.9 / 100
+		}
+		return 0.1 / 900
+	}
+	if x := chiSquare(counts, n, p); math.Abs(x) > chiLimit {
+		t.Errorf("hot keys are %.1f standard deviations off", x)
+	}
+}
+
+func TestConflictKeys(t *testing.T) {
+	const n, sessions = 200_000, 4
+	w := testWorkload(t, 1000, sessions, "conflict:20", "put:1")
+	conflicts := 0
+	owner := make(map[uint64]int)
+	for i := range n {
+		session := i % sessions
+		key := w.operation(session, client.Number(i/sessions+1)).key
+		if key == 0 {
+			conflicts++
+			continue
+		}
+		if other, ok := owner[key]; ok && other != session {
+			t.Fatalf("key %d is used by sessions %d and %d", key, other, session)
+		}
+		owner[key] = session
+	}
+	if share := float64(conflicts) / n; math.Abs(share-0.2) > 0.004 {
+		t.Errorf("%.4f of the operations conflict, want 0.2 within 0.004", share)
+	}
+}
+
+// TestOwnKeysHaveOneWriter: what makes the answers to reads exactly known.
+func TestOwnKeysHaveOneWriter(t *testing.T) {
+	for _, dist := range []string{"uniform", "seq", "latest"} {
+		const sessions = 7
+		w := testWorkload(t, 100, sessions, dist, "put:0.5,get:0.5")
+		for i := range 50_000 {
+			session := i % sessions
+			if key := w.operation(session, client.Number(i/sessions+1)).key; key%sessions != uint64(session) || key >= 100 {
+				t.Fatalf("%s: session %d uses key %d", dist, session, key)
+			}
+		}
+	}
+}
+
+func TestSequentialKeysCoverTheSpace(t *testing.T) {
+	counts := keyCounts(testWorkload(t, 1000, 5, "seq", "put:1"), 3000)
+	for key, c := range counts {
+		if c != 3 {
+			t.Fatalf("key %d is used %d times in three rounds", key, c)
+		}
+	}
+}
+
+// TestLatestReadsFavourNewKeys: puts go round the keys, and most gets hit what was written within the last blocks.
+func TestLatestReadsFavourNewKeys(t *testing.T) {
+	w := testWorkload(t, 100_000, 1, "latest", "put:0.05,get:0.95")
+	next, recent, reads := uint64(0), 0, 0
+	for n := client.Number(1); n <= 100_000; n++ {
+		o := w.operation(0, n)
+		if o.op == wire.OpPut {
+			next++
+			continue
+		}
+		if block := (uint64(n) - 1) / mixBlock; block < 2 {
+			continue
+		}
+		reads++
+		if age := next - o.key; age < 200 { // wraps round for keys ahead
+			recent++
+		}
+	}
+	// Of 100,000 ranks with theta 0.99 the first hundred or so have about 43 % of the weight.
+	if share := float64(recent) / float64(reads); share < 0.40 || share > 0.55 {
+		t.Errorf("%.3f of the reads hit the last 200 keys written, want 0.40 to 0.55", share)
+	}
+}
+
+func TestMixIsExactInEveryBlock(t *testing.T) {
+	w := testWorkload(t, 10_000, 2, "uniform", "put:0.453,get:0.297,delete:0.05,cas:0.2")
+	for block := range 20 {
+		counts := make(map[wire.Op]int)
+		for i := range mixBlock {
+			counts[w.operation(1, client.Number(block*mixBlock+i+1)).op]++
+		}
+		if counts[wire.OpPut] != 453 || counts[wire.OpGet] != 297 || counts[wire.OpDelete] != 50 || counts[wire.OpCompareAndSet] != 200 {
+			t.Errorf("block %d has %v", block, counts)
+		}
+	}
+}
+
+func TestShuffleIsAPermutation(t *testing.T) {
+	for random := range uint64(500) {
+		var seen [mixBlock]bool
+		for i := range mixBlock {
+			seen[shuffle(i, hash(random))] = true
+		}
+		for rank, ok := range seen {
+			if !ok {
+				t.Fatalf("random %d: rank %d is never drawn", random, rank)
+			}
+		}
+	}
+}
+
+func TestPreloadWritesEveryKeyOnce(t *testing.T) {
+	w := testWorkload(t, 1003, 7, "zipf:0.99", "get:1")
+	w.preload = true
+	counts := make([]int, 1003)
+	for session := range 7 {
+		for n := range w.preloaded(session) {
+			o := w.operation(session, client.Number(n+1))
+			if o.op != wire.OpPut {
+				t.Fatalf("operation %d of the preload is a %v", n+1, o.op)
+			}
+			counts[o.key]++
+		}
+		if o := w.operation(session, client.Number(w.preloaded(session)+1)); o.op != wire.OpGet {
+			t.Errorf("the first operation after the preload is a %v", o.op)
+		}
+	}
+	for key, c := range counts {
+		if c != 1 {
+			t.Fatalf("key %d is written %d times", key, c)
+		}
+	}
+}
+
+func TestSeedDeterminesTheWorkload(t *testing.T) {
+	a, b := testWorkload(t, 1000, 2, "uniform", "put:0.5,get:0.5"), testWorkload(t, 1000, 2, "uniform", "put:0.5,get:0.5")
+	c := testWorkload(t, 1000, 2, "uniform", "put:0.5,get:0.5")
+	c.seed = hash(99)
+	same := 0
+	for n := client.Number(1); n <= 1000; n++ {
+		if a.operation(1, n) != b.operation(1, n) {
+			t.Fatalf("operation %d differs with the same seed", n)
+		}
+		if a.operation(1, n) == c.operation(1, n) {
+			same++
+		}
+	}
+	if same > 100 {
+		t.Errorf("%d of 1000 operations are the same with another seed", same)
+	}
+}

@@ -1,0 +1,155 @@
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"paxosbench/bench/record"
+)
+
+// outcome puts the result together.
+func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, events []record.Event, m *measurement) (*Outcome, error) {
+	interrupted := ctx.Err() != nil
+	result := &record.Result{
+		Schema:       record.Schema,
+		MeasuredS:    max(m.end-m.start, 0).Seconds(),
+		StartedAt:    m.started,
+		Client:       clientFigures(m),
+		Replicas:     describeReplicas(m.replicas[0], m.replicas[1], set.Counts.OK),
+		Verification: r.verification(ctx),
+		Events:       events,
+		Host:         describeHost(m.before, m.after),
+	}
+	if err := result.SetFigures(set); err != nil {
+		return nil, err
+	}
+	config, err := r.cfg.describe()
+	if err != nil {
+		return nil, err
+	}
+	result.Config = config
+	if result.MeasuredS > 0 {
+		result.ThroughputOpsPerS = float64(m.inWindow) / result.MeasuredS
+	}
+	result.Generator = r.generator(result, m)
+	markEvents(rows, events)
+	judge(r.cfg, result, rows, m)
+	if interrupted {
+		result.Reasons = append(result.Reasons, fmt.Sprintf("interrupted after %.1f s of %v", result.MeasuredS, r.cfg.Duration))
+	}
+	return &Outcome{Result: result, Rows: rows, Set: set, Interrupted: interrupted}, nil
+}
+
+func clientFigures(m *measurement) record.Client {
+	c := m.counters[1]
+	c.Sub(&m.counters[0])
+	return record.Client{
+		Retries:       c.Resent,
+		Busy:          c.Busy,
+		Gaps:          c.Gaps,
+		Redirects:     c.Redirects,
+		Reconnects:    c.Disconnects,
+		Stalls:        c.Stalls,
+		Duplicates:    c.Duplicates,
+		CorruptFrames: c.CorruptFrames,
+		LostSessions:  c.LostSessions,
+		BytesSent:     c.BytesSent,
+		BytesReceived: c.BytesReceived,
+		FramesSent:    c.FramesSent,
+		FramesRead:    c.FramesReceived,
+		Granted:       m.granted,
+	}
+}
+
+func (r *run) generator(result *record.Result, m *measurement) record.Generator {
+	g := record.Generator{
+		Name:              r.cfg.Name,
+		ThroughputOpsPerS: result.ThroughputOpsPerS,
+		Ops:               result.Ops,
+		Latency:           result.Latency,
+		Threads:           r.cfg.Threads,
+	}
+	cpu := float64(m.after.process - m.before.process)
+	if m.inWindow > 0 {
+		g.CPUNsPerOp = cpu / float64(m.inWindow)
+	}
+	if result.MeasuredS > 0 {
+		g.CPUShare = cpu / (result.MeasuredS * float64(time.Second))
+	}
+	return g
+}
+
+// verification sums up what the threads' verifiers and connections found, and compares the replicas' states.
+func (r *run) verification(ctx context.Context) record.Verification {
+	v := record.Verification{Mode: r.cfg.Verify.String()}
+	var histories []*history
+	for _, e := range r.engines {
+		c := e.loop.Counters()
+		v.Violations += c.Violations
+		v.Reports = append(v.Reports, e.loop.Violations()...)
+		if e.verifier != nil {
+			e.verifier.addTo(&v)
+			histories = append(histories, e.verifier.history)
+		}
+	}
+	if r.cfg.Verify == VerifyHistory {
+		checked := checkHistories(histories)
+		checked.addTo(&v)
+	}
+	if r.cfg.Verify != VerifyNone && len(r.cfg.Admin) > 0 {
+		v.Digests = compareDigests(context.WithoutCancel(ctx), r.cfg.Admin)
+		if v.Digests == "differ" {
+			v.Violations++
+			v.Reports = append(v.Reports, "the replicas have applied the same slots and their state digests differ")
+		}
+	}
+	return v
+}
+
+// markEvents notes each event in the row of its moment.
+func markEvents(rows []record.Row, events []record.Event) {
+	for _, event := range events {
+		for i := range rows {
+			if event.AtS >= rows[i].StartS && (event.AtS < rows[i].StartS+rows[i].LengthS || i == len(rows)-1) {
+				rows[i].Events = append(rows[i].Events, event.Text)
+				break
+			}
+		}
+	}
+}
+
+// describe renders the configuration for the result, every value spelled as on the command line.
+func (c *Config) describe() (map[string]any, error) {
+	mode := "closed"
+	if c.open() {
+		mode = "open"
+	}
+	config := map[string]any{
+		"mode": mode, "addrs": c.Addrs, "admin": c.Admin, "conns": c.Conns, "clients": c.Clients, "threads": c.Threads,
+		"window": c.Window, "keys": c.Keys, "key_dist": c.KeyDist, "key_size": c.KeySize, "value_size": c.ValueSize,
+		"compress_ratio": c.CompressRatio, "mix": c.Mix, "preload": c.Preload, "seed": c.Seed,
+		"warmup": c.Warmup.String(), "duration": c.Duration.String(), "interval": c.Interval.String(),
+		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "generator": c.Generator,
+		"verify": c.Verify, "max_errors": c.MaxErrors, "events": c.Events,
+	}
+	if c.open() {
+		config["rate_ops_per_s"] = float64(c.Rate)
+		config["arrival"] = c.Arrival
+		config["tick"] = c.Tick.String()
+	}
+	if c.Objective.Bound > 0 {
+		config["objective"] = c.Objective
+	}
+	// Through JSON and back, so that a result in memory equals one that was read.
+	data, err := json.Marshal(config)
+	if err != nil {
+		return nil, fmt.Errorf("describe configuration: %w", err)
+	}
+	var described map[string]any
+	if err := json.Unmarshal(data, &described); err != nil {
+		return nil, fmt.Errorf("describe configuration: %w", err)
+	}
+	return described, nil
+}

@@ -1,0 +1,256 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"paxosbench/bench/record"
+	"paxosbench/wire"
+)
+
+const (
+	// scrapeTimeout bounds one look at a replica.
+	scrapeTimeout = time.Second
+	// scrapeBytes bounds what is read of an answer.
+	scrapeBytes = 4 << 20
+	// settleTimeout is how long replicas may take after a run to have applied the same slots.
+	settleTimeout = 10 * time.Second
+	settlePoll    = 50 * time.Millisecond
+)
+
+// status is what is read of a replica's /status; fields it does not have stay zero.
+type status struct {
+	ID          wire.ReplicaID  `json:"id"`
+	Role        string          `json:"role"`
+	Ballot      wire.Ballot     `json:"ballot"`
+	Leader      wire.ReplicaID  `json:"leader"`
+	Commit      uint64          `json:"commit"`
+	Applied     uint64          `json:"applied"`
+	StateDigest json.RawMessage `json:"state_digest"`
+	CPUNs       int64           `json:"cpu_ns"`
+	Config      json.RawMessage `json:"config"`
+}
+
+// digest returns the state digest as text, whether it came as a number or a string.
+func (s *status) digest() string { return strings.Trim(string(s.StateDigest), `"`) }
+
+// snapshot is one look at one replica.
+type snapshot struct {
+	admin   string
+	at      time.Time
+	status  status
+	metrics map[string]float64
+	err     error
+}
+
+// scrape looks at all replicas at once.
+func scrape(ctx context.Context, admin []string) []snapshot {
+	snapshots := make([]snapshot, len(admin))
+	var wg sync.WaitGroup
+	for i, addr := range admin {
+		wg.Go(func() { snapshots[i] = scrapeOne(ctx, addr) })
+	}
+	wg.Wait()
+	return snapshots
+}
+
+func scrapeOne(ctx context.Context, admin string) snapshot {
+	s := snapshot{admin: admin, at: time.Now()}
+	s.status, s.err = fetchStatus(ctx, admin)
+	if s.err != nil {
+		return s
+	}
+	// A replica without metrics is described by its status alone.
+	if body, err := fetch(ctx, admin, "/metrics"); err == nil {
+		s.metrics = parseMetrics(string(body))
+	}
+	return s
+}
+
+func fetchStatus(ctx context.Context, admin string) (status, error) {
+	var s status
+	body, err := fetch(ctx, admin, "/status")
+	if err != nil {
+		return s, err
+	}
+	if err := json.Unmarshal(body, &s); err != nil {
+		return s, fmt.Errorf("%s/status: %w", admin, err)
+	}
+	return s, nil
+}
+
+func fetch(ctx context.Context, admin, path string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s%s: %s", admin, path, response.Status)
+	}
+	return io.ReadAll(io.LimitReader(response.Body, scrapeBytes))
+}
+
+// parseMetrics reads the samples of Prometheus' text format, by name and labels as written.
+func parseMetrics(text string) map[string]float64 {
+	metrics := make(map[string]float64)
+	scanner := bufio.NewScanner(strings.NewReader(text))
+	for scanner.Scan() {
+		line := scanner.Text()
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		cut := strings.LastIndexByte(line, ' ')
+		if cut < 0 {
+			continue
+		}
+		if v, err := strconv.ParseFloat(line[cut+1:], 64); err == nil {
+			metrics[line[:cut]] = v
+		}
+	}
+	return metrics
+}
+
+// describeReplicas compares two looks at the replicas, between which ops operations were answered.
+func describeReplicas(before, after []snapshot, ops int64) []record.Replica {
+	replicas := make([]record.Replica, 0, len(after))
+	for i := range after {
+		replicas = append(replicas, describeReplica(&before[i], &after[i], ops))
+	}
+	return replicas
+}
+
+func describeReplica(before, after *snapshot, ops int64) record.Replica {
+	r := record.Replica{
+		ID:          after.status.ID,
+		Role:        after.status.Role,
+		Admin:       after.admin,
+		Commit:      after.status.Commit,
+		Applied:     after.status.Applied,
+		StateDigest: after.status.digest(),
+		Config:      after.status.Config,
+	}
+	if after.err != nil {
+		r.Error = after.err.Error()
+		return r
+	}
+	// A replica that was restarted in between starts its counters anew; they are then not comparable.
+	cpu := after.status.CPUNs - before.status.CPUNs
+	if before.err == nil && before.status.CPUNs > 0 && cpu > 0 {
+		r.CPUShare = float64(cpu) / float64(after.at.Sub(before.at))
+		if ops > 0 {
+			r.CPUNsPerOp = float64(cpu) / float64(ops)
+		}
+	}
+	r.Deltas = counterDeltas(before.metrics, after.metrics)
+	r.Batch = ratio(r.Deltas[metricCommandsApplied], r.Deltas[metricBatchesApplied])
+	r.Window = ratio(r.Deltas[metricWindowDepth], r.Deltas[metricBatchesProposed])
+	r.Syncs = ratio(r.Deltas[metricSyncs], after.at.Sub(before.at).Seconds())
+	r.BytesPerSync = ratio(r.Deltas[metricJournalBytes], r.Deltas[metricSyncs])
+	return r
+}
+
+// Metrics of a replica that have a figure of their own in the result.
+const (
+	metricCommandsApplied = "paxosbench_commands_applied_total"
+	metricBatchesApplied  = "paxosbench_batches_applied_total"
+	metricBatchesProposed = "paxosbench_batches_proposed_total"
+	metricWindowDepth     = "paxosbench_window_depth_sum_total" // slots in flight, summed over the batches proposed
+	metricSyncs           = "paxosbench_journal_syncs_total"
+	metricJournalBytes    = "paxosbench_journal_bytes_total"
+)
+
+func ratio(a, b float64) float64 {
+	if b <= 0 {
+		return 0
+	}
+	return a / b
+}
+
+// leaderChanged reports whether two looks at the replicas saw different leaders. Replicas that did not answer have no
+// say.
+func leaderChanged(before, after []snapshot) bool {
+	return newestLeader(before) != newestLeader(after)
+}
+
+// newestLeader returns the leader according to the newest ballot that any replica knows.
+func newestLeader(snapshots []snapshot) wire.ReplicaID {
+	var newest status
+	for _, s := range snapshots {
+		if s.err == nil && s.status.Ballot >= newest.Ballot {
+			newest = s.status
+		}
+	}
+	return newest.Leader
+}
+
+// counterDeltas returns what counters, by the naming convention _total, _sum and _count, have risen by.
+func counterDeltas(before, after map[string]float64) map[string]float64 {
+	deltas := make(map[string]float64)
+	for name, v := range after {
+		base, _, _ := strings.Cut(name, "{")
+		counter := strings.HasSuffix(base, "_total") || strings.HasSuffix(base, "_sum") || strings.HasSuffix(base, "_count")
+		if old, ok := before[name]; counter && ok && v > old {
+			deltas[name] = v - old
+		}
+	}
+	return deltas
+}
+
+// compareDigests waits until the replicas that answer have applied the same slots and compares their states: equal,
+// differ, or unknown if they do not get that far. It returns the empty string if fewer than two answer.
+func compareDigests(ctx context.Context, admin []string) string {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	for {
+		outcome := digestsOf(scrapeStatus(ctx, admin))
+		if outcome != "unknown" {
+			return outcome
+		}
+		select {
+		case <-ctx.Done():
+			return outcome
+		case <-time.After(settlePoll):
+		}
+	}
+}
+
+func scrapeStatus(ctx context.Context, admin []string) []status {
+	var statuses []status
+	for _, addr := range admin {
+		if s, err := fetchStatus(ctx, addr); err == nil && s.digest() != "" {
+			statuses = append(statuses, s)
+		}
+	}
+	return statuses
+}
+
+func digestsOf(statuses []status) string {
+	if len(statuses) < 2 {
+		return ""
+	}
+	outcome := "equal"
+	for _, s := range statuses[1:] {
+		if s.Applied != statuses[0].Applied {
+			return "unknown"
+		}
+		if s.digest() != statuses[0].digest() {
+			outcome = "differ"
+		}
+	}
+	return outcome
+}

@@ -1,0 +1,116 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// fakeReplica serves /status and /metrics as the given functions write them.
+func fakeReplica(t *testing.T, status, metrics func() string) string {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("/status", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, status()) })
+	mux.HandleFunc("/metrics", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, metrics()) })
+	server := httptest.NewServer(mux)
+	t.Cleanup(func() {
+		server.Close()
+		http.DefaultClient.CloseIdleConnections()
+	})
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+func TestReplicasAreDescribed(t *testing.T) {
+	var looks atomic.Int64
+	admin := fakeReplica(t,
+		func() string {
+			return fmt.Sprintf(`{"id":2,"role":"leader","ballot":"3.2","leader":2,"commit":7,"applied":7,"state_digest":"ab12","cpu_ns":%d,"config":{"batch":"adaptive"}}`,
+				1_000_000_000+2_000_000*looks.Add(1))
+		},
+		func() string {
+			n := float64(looks.Load())
+			return fmt.Sprintf("# HELP x y\n%s %g\n%s %g\n%s %g\n%s %g\nx_depth 3\nx_seconds_sum{le=\"1 s\"} %g\n",
+				metricCommandsApplied, 1000*n, metricBatchesApplied, 10*n, metricBatchesProposed, 10*n, metricWindowDepth, 25*n, n/2)
+		})
+	addrs := []string{admin, "127.0.0.1:1"}
+	before := scrape(context.Background(), addrs)
+	after := scrape(context.Background(), addrs)
+	replicas := describeReplicas(before, after, 1000)
+	r := replicas[0]
+	if r.ID != 2 || r.Role != "leader" || r.Commit != 7 || r.StateDigest != "ab12" || string(r.Config) != `{"batch":"adaptive"}` {
+		t.Errorf("described as %+v", r)
+	}
+	if r.CPUNsPerOp != 2000 || r.Batch != 100 || r.Window != 2.5 || r.Deltas[`x_seconds_sum{le="1 s"}`] != 0.5 {
+		t.Errorf("cpu %v ns/op, batch %v, window %v, deltas %v", r.CPUNsPerOp, r.Batch, r.Window, r.Deltas)
+	}
+	if _, ok := r.Deltas["x_depth"]; ok {
+		t.Error("a gauge is taken for a counter")
+	}
+	if replicas[1].Error == "" {
+		t.Error("an unreachable replica is not reported")
+	}
+	if leaderChanged(before, after) {
+		t.Error("a change of leader is seen where there was none")
+	}
+}
+
+func TestDigestsAreCompared(t *testing.T) {
+	metrics := func() string { return "" }
+	replica := func(applied func() int, digest string) string {
+		return fakeReplica(t, func() string { return fmt.Sprintf(`{"applied":%d,"state_digest":"%s"}`, applied(), digest) }, metrics)
+	}
+	fixed := func() int { return 10 }
+	var behind atomic.Int64
+	catchingUp := func() int { return int(min(10, 7+behind.Add(1))) }
+	a, a2, b, late := replica(fixed, "aa"), replica(fixed, "aa"), replica(fixed, "bb"), replica(catchingUp, "aa")
+	tests := []struct {
+		name  string
+		addrs []string
+		want  string
+	}{
+		{"equal", []string{a, a2}, "equal"},
+		{"different", []string{a, b}, "differ"},
+		{"one lags at first", []string{a, late}, "equal"},
+		{"one alone", []string{a}, ""},
+		{"one unreachable", []string{a, a2, "127.0.0.1:1"}, "equal"},
+	}
+	for _, tt := range tests {
+		if got := compareDigests(context.Background(), tt.addrs); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+func TestEventsCallTheScript(t *testing.T) {
+	dir := t.TempDir()
+	script, log := filepath.Join(dir, "cluster.sh"), filepath.Join(dir, "log")
+	text := "#!/bin/sh\ncase $1 in leader) echo 2;; fail) exit 3;; *) echo \"$@\" >>" + log + ";; esac\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := &eventRunner{script: script}
+	r.run(context.Background(), []PlannedEvent{
+		{At: 0, Args: []string{"start", "victim"}},
+		{At: time.Millisecond, Args: []string{"kill", "leader"}},
+		{At: 2 * time.Millisecond, Args: []string{"start", "victim"}},
+		{At: 3 * time.Millisecond, Args: []string{"fail"}},
+	}, time.Now())
+	calls, err := os.ReadFile(log)
+	if err != nil || string(calls) != "kill 2\nstart 2\n" {
+		t.Errorf("the script was called with %q (%v)", calls, err)
+	}
+	var got []string
+	for _, e := range r.done() {
+		got = append(got, e.Text+" "+e.Error)
+	}
+	if len(got) != 4 || !strings.Contains(got[0], "no earlier event") || got[1] != "kill 2 " || !strings.Contains(got[3], "exit status 3") {
+		t.Errorf("events %q", got)
+	}
+}

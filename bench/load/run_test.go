@@ -1,0 +1,440 @@
+package load
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"paxosbench/bench/client"
+	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/record"
+	"paxosbench/wire"
+)
+
+// serverVariable makes the test binary be a server instead: a process of its own, which can be stopped.
+const serverVariable = "PAXOSBENCH_TEST_SERVER"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(serverVariable) != "" {
+		serve()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// serve is a server that ends with its standard input.
+func serve() {
+	server, err := clienttest.Listen("", clienttest.Config{})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	fmt.Println(server.Addr())
+	io.Copy(io.Discard, os.Stdin)
+}
+
+// startServer starts a server as a process.
+func startServer(t *testing.T) (addr string, process *os.Process) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), serverVariable+"=1")
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		in.Close()
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("server: %v", err)
+		}
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(line), cmd.Process
+}
+
+func listen(t *testing.T, cfg clienttest.Config) *clienttest.Server {
+	t.Helper()
+	server, err := clienttest.Listen("", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+// shortConfig is a run of a few hundred milliseconds against one server.
+func shortConfig(addr string) *Config {
+	cfg := testConfig()
+	cfg.Addrs = []string{addr}
+	cfg.Keys = 1000
+	cfg.Conns, cfg.Clients, cfg.Window = 2, 5, 64
+	cfg.Warmup, cfg.Duration, cfg.Interval = 50*time.Millisecond, 300*time.Millisecond, 100*time.Millisecond
+	return cfg
+}
+
+func mustRun(t *testing.T, cfg *Config) *Outcome {
+	t.Helper()
+	outcome, err := Run(context.Background(), cfg, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkOutcome(t, outcome)
+	return outcome
+}
+
+// checkOutcome checks what holds for every run.
+func checkOutcome(t *testing.T, o *Outcome) {
+	t.Helper()
+	r := o.Result
+	if !r.Ops.Consistent() {
+		t.Errorf("the counters do not sum: %+v", r.Ops)
+	}
+	if r.Latency.Count != r.Ops.Scheduled {
+		t.Errorf("%d of %d scheduled operations are in the latency histogram", r.Latency.Count, r.Ops.Scheduled)
+	}
+	if r.SendLag.Count != r.Ops.Sent || r.Service.Count != r.Ops.OK+r.Ops.Late {
+		t.Errorf("%d of %d sent operations have a lag, %d of %d answered ones a service time", r.SendLag.Count, r.Ops.Sent, r.Service.Count, r.Ops.OK+r.Ops.Late)
+	}
+	if r.Ops.Early != 0 {
+		t.Errorf("%d operations were sent early", r.Ops.Early)
+	}
+	ok := int64(0)
+	for _, row := range o.Rows {
+		ok += row.OK
+	}
+	if ok != r.Ops.OK {
+		t.Errorf("the series has %d answers, the result %d", ok, r.Ops.OK)
+	}
+}
+
+func TestClosedLoop(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	cfg := shortConfig(server.Addr())
+	cfg.Threads = 2
+	o := mustRun(t, cfg)
+	r := o.Result
+	if r.Ops.OK == 0 || r.Ops.OK != r.Ops.Scheduled || r.ThroughputOpsPerS == 0 || r.Verification.Violations != 0 {
+		t.Errorf("operations %+v, %v op/s, %d violations", r.Ops, r.ThroughputOpsPerS, r.Verification.Violations)
+	}
+	if len(o.Rows) != 4 || !o.Rows[3].Drain || o.Rows[1].StartS != 0.1 {
+		t.Errorf("%d rows, want three intervals and the drain: %+v", len(o.Rows), o.Rows)
+	}
+	// Little's law is exact: the integral of what is in flight is the sum of the service times.
+	for _, c := range r.Checks {
+		if c.Name == "little's law" && c.Value > 1e-3 {
+			t.Errorf("little's law is off by %v", c.Value)
+		}
+	}
+	if executed := server.State().Executed(); executed < r.Ops.OK {
+		t.Errorf("%d commands executed for %d answers", executed, r.Ops.OK)
+	}
+}
+
+func TestOpenLoop(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	for _, arrival := range []string{"constant", "poisson", "burst:20"} {
+		cfg := shortConfig(server.Addr())
+		cfg.Rate, cfg.Window = 5000, 0
+		if err := cfg.Arrival.UnmarshalText([]byte(arrival)); err != nil {
+			t.Fatal(err)
+		}
+		r := mustRun(t, cfg).Result
+		if want := int64(1500); r.Ops.Scheduled < want*8/10 || r.Ops.Scheduled > want*12/10 {
+			t.Errorf("%s: %d operations scheduled in 0.3 s at 5000/s", arrival, r.Ops.Scheduled)
+		}
+		if arrival == "constant" && r.Ops.Scheduled != 1500 {
+			t.Errorf("constant: %d operations scheduled, want exactly 1500", r.Ops.Scheduled)
+		}
+	}
+}
+
+// TestWorkloadsVerify runs every distribution against a correct server: no false alarm.
+func TestWorkloadsVerify(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	for _, dist := range []string{"uniform", "seq", "latest", "zipf:0.99", "hot:0.1,0.9", "conflict:30"} {
+		cfg := shortConfig(server.Addr())
+		cfg.Duration, cfg.Preload, cfg.Verify = 100*time.Millisecond, true, VerifyHistory
+		cfg.Window = 8
+		cfg.Mix.UnmarshalText([]byte("put:0.3,get:0.4,delete:0.1,cas:0.2"))
+		cfg.ValueSize.UnmarshalText([]byte("uniform:8,64"))
+		if err := cfg.KeyDist.UnmarshalText([]byte(dist)); err != nil {
+			t.Fatal(err)
+		}
+		v := mustRun(t, cfg).Result.Verification
+		if v.Violations != 0 || v.Reads == 0 || v.Checked == 0 || v.History == "illegal" || v.History == "" {
+			t.Errorf("%s: %+v", dist, v)
+		}
+	}
+}
+
+// TestFaultsDoNotUpsetTheAccounting: replies lost, frames damaged, sessions refused; every operation is accounted for
+// and every answer right.
+func TestFaultsDoNotUpsetTheAccounting(t *testing.T) {
+	var runs atomic.Int64
+	server := listen(t, clienttest.Config{Intercept: func(*wire.Run) clienttest.Action {
+		switch runs.Add(1) % 50 {
+		case 10:
+			return clienttest.Action{DropReply: true}
+		case 20:
+			return clienttest.Action{BreakFrame: true}
+		case 30:
+			return clienttest.Action{Refuse: wire.StatusBusy}
+		case 40:
+			return clienttest.Action{Disconnect: true}
+		}
+		return clienttest.Action{}
+	}})
+	cfg := shortConfig(server.Addr())
+	cfg.Rate, cfg.Window, cfg.Preload = 2000, 0, true
+	cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
+	r := mustRun(t, cfg).Result
+	if r.Verification.Violations != 0 || r.Ops.OK != r.Ops.Scheduled {
+		t.Errorf("verification %+v, operations %+v", r.Verification, r.Ops)
+	}
+	if r.Client.Reconnects == 0 || r.Client.Retries == 0 || r.Verdict == record.Valid {
+		t.Errorf("client %+v, verdict %s", r.Client, r.Verdict)
+	}
+}
+
+func TestLostSessionsAreFailures(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	cfg := shortConfig(server.Addr())
+	evicted := make(chan struct{})
+	time.AfterFunc(200*time.Millisecond, func() {
+		server.State().EvictAll()
+		close(evicted)
+	})
+	r := mustRun(t, cfg).Result
+	<-evicted
+	if r.Client.LostSessions == 0 || r.Ops.Failed == 0 || r.Failure.Count != r.Ops.Failed {
+		t.Errorf("%d sessions lost, %d operations failed, %d in the histogram of failures", r.Client.LostSessions, r.Ops.Failed, r.Failure.Count)
+	}
+}
+
+func TestCorruptedReplyIsFound(t *testing.T) {
+	var runs atomic.Int64
+	server := listen(t, clienttest.Config{Intercept: func(*wire.Run) clienttest.Action {
+		if runs.Add(1)%20 == 0 {
+			return clienttest.Action{Corrupt: func(value []byte) { value[0] ^= 4 }}
+		}
+		return clienttest.Action{}
+	}})
+	cfg := shortConfig(server.Addr())
+	cfg.Preload = true
+	cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
+	r := mustRun(t, cfg).Result
+	if r.Verification.Violations == 0 || r.Verdict != record.Invalid || len(r.Verification.Reports) == 0 {
+		t.Errorf("verdict %s, verification %+v", r.Verdict, r.Verification)
+	}
+}
+
+func TestNoOneThere(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	server.Close()
+	cfg := shortConfig(server.Addr())
+	cfg.GiveUp = 50 * time.Millisecond
+	if _, err := Run(context.Background(), cfg, nil, nil); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), server.Addr()) {
+		t.Errorf("error %v, want one that names the address", err)
+	}
+}
+
+// interrupter cancels the run at the first interval.
+type interrupter struct{ cancel context.CancelFunc }
+
+func (i interrupter) Phase(string)         {}
+func (i interrupter) Interval(*record.Row) { i.cancel() }
+
+func TestInterruptedRunIsComplete(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	cfg := shortConfig(server.Addr())
+	cfg.Duration = time.Hour
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	o, err := Run(ctx, cfg, nil, interrupter{cancel})
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkOutcome(t, o)
+	r := o.Result
+	if !o.Interrupted || r.Ops.OK == 0 || r.MeasuredS <= 0 || r.MeasuredS > 60 {
+		t.Errorf("interrupted %v after %v s with %d answers", o.Interrupted, r.MeasuredS, r.Ops.OK)
+	}
+}
+
+// TestImpossibleRateIsInvalid: a rate that no machine holds must not end in a figure.
+func TestImpossibleRateIsInvalid(t *testing.T) {
+	server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
+	cfg := shortConfig(server.Addr())
+	cfg.Rate, cfg.Window = maxRate, 0
+	r := mustRun(t, cfg).Result
+	if r.Verdict != record.Invalid || !strings.Contains(strings.Join(r.Reasons, " "), "schedule sent") {
+		t.Errorf("verdict %s: %q", r.Verdict, r.Reasons)
+	}
+	if r.Ops.NotSent == 0 || r.Ops.Scheduled != 300_000_000 {
+		t.Errorf("%d scheduled, %d not sent", r.Ops.Scheduled, r.Ops.NotSent)
+	}
+}
+
+// TestCoordinatedOmission stops the server for a second in the middle of ten at a steady rate. A tenth of the
+// operations become due while it stands still, evenly over that second; so the percentile 100-x of the latency from
+// when they were due is, for x below 10, at least 1-x/10 seconds. From when an operation was sent, the median knows
+// nothing of it.
+func TestCoordinatedOmission(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes ten seconds")
+	}
+	t.Parallel()
+	const stall = time.Second
+	addr, process := startServer(t)
+	cfg := testConfig()
+	cfg.Addrs, cfg.Conns, cfg.Clients = []string{addr}, 2, 2
+	cfg.Rate, cfg.Window, cfg.Duration, cfg.Interval = 2000, 0, 10*stall, stall
+	stopped := make(chan error, 1)
+	time.AfterFunc(4*stall, func() {
+		err := process.Signal(syscall.SIGSTOP)
+		time.Sleep(stall)
+		stopped <- errors.Join(err, process.Signal(syscall.SIGCONT))
+	})
+	o := mustRun(t, cfg)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	r := o.Result
+	if r.Ops.OK != 20_000 {
+		t.Errorf("operations %+v, want 20,000 answered", r.Ops)
+	}
+	for _, x := range []float64{1, 2, 5} {
+		want := time.Duration((1 - x/10 - 0.1) * float64(stall))
+		if got := o.Set.Intended.Percentile(100 - x); got < want {
+			t.Errorf("p%v is %v, want at least %v", 100-x, got, want)
+		}
+	}
+	if got := o.Set.Service.Percentile(50); got > stall/4 {
+		t.Errorf("median service time %v: it should not show the stall", got)
+	}
+	if got := o.Set.Intended.Max(); got < stall*95/100 {
+		t.Errorf("longest latency %v, want about %v", got, stall)
+	}
+}
+
+// TestGeneratorsShareACluster runs two generators at once and merges them.
+func TestGeneratorsShareACluster(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	start := time.Now().Add(200 * time.Millisecond)
+	results := make([]*record.Result, 2)
+	errs := make(chan error, 2)
+	for i := range results {
+		cfg := shortConfig(server.Addr())
+		cfg.Generator, cfg.StartAt, cfg.Preload = GeneratorID{Index: i, Of: 2}, start, true
+		cfg.Name = fmt.Sprint("generator ", i)
+		cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
+		go func() {
+			o, err := Run(context.Background(), cfg, nil, nil)
+			if err == nil {
+				results[i] = o.Result
+			}
+			errs <- err
+		}()
+	}
+	if err := errors.Join(<-errs, <-errs); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range results {
+		if r.Verification.Violations != 0 || r.Verification.Foreign != 0 {
+			t.Errorf("%s: %+v", r.Generator.Name, r.Verification)
+		}
+	}
+	if d := results[0].StartedAt.Sub(results[1].StartedAt).Abs(); d > 100*time.Millisecond {
+		t.Errorf("the measurements began %v apart", d)
+	}
+	merged, _, err := record.Merge(results)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if merged.Ops.OK != results[0].Ops.OK+results[1].Ops.OK || len(merged.Generators) != 2 || merged.Latency.Count != merged.Ops.Scheduled {
+		t.Errorf("merged %+v of %d generators", merged.Ops, len(merged.Generators))
+	}
+}
+
+// fakeRunner pretends that rates up to capacity are held.
+func fakeRunner(capacity float64, rates *[]float64) Runner {
+	return func(_ context.Context, cfg *Config, _ string) (*Outcome, error) {
+		*rates = append(*rates, float64(cfg.Rate))
+		set := record.NewSet()
+		r := &record.Result{Verdict: record.Valid, ThroughputOpsPerS: capacity * 0.97}
+		r.Ops.Scheduled, r.Ops.OK = 1000, 1000
+		if float64(cfg.Rate) > capacity {
+			r.Verdict = record.Invalid
+		}
+		set.Intended.Record(time.Millisecond, 1000)
+		return &Outcome{Result: r, Set: set}, nil
+	}
+}
+
+func TestSearchFindsTheKnee(t *testing.T) {
+	var rates []float64
+	points, best, err := Search(context.Background(), testConfig(), 0.02, fakeRunner(100_000, &rates), func(Point) {})
+	if err != nil || best == nil || best.Rate < 97_000 || best.Rate > 100_000 {
+		t.Errorf("best %+v of rates %v, error %v; want close below 100,000", best, rates, err)
+	}
+	if len(points) != len(rates) || rates[0] != 0 || len(rates) > 12 {
+		t.Errorf("%d points of runs at %v", len(points), rates)
+	}
+	impossible := testConfig()
+	impossible.Objective = Objective{Percentile: 99, Bound: time.Microsecond}
+	if _, best, err = Search(context.Background(), impossible, 0.02, fakeRunner(100_000, &rates), func(Point) {}); best != nil || err != nil {
+		t.Errorf("an objective that is never met has best %+v, error %v", best, err)
+	}
+}
+
+func TestRampStepsEvenly(t *testing.T) {
+	var rates []float64
+	points, err := Ramp(context.Background(), testConfig(), 1000, 3000, 3, fakeRunner(2500, &rates), func(Point) {})
+	if err != nil || fmt.Sprint(rates) != "[1000 2000 3000]" {
+		t.Fatalf("rates %v, error %v", rates, err)
+	}
+	if !points[1].Holds || points[2].Holds {
+		t.Errorf("2000 held %v, 3000 held %v", points[1].Holds, points[2].Holds)
+	}
+}
+
+func TestExchangesDoNotAllocate(t *testing.T) {
+	for _, rate := range []Rate{0, 1e6} {
+		cfg := testConfig()
+		cfg.Rate = rate
+		e := idleEngine(t, cfg)
+		buf := e.exchange(make([]byte, 0, 1<<20), 1, 1000)
+		n := 1001
+		if allocs := testing.AllocsPerRun(100, func() {
+			buf = e.exchange(buf, client.Number(n), 1000)
+			n += 1000
+		}); allocs != 0 {
+			t.Errorf("rate %v: %v allocations per 1000 operations, want 0", rate, allocs)
+		}
+	}
+}
+
+func init() { http.DefaultTransport.(*http.Transport).DisableKeepAlives = true }

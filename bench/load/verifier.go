@@ -1,0 +1,279 @@
+package load
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"paxosbench/bench/client"
+	"paxosbench/bench/record"
+	"paxosbench/wire"
+)
+
+// verifier checks the answers that one thread gets. That operations are answered once and in order, the client has
+// checked by then; here it is whether the answers are right.
+//
+// A run that only writes costs nothing: its one possible answer is OK. A run that reads needs to know what each key
+// holds, which is an array by key and a recomputation of each answered operation.
+type verifier struct {
+	work     *workload
+	sessions []progress
+	keys     keyJudge // nil: the mix has no answer that depends on an earlier operation
+	history  *history // nil: not recorded
+	scratch  []byte
+
+	checked    int64
+	reads      int64
+	foreign    int64
+	violations int64
+	reports    []string
+}
+
+// keyJudge knows what keys hold. There are two: one for keys that have one writer, one for keys that are shared.
+type keyJudge interface {
+	// write notes that a write of an operation sent at sent was acknowledged at at: the key held id when it was
+	// executed, idAbsent after a delete.
+	write(key uint64, id valueID, sent, at time.Duration)
+	// read judges a read, sent at sent, that found id, or idAbsent, and returns what is wrong, if anything.
+	read(key uint64, id valueID, sent time.Duration) string
+	// forget notes that operations of unknown outcome may have written the key.
+	forget(key uint64)
+}
+
+// progress is how far a session has come; *client.Session is one.
+type progress interface {
+	SentUpTo() client.Number
+	Answered() client.Number
+}
+
+// maxReports bounds the descriptions of violations that are kept.
+const maxReports = 8
+
+// outcome is one answer to one operation.
+type outcome struct {
+	session int
+	n       client.Number
+	operation
+	expected valueID // of a compare-and-set
+	status   wire.Status
+	value    []byte // a view into the reply
+	sent, at time.Duration
+}
+
+func newVerifier(cfg *Config, work *workload, sessions []*client.Session) *verifier {
+	v := &verifier{work: work}
+	for _, s := range sessions {
+		v.sessions = append(v.sessions, s)
+	}
+	if cfg.Mix.Reads() {
+		if cfg.KeyDist.shared() {
+			v.keys = newSharedKeys(v, uint64(cfg.Keys))
+		} else {
+			v.keys = make(ownKeys, cfg.Keys)
+		}
+	}
+	if cfg.Verify == VerifyHistory {
+		v.history = newHistory(uint64(cfg.Keys))
+	}
+	return v
+}
+
+// sent is called for operations sent for the first time.
+func (v *verifier) sent(session int, first client.Number, count int, at time.Duration) {
+	if v.history == nil {
+		return
+	}
+	for i := range count {
+		n := first + client.Number(i)
+		o, expected := v.work.effective(session, n)
+		if v.history.sampled(o.key) {
+			v.history.sent(historyID{session, n}, o, expected, v.work.valueID(session, n), at)
+		}
+	}
+}
+
+// answered checks count operations that were executed with one status and no value. sent is when the first of them
+// was sent, which is not after the others.
+func (v *verifier) answered(session int, first client.Number, count int, status wire.Status, sent, at time.Duration) {
+	v.checked += int64(count)
+	if v.keys == nil && v.history == nil {
+		if status != wire.StatusOK {
+			v.violation("session %d: put %d answered %v", session, first, status)
+		}
+		return
+	}
+	for i := range count {
+		v.judge(session, first+client.Number(i), status, nil, sent, at)
+	}
+}
+
+// result checks one operation.
+func (v *verifier) result(session int, n client.Number, status wire.Status, value []byte, sent, at time.Duration) {
+	v.checked++
+	if v.keys == nil && v.history == nil {
+		v.violation("session %d: put %d answered %v with %d bytes", session, n, status, len(value))
+		return
+	}
+	v.judge(session, n, status, value, sent, at)
+}
+
+func (v *verifier) judge(session int, n client.Number, status wire.Status, value []byte, sent, at time.Duration) {
+	o := outcome{session: session, n: n, status: status, value: value, sent: sent, at: at}
+	o.operation, o.expected = v.work.effective(session, n)
+	if v.history != nil && v.history.sampled(o.key) {
+		v.history.answered(historyID{session, n}, status, wordOf(value), at)
+	}
+	if v.keys == nil {
+		return
+	}
+	if wrong := v.check(&o); wrong != "" {
+		v.violation("session %d: %v %d of key %d answered %v: %s", session, o.op, n, o.key, status, wrong)
+	}
+}
+
+// check returns what is wrong with an answer, the empty string if nothing is.
+func (v *verifier) check(o *outcome) string {
+	switch {
+	case o.op == wire.OpPut && o.status == wire.StatusOK:
+		v.keys.write(o.key, v.work.valueID(o.session, o.n), o.sent, o.at)
+	case o.op == wire.OpGet && o.status == wire.StatusOK:
+		return v.checkValue(o)
+	case o.op == wire.OpGet && o.status == wire.StatusNotFound:
+		v.reads++
+		return v.keys.read(o.key, idAbsent, o.sent)
+	case o.op == wire.OpDelete && (o.status == wire.StatusOK || o.status == wire.StatusNotFound):
+		wrong := v.checkDelete(o)
+		v.keys.write(o.key, idAbsent, o.sent, o.at)
+		return wrong
+	case o.op == wire.OpCompareAndSet && o.status == wire.StatusOK:
+		wrong := v.keys.read(o.key, o.expected, o.sent)
+		v.keys.write(o.key, v.work.valueID(o.session, o.n), o.sent, o.at)
+		return wrong
+	case o.op == wire.OpCompareAndSet && o.status == wire.StatusMismatch:
+		return v.checkMismatch(o)
+	default:
+		return "no such answer to this operation"
+	}
+	return ""
+}
+
+// checkMismatch: where a key has one writer, a compare-and-set with the value that the key is known to hold succeeds.
+func (v *verifier) checkMismatch(o *outcome) string {
+	if own, ok := v.keys.(ownKeys); ok && own[o.key] == o.expected {
+		return "the key holds the expected value"
+	}
+	return ""
+}
+
+// checkDelete: where a key has one writer, whether there is something to delete is known.
+func (v *verifier) checkDelete(o *outcome) string {
+	own, ok := v.keys.(ownKeys)
+	if !ok || own[o.key] == idUnknown {
+		return ""
+	}
+	if held := own[o.key] != idAbsent; held != (o.status == wire.StatusOK) {
+		return fmt.Sprintf("the key held %v", own[o.key])
+	}
+	return ""
+}
+
+// checkValue checks a value that was read: that it is one, whole, that was written to this key, and the right one.
+func (v *verifier) checkValue(o *outcome) string {
+	v.reads++
+	id := wordOf(o.value)
+	if id == idUnknown {
+		return fmt.Sprintf("a value of %d bytes, which no one wrote", len(o.value))
+	}
+	if id.tag() != v.work.tag {
+		v.foreign++
+		return v.keys.read(o.key, id, o.sent)
+	}
+	if wrong := v.checkOrigin(o.key, id); wrong != "" {
+		return wrong
+	}
+	var whole bool
+	if whole, v.scratch = v.work.values.check(o.value, id, v.scratch); !whole {
+		return fmt.Sprintf("%d bytes that are not the value written by operation %d of session %d", len(o.value), id.number(), id.session())
+	}
+	return v.keys.read(o.key, id, o.sent)
+}
+
+// checkOrigin checks that the operation a value names writes this key, and has been sent.
+func (v *verifier) checkOrigin(key uint64, id valueID) string {
+	local := int(id.session()) - int(v.work.first)
+	if local < 0 || local >= len(v.sessions) {
+		return "" // of another thread, whose progress this one does not know
+	}
+	newest := uint64(v.sessions[local].SentUpTo())
+	age := uint64(uint32(newest) - id.number())
+	if age >= min(newest, valueNumberMax/2) {
+		return fmt.Sprintf("operation %d of session %d, which was never sent", id.number(), local)
+	}
+	o := v.work.operationOf(id.session(), newest-age)
+	if o.key != key || o.op != wire.OpPut && o.op != wire.OpCompareAndSet {
+		return fmt.Sprintf("the value of operation %d of session %d, a %v of key %d", newest-age, local, o.op, o.key)
+	}
+	return ""
+}
+
+// lost notes operations of unknown outcome.
+func (v *verifier) lost(session int, first client.Number, count int) {
+	if v.keys == nil {
+		return
+	}
+	for i := range count {
+		v.keys.forget(v.work.operation(session, first+client.Number(i)).key)
+	}
+}
+
+// addTo adds what was found to the run's sums.
+func (v *verifier) addTo(sum *record.Verification) {
+	sum.Checked += v.checked
+	sum.Reads += v.reads
+	sum.Foreign += v.foreign
+	sum.Violations += v.violations
+	sum.Reports = append(sum.Reports, v.reports...)
+}
+
+func (v *verifier) violation(format string, args ...any) {
+	v.violations++
+	if len(v.reports) < maxReports {
+		v.reports = append(v.reports, fmt.Sprintf(format, args...))
+	}
+}
+
+// wordOf returns the id at the beginning of a value, idUnknown if it is too short to have one.
+func wordOf(value []byte) valueID {
+	if len(value) < valueIDBytes {
+		return idUnknown
+	}
+	return valueID(binary.LittleEndian.Uint64(value))
+}
+
+// ownKeys holds, by key, the value that its one writer knows to be there. Sessions are answered in the order in which
+// their operations take effect, so the right answer to a read is exactly known.
+type ownKeys []valueID
+
+func (k ownKeys) write(key uint64, id valueID, _, _ time.Duration) { k[key] = id }
+
+func (k ownKeys) read(key uint64, id valueID, _ time.Duration) string {
+	known := k[key]
+	k[key] = id // what an unknown key turns out to hold is known from then on
+	if known == id || known == idUnknown || id == idUnknown {
+		return ""
+	}
+	return fmt.Sprintf("found %v, the key holds %v", id, known)
+}
+
+func (k ownKeys) forget(key uint64) { k[key] = idUnknown }
+
+// String renders an id for reports.
+func (id valueID) String() string {
+	switch id {
+	case idUnknown:
+		return "an unknown value"
+	case idAbsent:
+		return "no value"
+	}
+	return fmt.Sprintf("value %d of session %d (run %04x)", id.number(), id.session(), id.tag())
+}

@@ -1,0 +1,177 @@
+package load
+
+import (
+	"encoding/binary"
+
+	"paxosbench/bench/client"
+	"paxosbench/wire"
+)
+
+// workload is what operations are. It is a pure function of the operation's place: asked twice for the same
+// operation, it gives the same answer. One workload serves one thread.
+type workload struct {
+	cfg     *Config
+	seed    uint64
+	tag     uint16 // of the run, in every value
+	first   uint64 // number of the thread's first session among all sessions of all generators
+	space   keySpace
+	picker  picker
+	only    wire.Op // if the mix has one operation only, else 0
+	table   [mixBlock]wire.Op
+	preload bool
+	values  values
+	keyPad  []byte        // what follows the key's number
+	expect  *expectations // nil: the mix has no compare-and-sets
+	scratch [2][]byte     // values of a compare-and-set
+	key     []byte        // its key
+}
+
+// operation is what is asked of the state machine.
+type operation struct {
+	op  wire.Op
+	key uint64
+}
+
+// newWorkload makes the workload of the thread whose sessions begin with number first of cfg's own. Pickers with large
+// tables are shared by threads.
+func newWorkload(cfg *Config, p picker, tag uint16, first, sessions int) *workload {
+	w := &workload{
+		cfg:     cfg,
+		seed:    hash(cfg.Seed),
+		tag:     tag,
+		first:   uint64(cfg.Generator.Index*cfg.Clients + first),
+		space:   cfg.keySpace(),
+		picker:  p,
+		table:   cfg.Mix.table(),
+		preload: cfg.Preload,
+		values:  values{sizes: cfg.ValueSize, random: 1 / cfg.CompressRatio},
+		keyPad:  make([]byte, max(0, int(cfg.KeySize)-8)),
+	}
+	w.only, _ = cfg.Mix.only()
+	if cfg.Mix.share(wire.OpCompareAndSet) > 0 {
+		w.expect = newExpectations(w.space.keys, sessions)
+	}
+	return w
+}
+
+// preloaded returns how many operations of a session only write each of its keys once.
+func (w *workload) preloaded(session int) uint64 {
+	if !w.preload {
+		return 0
+	}
+	return w.space.owned(w.first + uint64(session))
+}
+
+// operation returns operation n of a session of this thread.
+func (w *workload) operation(session int, n client.Number) operation {
+	return w.operationOf(w.first+uint64(session), uint64(n))
+}
+
+// operationOf returns operation n of any session, numbered among all sessions of all generators.
+func (w *workload) operationOf(session, n uint64) operation {
+	n--
+	if w.preload {
+		owned := w.space.owned(session)
+		if n < owned {
+			return operation{op: wire.OpPut, key: w.space.own(session, n)}
+		}
+		n -= owned
+	}
+	at := site{session: session, number: n, op: w.only}
+	at.random = hash(w.seed ^ session<<40 ^ n)
+	if at.op == 0 {
+		at.block = n / mixBlock
+		at.rank = shuffle(int(n%mixBlock), hash(w.seed+session<<32+at.block))
+		at.op = w.table[at.rank]
+	}
+	return operation{op: at.op, key: w.picker.pick(at)}
+}
+
+// shuffle permutes the ranks of a block: multiplication by a unit modulo mixBlock, and a rotation.
+func shuffle(i int, random uint64) int {
+	units := [...]int{1, 77, 189, 303, 417, 559, 683, 799, 21, 131, 249, 361, 473, 619, 737, 911}
+	return (i*units[random&15] + int(random>>32)%mixBlock) % mixBlock
+}
+
+// effective returns unanswered operation n of a session of this thread as it was sent, and for a compare-and-set what
+// it compares with. One that has nothing to compare with is sent as a put.
+func (w *workload) effective(session int, n client.Number) (operation, valueID) {
+	o := w.operation(session, n)
+	if o.op != wire.OpCompareAndSet {
+		return o, idUnknown
+	}
+	expected := w.expect.expected(session, n)
+	if expected == idUnknown {
+		o.op = wire.OpPut
+	}
+	return o, expected
+}
+
+// appendCommand appends encoded operation n of a session; fresh tells that it was not sent before.
+func (w *workload) appendCommand(dst []byte, s *client.Session, n client.Number, fresh bool) []byte {
+	session := s.Index()
+	id := w.valueID(session, n)
+	if w.expect != nil {
+		return w.appendAnyCommand(dst, s, n, id, fresh)
+	}
+	o := w.operation(session, n)
+	if o.op != wire.OpPut {
+		dst = wire.AppendCommandHeader(dst, o.op, 0, int(w.cfg.KeySize), 0)
+		return w.appendKey(dst, o.key)
+	}
+	return w.appendPut(dst, o.key, id)
+}
+
+func (w *workload) appendPut(dst []byte, key uint64, id valueID) []byte {
+	size := w.values.size(id)
+	dst = wire.AppendCommandHeader(dst, wire.OpPut, 0, int(w.cfg.KeySize), size)
+	dst = w.appendKey(dst, key)
+	return w.values.append(dst, id, size)
+}
+
+// appendAnyCommand is appendCommand for mixes with compare-and-sets.
+func (w *workload) appendAnyCommand(dst []byte, s *client.Session, n client.Number, id valueID, fresh bool) []byte {
+	session := s.Index()
+	if fresh {
+		w.expect.send(session, n, s.Answered(), w.operation(session, n), id)
+	}
+	o, expected := w.effective(session, n)
+	switch {
+	case o.op == wire.OpPut:
+		return w.appendPut(dst, o.key, id)
+	case o.op == wire.OpCompareAndSet:
+		return w.appendCompareAndSet(dst, o.key, expected, id)
+	}
+	dst = wire.AppendCommandHeader(dst, o.op, 0, int(w.cfg.KeySize), 0)
+	return w.appendKey(dst, o.key)
+}
+
+func (w *workload) appendCompareAndSet(dst []byte, key uint64, expected, id valueID) []byte {
+	flags := uint8(wire.FlagExpectAbsent)
+	old := w.scratch[0][:0]
+	if expected != idAbsent {
+		flags = 0
+		old = w.values.append(old, expected, w.values.size(expected))
+	}
+	update := w.values.append(w.scratch[1][:0], id, w.values.size(id))
+	keyBytes := w.appendKey(w.key[:0], key)
+	w.scratch, w.key = [2][]byte{old, update}, keyBytes
+	return wire.AppendCompareAndSet(dst, flags, keyBytes, old, update)
+}
+
+func (w *workload) appendKey(dst []byte, key uint64) []byte {
+	if w.cfg.KeySize >= 8 {
+		dst = binary.LittleEndian.AppendUint64(dst, key)
+		return append(dst, w.keyPad...)
+	}
+	for range w.cfg.KeySize {
+		dst = append(dst, byte(key))
+		key >>= 8
+	}
+	return dst
+}
+
+// valueID names the value that operation n of a session of this thread writes.
+func (w *workload) valueID(session int, n client.Number) valueID {
+	return makeValueID(w.tag, w.first+uint64(session), uint64(n))
+}
