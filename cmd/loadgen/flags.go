@@ -1,0 +1,147 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"paxosbench/bench/load"
+)
+
+// flagGroups order the flags in help.
+var flagGroups = []kong.Group{
+	{Key: "loop", Title: "Load:"},
+	{Key: "cluster", Title: "Cluster:"},
+	{Key: "workload", Title: "Workload:"},
+	{Key: "time", Title: "Time:"},
+	{Key: "check", Title: "Checks:"},
+	{Key: "output", Title: "Output:"},
+}
+
+// clusterFlags say what to load, and from how many connections.
+type clusterFlags struct {
+	Addrs   []string `help:"Client addresses of the replicas (${default})." default:"127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003" placeholder:"ADDR"`
+	Admin   []string `help:"Admin addresses of the replicas; none: no figures of the replicas. Default: the ports of --addrs plus 200." placeholder:"ADDR"`
+	Conns   int      `help:"Connections, all to the leader (${default})." default:"4" placeholder:"N"`
+	Clients int      `help:"Sessions in total, spread over the connections. Default: one each." placeholder:"N"`
+	Threads int      `help:"Event loops, each on a thread of its own (${default})." default:"1" placeholder:"N"`
+}
+
+// workloadFlags say what the operations are.
+type workloadFlags struct {
+	Workload      load.Preset     `help:"ycsb-a, -b, -c, -d or -f: sets --mix and --key-dist." placeholder:"NAME" xor:"mix,dist"`
+	Mix           *load.Mix       `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5 (put:1)." placeholder:"OP:SHARE,.." xor:"mix"`
+	Keys          load.Count      `help:"Number of keys (${default})." default:"100k" placeholder:"N"`
+	KeyDist       *load.KeyDist   `help:"uniform, seq, latest, zipf:THETA, hot:KEYS,OPS or conflict:PCT (uniform)." placeholder:"DIST" xor:"dist"`
+	KeySize       load.Size       `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
+	ValueSize     load.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (${default})." default:"8" placeholder:"SIZE"`
+	CompressRatio float64         `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"1" placeholder:"X"`
+	Preload       string          `help:"Write every key once before the warm-up: yes, no, or auto: if the mix does not only put (${default})." enum:"auto,yes,no" default:"auto" placeholder:"WHEN"`
+	Seed          uint64          `help:"Determines keys, values, mix and arrivals (${default})." default:"1" placeholder:"N"`
+}
+
+// apply sets the mix and the distribution of keys: those of the named workload, or those given.
+func (f *workloadFlags) apply(cfg *load.Config) error {
+	cfg.Mix = load.PutOnly
+	if f.Mix != nil {
+		cfg.Mix = *f.Mix
+	}
+	if f.KeyDist != nil {
+		cfg.KeyDist = *f.KeyDist
+	}
+	return f.Workload.Apply(cfg)
+}
+
+// timeFlags say how long things take.
+type timeFlags struct {
+	Warmup   time.Duration `help:"Load before the measurement (${default})." default:"2s" placeholder:"D"`
+	Duration time.Duration `help:"Length of the measurement (${default})." default:"10s" placeholder:"D"`
+	Interval time.Duration `help:"Length of an interval of the series (${default})." default:"1s" placeholder:"D"`
+	Timeout  time.Duration `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"10s" placeholder:"D"`
+	Stall    time.Duration `help:"Silence after which a connection is given up for another replica (${default})." default:"3s" placeholder:"D"`
+	GiveUp   time.Duration `help:"How long to go on without a leader (${default})." default:"10s" placeholder:"D"`
+}
+
+// checkFlags say what a good run is.
+type checkFlags struct {
+	Verify    load.VerifyMode `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"replies" placeholder:"WHAT"`
+	MaxErrors float64         `help:"Share of operations that may fail or time out (${default})." default:"0.01" placeholder:"X"`
+	Objective load.Objective  `help:"Latency to meet, as in 'p99<5ms'." placeholder:"PN<D"`
+}
+
+// outputFlags say what is written where.
+type outputFlags struct {
+	Out   string `help:"Directory for result.json, the series and the latency files." placeholder:"DIR"`
+	Name  string `help:"Name of this generator in merged results. Default: the host's." placeholder:"NAME"`
+	Quiet bool   `help:"No status line on stderr."`
+	JSON  bool   `name:"json" help:"Print JSON instead of a summary."`
+}
+
+// loadFlags are the flags of every command that runs loads.
+type loadFlags struct {
+	Cluster  clusterFlags  `embed:"" group:"cluster"`
+	Workload workloadFlags `embed:"" group:"workload"`
+	Time     timeFlags     `embed:"" group:"time"`
+	Check    checkFlags    `embed:"" group:"check"`
+	Output   outputFlags   `embed:"" group:"output"`
+}
+
+// defaultWindow is the number of operations in flight per connection of a closed loop.
+const defaultWindow = 1024
+
+// config returns the configuration the flags describe, of a closed loop with the default window.
+func (f *loadFlags) config() (*load.Config, error) {
+	cfg := &load.Config{
+		Addrs: f.Cluster.Addrs, Conns: f.Cluster.Conns, Clients: f.Cluster.Clients, Threads: f.Cluster.Threads,
+		Window: defaultWindow,
+		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize, ValueSize: f.Workload.ValueSize,
+		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
+		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.Interval, Timeout: f.Time.Timeout,
+		StallTimeout: f.Time.Stall, GiveUp: f.Time.GiveUp,
+		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective,
+		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name,
+	}
+	if err := f.Workload.apply(cfg); err != nil {
+		return nil, err
+	}
+	cfg.Preload = f.Workload.Preload == "yes" || f.Workload.Preload == "auto" && cfg.Mix.Reads()
+	if cfg.Clients == 0 {
+		cfg.Clients = cfg.Conns
+	}
+	if cfg.Name == "" {
+		cfg.Name, _ = os.Hostname() // a host without a name makes a generator without one
+	}
+	var err error
+	cfg.Admin, err = adminAddrs(f.Cluster.Admin, cfg.Addrs)
+	return cfg, err
+}
+
+// adminPortOffset is between a replica's client and admin port, unless something else is configured.
+const adminPortOffset = 200
+
+// adminAddrs returns the admin addresses: those given, none, or those that follow from the client addresses.
+func adminAddrs(given, addrs []string) ([]string, error) {
+	if len(given) == 1 && (given[0] == "none" || given[0] == "") {
+		return nil, nil
+	}
+	if len(given) > 0 {
+		return given, nil
+	}
+	var derived []string
+	for _, addr := range addrs {
+		host, port, err := net.SplitHostPort(addr)
+		if err != nil {
+			return nil, fmt.Errorf("address %q: want HOST:PORT", addr)
+		}
+		number, err := strconv.Atoi(port)
+		if err != nil {
+			return nil, fmt.Errorf("address %q: want a number as the port", addr)
+		}
+		derived = append(derived, net.JoinHostPort(host, strconv.Itoa(number+adminPortOffset)))
+	}
+	return derived, nil
+}

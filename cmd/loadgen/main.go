@@ -1,0 +1,110 @@
+// Command loadgen loads a cluster of replicas and measures what it does. See loadgen --help.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+
+	"paxosbench/bench/load"
+)
+
+// Exit codes. Scripts rely on them.
+const (
+	exitValid       = 0   // also degraded: with reasons
+	exitInternal    = 1   // the generator itself failed
+	exitUsage       = 2   // the command line makes no sense
+	exitUnreachable = 3   // no leader, or no replica reachable
+	exitErrors      = 4   // more operations failed than --max-errors allows
+	exitObjective   = 5   // the objective was missed, or no rate meets it
+	exitInvalid     = 6   // the schedule was not held or the generator was saturated: the figures say nothing
+	exitWrong       = 7   // verification failed
+	exitInterrupted = 130 // results were written all the same
+)
+
+const description = `Load a cluster of replicas and measure what it does.
+
+Latency counts from the moment an operation was due, not from the moment it was sent. How late it was
+sent is reported beside it, and a run that could not hold its schedule ends with exit code 6 instead
+of a figure.
+
+Rates are per second: 100, 50k, 1.5M. Sizes are bytes: 16, 1KiB, 4kB. Durations: 500ms, 10s, 2m.
+
+Exit codes: 0 valid, or degraded for the reasons given; 1 internal error; 2 usage; 3 no leader
+reachable; 4 too many errors; 5 objective missed; 6 invalid run; 7 verification failed; 130
+interrupted (results are written all the same).`
+
+// cli is the command line.
+type cli struct {
+	Run    runCommand    `cmd:"" help:"Run one load, in an open or a closed loop."`
+	Ramp   rampCommand   `cmd:"" help:"Run open loops at rising rates."`
+	Search searchCommand `cmd:"" help:"Find the highest rate that is held and meets an objective."`
+	Merge  mergeCommand  `cmd:"" help:"Merge the results of generators that ran together."`
+	Report reportCommand `cmd:"" help:"Render results as text, tables, logs or graphs."`
+}
+
+func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// helpColumns is the width that help is wrapped to.
+const helpColumns = 100
+
+// execute parses the arguments, carries out the command and returns the exit code.
+func execute(args []string, stdout, stderr io.Writer) int {
+	var c cli
+	helped := false
+	parser, err := kong.New(&c,
+		kong.Name("loadgen"),
+		kong.Description(description),
+		kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: helpColumns}),
+		kong.ExplicitGroups(flagGroups),
+		kong.Vars{"formats": formatsHelp()},
+	)
+	if err != nil {
+		fmt.Fprintln(stderr, "loadgen:", err)
+		return exitInternal
+	}
+	ctx, err := parser.Parse(args)
+	if helped {
+		return exitValid
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "loadgen: %v (see loadgen --help)\n", err)
+		return exitUsage
+	}
+	return exitCode(ctx.Run(&streams{stdout, stderr}), stderr)
+}
+
+// streams are where commands write.
+type streams struct{ out, err io.Writer }
+
+// exitError carries an exit code with the error that leads to it.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Unwrap() error { return e.err }
+
+func usage(err error) error { return &exitError{exitUsage, err} }
+
+// exitCode reports an error and returns the code for it.
+func exitCode(err error, stderr io.Writer) int {
+	if err == nil {
+		return exitValid
+	}
+	fmt.Fprintf(stderr, "loadgen: %v\n", err)
+	var coded *exitError
+	switch {
+	case errors.As(err, &coded):
+		return coded.code
+	case errors.Is(err, load.ErrUnreachable):
+		return exitUnreachable
+	}
+	return exitInternal
+}

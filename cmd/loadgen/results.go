@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"paxosbench/bench/record"
+	"paxosbench/bench/report"
+)
+
+// mergeCommand is loadgen merge.
+type mergeCommand struct {
+	Paths []string `arg:"" help:"Results, or directories that hold one." placeholder:"PATH" name:"path"`
+	Out   string   `help:"Directory for the merged result.json and latency files." placeholder:"DIR"`
+	JSON  bool     `name:"json" help:"Print JSON instead of a summary."`
+}
+
+// Help is the text below the usage line.
+func (*mergeCommand) Help() string {
+	return `Throughputs and counters are added, histograms merged; percentiles are never averaged. Every generator keeps
+its own row.
+
+Example, on two hosts and then on one:
+  loadgen run --generator 1/2 --start-at 2026-01-31T12:00:00Z --rate 500k --out one
+  loadgen run --generator 2/2 --start-at 2026-01-31T12:00:00Z --rate 500k --out two
+  loadgen merge one two --out both`
+}
+
+// Run carries out loadgen merge.
+func (c *mergeCommand) Run(s *streams) error {
+	var results []*record.Result
+	for _, path := range c.Paths {
+		r, err := record.Load(path)
+		if err != nil {
+			return usage(err)
+		}
+		results = append(results, r)
+	}
+	merged, set, err := record.Merge(results)
+	if err != nil {
+		return err
+	}
+	if c.Out != "" {
+		if err := record.WriteMerged(c.Out, merged, set); err != nil {
+			return err
+		}
+	}
+	return printResult(s, merged, c.JSON)
+}
+
+// reportCommand is loadgen report.
+type reportCommand struct {
+	Paths  []string      `arg:"" help:"Results, or directories that hold one." placeholder:"PATH" name:"path"`
+	Format report.Format `help:"${formats} (${default})." default:"text" placeholder:"FORMAT"`
+	Out    string        `help:"File to write to. Default: stdout." placeholder:"FILE"`
+}
+
+func formatsHelp() string { return strings.Join(report.Formats(), ", ") }
+
+// Help is the text below the usage line.
+func (*reportCommand) Help() string {
+	return `text, json, csv (the series), bench (for benchstat), png and svg take any number of results; hgrm and hlog
+take one.
+
+Examples:
+  loadgen report results/closed
+  loadgen report --format svg --out failover.svg results/failover
+  loadgen report --format bench results/*/ | benchstat -col /batch -`
+}
+
+// Run carries out loadgen report.
+func (c *reportCommand) Run(s *streams) error {
+	var runs []*report.Run
+	for _, path := range c.Paths {
+		run, err := report.Load(path)
+		if err != nil {
+			return usage(err)
+		}
+		runs = append(runs, run)
+	}
+	if c.Out == "" {
+		return report.Write(s.out, c.Format, runs)
+	}
+	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
+		return err
+	}
+	file, err := os.Create(c.Out)
+	if err != nil {
+		return err
+	}
+	if err := report.Write(file, c.Format, runs); err != nil {
+		file.Close()
+		return fmt.Errorf("%s: %w", c.Out, err)
+	}
+	return file.Close()
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"paxosbench/bench/load"
+	"paxosbench/bench/record"
+	"paxosbench/bench/report"
+)
+
+// runCommand is loadgen run.
+type runCommand struct {
+	Closed  bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
+	Rate    load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
+	Window  int           `help:"Operations in flight per connection. Default: 1024 in a closed loop, as granted in an open one." placeholder:"N" group:"loop"`
+	Arrival load.Arrival  `help:"Arrivals of an open loop: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
+	Tick    time.Duration `help:"Least time between two sends of an open loop, to leave the replicas some CPU (${default})." default:"20us" placeholder:"D" group:"loop"`
+
+	StartAt   time.Time           `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
+	Generator load.GeneratorID    `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`
+	At        []load.PlannedEvent `help:"Something to do during the measurement: a time and arguments of the cluster script, as in '10s kill leader' and '20s start victim'." sep:"none" placeholder:"'D ARGS'" group:"loop"`
+	Script    string              `name:"cluster-script" help:"Program that --at calls (${default})." default:"scripts/cluster.sh" placeholder:"FILE" group:"cluster"`
+
+	loadFlags
+}
+
+// Help is the text below the usage line.
+func (*runCommand) Help() string {
+	return `Examples:
+  loadgen run --window 4096 --out results/closed
+  loadgen run --rate 200k --arrival poisson --duration 30s --objective 'p99<5ms'
+  loadgen run --workload ycsb-a --rate 50k --verify history
+  loadgen run --rate 100k --duration 30s --at '10s kill leader' --at '20s start victim' --out results/failover`
+}
+
+// Run carries out loadgen run.
+func (c *runCommand) Run(s *streams) error {
+	cfg, err := c.config()
+	if err != nil {
+		return usage(err)
+	}
+	cfg.Rate, cfg.Arrival, cfg.Tick = c.Rate, c.Arrival, c.Tick
+	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
+	cfg.Events, cfg.ClusterScript = c.At, c.Script
+	if c.Window != 0 || c.Rate > 0 {
+		cfg.Window = c.Window
+	}
+	if err := cfg.Validate(); err != nil {
+		return usage(err)
+	}
+	ctx, stop := interruptible(s)
+	defer stop()
+	outcome, err := runOnce(ctx, s, cfg, c.Output.Out, c.Output.Quiet)
+	if err != nil {
+		return err
+	}
+	if err := printResult(s, outcome.Result, c.Output.JSON); err != nil {
+		return err
+	}
+	return judge(cfg, outcome)
+}
+
+// runOnce carries out one run and writes its files, if a directory is given.
+func runOnce(ctx context.Context, s *streams, cfg *load.Config, dir string, quiet bool) (*load.Outcome, error) {
+	var progress load.Progress
+	if !quiet {
+		progress = &statusLine{w: s.err}
+	}
+	if dir == "" {
+		return load.Run(ctx, cfg, nil, progress)
+	}
+	files, err := record.CreateDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	outcome, err := load.Run(ctx, cfg, files, progress)
+	if err != nil {
+		return nil, err
+	}
+	return outcome, files.Finish(outcome.Result, outcome.Rows, outcome.Set)
+}
+
+func printResult(s *streams, r *record.Result, asJSON bool) error {
+	if !asJSON {
+		return report.Summary(s.out, r)
+	}
+	data, err := r.MarshalIndented()
+	if err != nil {
+		return err
+	}
+	_, err = s.out.Write(data)
+	return err
+}
+
+// judge turns what is wrong with an outcome into an error with its exit code, the gravest first.
+func judge(cfg *load.Config, o *load.Outcome) error {
+	r := o.Result
+	bad := float64(r.Ops.Failed + r.Ops.TimedOut)
+	switch {
+	case r.Verification.Violations > 0:
+		return &exitError{exitWrong, fmt.Errorf("verification failed: %d wrong answers", r.Verification.Violations)}
+	case o.Interrupted:
+		return &exitError{exitInterrupted, errors.New("interrupted")}
+	case bad > cfg.MaxErrors*float64(r.Ops.Sent):
+		return &exitError{exitErrors, fmt.Errorf("%.0f of %d operations failed or timed out", bad, r.Ops.Sent)}
+	case r.Verdict == record.Invalid:
+		return &exitError{exitInvalid, errors.New("the run is invalid, its figures describe the generator and not the replicas")}
+	case !cfg.Objective.Met(o.Set.Intended):
+		return &exitError{exitObjective, fmt.Errorf("objective %v missed: %v", cfg.Objective, o.Set.Intended.Percentile(cfg.Objective.Percentile))}
+	}
+	return nil
+}
+
+// interruptible returns a context that the first interrupt ends; the second one ends the process.
+func interruptible(s *streams) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		select {
+		case <-signals:
+			fmt.Fprintln(s.err, "loadgen: stopping, answers in flight are awaited; interrupt again to exit at once")
+			cancel()
+		case <-done:
+			return
+		}
+		select {
+		case <-signals:
+			os.Exit(exitInterrupted)
+		case <-done:
+		}
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		close(done)
+		cancel()
+	}
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"paxosbench/bench/load"
+	"paxosbench/bench/report"
+)
+
+// paceFlags are those of open loops whose rate is not given but varied.
+type paceFlags struct {
+	Window  int           `help:"Operations in flight per connection of the closed-loop probe (${default})." default:"1024" placeholder:"N" group:"loop"`
+	Arrival load.Arrival  `help:"Arrivals: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
+	Tick    time.Duration `help:"Least time between two sends (${default})." default:"20us" placeholder:"D" group:"loop"`
+}
+
+func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
+	cfg, err := f.config()
+	if err != nil {
+		return nil, usage(err)
+	}
+	cfg.Window, cfg.Arrival, cfg.Tick = p.Window, p.Arrival, p.Tick
+	if err := cfg.Validate(); err != nil {
+		return nil, usage(err)
+	}
+	return cfg, nil
+}
+
+// runner returns a load.Runner that keeps each run in a directory of its own below out.
+func runner(s *streams, out string) load.Runner {
+	return func(ctx context.Context, cfg *load.Config, name string) (*load.Outcome, error) {
+		dir := ""
+		if out != "" {
+			dir = filepath.Join(out, name)
+		}
+		return runOnce(ctx, s, cfg, dir, true)
+	}
+}
+
+// pointPrinter prints one line per run of a series as it ends.
+func pointPrinter(s *streams, quiet bool) func(load.Point) {
+	return func(p load.Point) {
+		if !quiet {
+			fmt.Fprintln(s.err, pointLine(&p))
+		}
+	}
+}
+
+func pointLine(p *load.Point) string {
+	r := p.Result
+	rate := "closed loop"
+	if p.Rate > 0 {
+		rate = report.Grouped(int64(p.Rate)) + " op/s"
+	}
+	return fmt.Sprintf("%16s: %12s op/s  p50 %-8s p99 %-8s send lag p99 %-8s %s", rate, report.Grouped(int64(r.ThroughputOpsPerS)),
+		report.Ns(r.Latency.P50), report.Ns(r.Latency.P99), report.Ns(r.SendLag.P99), map[bool]string{true: "held", false: "not held"}[p.Holds])
+}
+
+// writePoints prints a series on stdout and keeps it as series.json in the directory.
+func writePoints(s *streams, out string, asJSON bool, points []load.Point) error {
+	data, err := json.MarshalIndent(points, "", "  ")
+	if err != nil {
+		return err
+	}
+	data = append(data, '\n')
+	if out != "" {
+		if err := os.WriteFile(filepath.Join(out, "series.json"), data, 0o644); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		_, err = s.out.Write(data)
+		return err
+	}
+	for i := range points {
+		fmt.Fprintln(s.out, pointLine(&points[i]))
+	}
+	return nil
+}
+
+// rampCommand is loadgen ramp.
+type rampCommand struct {
+	From  load.Rate `help:"First rate." required:"" placeholder:"RATE" group:"loop"`
+	To    load.Rate `help:"Last rate." required:"" placeholder:"RATE" group:"loop"`
+	Steps int       `help:"Number of rates, evenly apart (${default})." default:"10" placeholder:"N" group:"loop"`
+
+	paceFlags
+	loadFlags
+}
+
+// Help is the text below the usage line.
+func (*rampCommand) Help() string {
+	return `Each rate is a run of its own with warm-up and measurement, kept under --out. The ramp goes on past the
+rate that is no longer held: the knee is what one wants to see.
+
+Example:
+  loadgen ramp --from 100k --to 1M --duration 5s --out results/ramp`
+}
+
+// Run carries out loadgen ramp.
+func (c *rampCommand) Run(s *streams) error {
+	if c.Steps < 1 || c.From > c.To {
+		return usage(errors.New("want at least one step and --from not above --to"))
+	}
+	cfg, err := c.paceFlags.config(&c.loadFlags)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(s)
+	defer stop()
+	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(s, c.Output.Out), pointPrinter(s, c.Output.Quiet))
+	if err != nil {
+		return err
+	}
+	if err := writePoints(s, c.Output.Out, c.Output.JSON, points); err != nil {
+		return err
+	}
+	return seriesError(points)
+}
+
+// seriesError returns what ends a series badly: wrong answers, or an interrupt. A rate that is not held is a finding.
+func seriesError(points []load.Point) error {
+	for _, p := range points {
+		if p.Result.Verification.Violations > 0 {
+			return &exitError{exitWrong, fmt.Errorf("verification failed in %s", p.Name)}
+		}
+		if p.Outcome.Interrupted {
+			return &exitError{exitInterrupted, errors.New("interrupted")}
+		}
+	}
+	return nil
+}
+
+// searchCommand is loadgen search.
+type searchCommand struct {
+	Precision float64 `help:"Width of the final interval, relative to its lower end (${default})." default:"0.05" placeholder:"X" group:"loop"`
+
+	paceFlags
+	loadFlags
+}
+
+// Help is the text below the usage line.
+func (*searchCommand) Help() string {
+	return `A closed-loop probe tells where to begin; then the interval is halved. A rate counts if its schedule was
+held and answered, and --objective was met. Exit code 5 if no rate does.
+
+Example:
+  loadgen search --objective 'p99<5ms' --duration 5s --out results/search`
+}
+
+// leastPrecision keeps a search from going on among rates that differ by noise.
+const leastPrecision = 0.001
+
+// Run carries out loadgen search.
+func (c *searchCommand) Run(s *streams) error {
+	if c.Precision < leastPrecision {
+		return usage(fmt.Errorf("precision %v: at least %v", c.Precision, leastPrecision))
+	}
+	cfg, err := c.paceFlags.config(&c.loadFlags)
+	if err != nil {
+		return err
+	}
+	ctx, stop := interruptible(s)
+	defer stop()
+	points, best, err := load.Search(ctx, cfg, c.Precision, runner(s, c.Output.Out), pointPrinter(s, c.Output.Quiet))
+	if err != nil {
+		return err
+	}
+	if err := writePoints(s, c.Output.Out, c.Output.JSON, points); err != nil {
+		return err
+	}
+	if err := seriesError(points); err != nil {
+		return err
+	}
+	if best == nil {
+		return &exitError{exitObjective, errors.New("no rate is held and meets the objective")}
+	}
+	if !c.Output.JSON {
+		fmt.Fprintf(s.out, "highest rate held: %s op/s\n", report.Grouped(int64(best.Rate)))
+	}
+	return nil
+}
