@@ -1,0 +1,276 @@
+// Package e2e tests the programs as programs: processes, sockets, files, signals.
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// bin is where TestMain has built the programs.
+var bin string
+
+func TestMain(m *testing.M) {
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "paxosbench-e2e-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	build := exec.Command("go", "build", "-o", dir, "paxosbench/cmd/replica", "paxosbench/cmd/loadgen")
+	build.Stderr = os.Stderr
+	if err := build.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "building the programs:", err)
+		return 1
+	}
+	return m.Run()
+}
+
+// cluster is three replicas as processes, on ports of their own.
+type cluster struct {
+	t        *testing.T
+	dir      string
+	flags    []string
+	members  []member
+	replicas map[int]*process
+}
+
+type member struct{ id, peer, client, admin int }
+
+// process is a child with what it has written to standard error.
+type process struct {
+	*exec.Cmd
+	log  string
+	done chan struct{}
+	err  error
+}
+
+// start runs a program and collects its standard error in a file.
+func start(t *testing.T, log, program string, args ...string) *process {
+	t.Helper()
+	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	p := &process{Cmd: exec.Command(filepath.Join(bin, program), args...), log: log, done: make(chan struct{})}
+	p.Stderr = file
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		p.err = p.Wait()
+		close(p.done)
+	}()
+	t.Cleanup(func() {
+		_ = p.Process.Kill() // it may have ended by itself
+		<-p.done
+	})
+	return p
+}
+
+// exit waits for the end of the process and returns its exit code.
+func (p *process) exit(t *testing.T, within time.Duration) int {
+	t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(within):
+		t.Fatalf("%s still runs after %v; it says:\n%s", p.Path, within, p.text())
+	}
+	return p.ProcessState.ExitCode()
+}
+
+func (p *process) text() string {
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(text)
+}
+
+// newCluster starts a cluster of n replicas with the given extra flags.
+func newCluster(t *testing.T, n int, flags ...string) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), flags: flags, replicas: map[int]*process{}}
+	ports := freePorts(t, 3*n)
+	for i := range n {
+		c.members = append(c.members, member{id: i + 1, peer: ports[3*i], client: ports[3*i+1], admin: ports[3*i+2]})
+	}
+	for id := 1; id <= n; id++ {
+		c.start(id, "--bootstrap")
+	}
+	return c
+}
+
+// freePorts returns ports that nobody listens on at the moment.
+func freePorts(t *testing.T, n int) []int {
+	t.Helper()
+	var ports []int
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	return ports
+}
+
+func (c *cluster) args(id int) []string {
+	args := []string{"--id", fmt.Sprint(id), "--data", filepath.Join(c.dir, fmt.Sprint(id)),
+		"--admin", fmt.Sprintf("127.0.0.1:%d", c.members[id-1].admin)}
+	for _, m := range c.members {
+		args = append(args, "--member", fmt.Sprintf("%d=127.0.0.1:%d,127.0.0.1:%d", m.id, m.peer, m.client))
+	}
+	return append(args, c.flags...)
+}
+
+func (c *cluster) start(id int, extra ...string) {
+	c.t.Helper()
+	c.replicas[id] = start(c.t, filepath.Join(c.dir, fmt.Sprintf("%d.log", id)), "replica", append(c.args(id), extra...)...)
+}
+
+func (c *cluster) signal(id int, s syscall.Signal) {
+	c.t.Helper()
+	if err := c.replicas[id].Process.Signal(s); err != nil {
+		c.t.Fatal(err)
+	}
+	if s == syscall.SIGKILL {
+		<-c.replicas[id].done
+	}
+}
+
+// status is what the tests look at of /status.
+type status struct {
+	Role    string `json:"role"`
+	Leader  int    `json:"leader"`
+	Commit  uint64 `json:"commit"`
+	Applied uint64 `json:"applied"`
+	Digest  string `json:"state_digest"`
+}
+
+func (c *cluster) status(id int) (s status, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	url := fmt.Sprintf("http://127.0.0.1:%d/status", c.members[id-1].admin)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return s, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return s, err
+	}
+	defer response.Body.Close()
+	return s, json.NewDecoder(response.Body).Decode(&s)
+}
+
+// until polls until ok, and fails the test with the cluster's logs if that takes too long.
+func (c *cluster) until(what string, ok func() bool) {
+	c.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			for id, p := range c.replicas {
+				c.t.Logf("replica %d:\n%s", id, p.text())
+			}
+			c.t.Fatalf("waited in vain: %s", what)
+		}
+	}
+}
+
+// leader waits for a leader and returns its id.
+func (c *cluster) leader() (id int) {
+	c.t.Helper()
+	c.until("a leader", func() bool {
+		for _, m := range c.members {
+			if s, err := c.status(m.id); err == nil && s.Role == "leader" {
+				id = m.id
+				return true
+			}
+		}
+		return false
+	})
+	return id
+}
+
+// commit returns the highest frontier of the replicas that answer.
+func (c *cluster) commit() (highest uint64) {
+	for _, m := range c.members {
+		if s, err := c.status(m.id); err == nil {
+			highest = max(highest, s.Commit)
+		}
+	}
+	return highest
+}
+
+// agree waits until all replicas have applied the same slot with the same digest.
+func (c *cluster) agree() {
+	c.t.Helper()
+	c.until("equal digests", func() bool {
+		first, err := c.status(1)
+		for _, m := range c.members[1:] {
+			s, err2 := c.status(m.id)
+			if err = errors.Join(err, err2); err != nil || s.Applied != first.Applied {
+				return false
+			}
+			if s.Digest != first.Digest {
+				c.t.Fatalf("replicas 1 and %d have applied slot %d and differ: %s, %s", m.id, s.Applied, first.Digest, s.Digest)
+			}
+		}
+		return err == nil && first.Applied > 0
+	})
+}
+
+// load starts loadgen against the cluster.
+func (c *cluster) load(duration time.Duration, extra ...string) *process {
+	c.t.Helper()
+	var clients, admins []string
+	for _, m := range c.members {
+		clients = append(clients, fmt.Sprintf("127.0.0.1:%d", m.client))
+		admins = append(admins, fmt.Sprintf("127.0.0.1:%d", m.admin))
+	}
+	args := []string{"run", "--addrs", strings.Join(clients, ","), "--admin", strings.Join(admins, ","), "--out", c.out(),
+		"--closed", "--window", "128", "--conns", "4", "--clients", "8", "--warmup", "0s", "--duration", duration.String()}
+	return start(c.t, filepath.Join(c.dir, "loadgen.log"), "loadgen", append(args, extra...)...)
+}
+
+func (c *cluster) out() string { return filepath.Join(c.dir, "out") }
+
+// result is what the tests look at of result.json.
+type result struct {
+	Verdict string   `json:"verdict"`
+	Reasons []string `json:"reasons"`
+	Ops     struct {
+		OK       uint64 `json:"ok"`
+		Failed   uint64 `json:"failed"`
+		TimedOut uint64 `json:"timed_out"`
+	} `json:"ops"`
+}
+
+func (c *cluster) result() (r result) {
+	c.t.Helper()
+	text, err := os.ReadFile(filepath.Join(c.out(), "result.json"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &r); err != nil {
+		c.t.Fatal(err)
+	}
+	return r
+}
