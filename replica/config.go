@@ -34,6 +34,7 @@ type Config struct {
 	ClusterID uint64         `name:"cluster-id" default:"1" help:"Number that names the cluster; replicas and clients of another one are refused."`
 	Data      string         `name:"data" default:"data" placeholder:"DIR" help:"Data directory. One per replica; never copy or share it."`
 	Bootstrap bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. Ignored if there is state."`
+	Rejoin    bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. Ignored if there is state."`
 	Admin     string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
 	Pprof     bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
 
@@ -63,7 +64,7 @@ type Config struct {
 	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
 	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment."`
 
-	SnapshotBytes Bytes `name:"snapshot-bytes" default:"1GiB" help:"Log applied between two snapshots, after each of which the journal is cut. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
+	SnapshotBytes Bytes `name:"snapshot-bytes" default:"256MiB" help:"Log applied between two snapshots, after each of which the journal is cut. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
 }
 
 // Member is one replica of the cluster as all its replicas know it.
@@ -142,6 +143,7 @@ func (c *Config) Validate() error {
 	check(c.LogBytes >= 1<<20, "log-bytes: %d, want at least 1MiB", c.LogBytes)
 	check(c.SegmentBytes >= 8<<20, "segment-bytes: %d, want at least 8MiB", c.SegmentBytes)
 	check(c.SnapshotBytes == 0 || c.SnapshotBytes >= 1<<20, "snapshot-bytes: %d, want at least 1MiB, or 0 for none", c.SnapshotBytes)
+	check(!c.Bootstrap || !c.Rejoin, "bootstrap and rejoin: give one of them; a replica whose disk is lost must not start as if it had never voted")
 	check(!c.Unreplicated || n == 1, "unreplicated: works with one member, not %d", n)
 	check(!c.Pprof || c.Admin != "", "pprof: needs an admin address, see --admin")
 	if c.Admin != "" {
@@ -256,6 +258,10 @@ func (c *Config) snapshotBytes() int {
 	}
 	return int(c.SnapshotBytes)
 }
+
+// recycleSegments returns how many segment files are kept for use again: as many as one snapshot releases, so that none
+// is written with zeros a second time.
+func (c *Config) recycleSegments() int { return c.snapshotBytes()/int(c.SegmentBytes) + 2 }
 
 func (c *Config) snapshotIdentity() snapshot.Identity {
 	return snapshot.Identity{Cluster: c.ClusterID, ConfigHash: c.Hash()}

@@ -54,7 +54,8 @@ func openStorage(cfg *Config, log *slog.Logger, n *node.Node, stored func(wire.S
 	s.journal, err = journal.Open(journal.Options{
 		FS: journal.OSFS{}, Dir: cfg.Data, Durability: cfg.Durability,
 		Identity:     journal.Identity{Cluster: cfg.ClusterID, Replica: cfg.ID, ConfigHash: cfg.Hash()},
-		SegmentBytes: int64(cfg.SegmentBytes), Bootstrap: cfg.Bootstrap, Logger: log,
+		SegmentBytes: int64(cfg.SegmentBytes), RecycleSegments: cfg.recycleSegments(),
+		Bootstrap: cfg.Bootstrap, Rejoin: cfg.Rejoin, Logger: log,
 	}, recovery.replay)
 	if err != nil {
 		return nil, err

@@ -7,18 +7,18 @@ import (
 
 // Stats counts what a journal has done since it was opened.
 type Stats struct {
-	Records uint64 // made durable
-	Flushes uint64 // groups written
-	Syncs   uint64 // of segment files; a group that fills a segment takes one more
-	Bytes   uint64 // written to segments, with headers and padding
+	Records uint64 `json:"records"` // made durable
+	Flushes uint64 `json:"flushes"` // groups written
+	Syncs   uint64 `json:"syncs"`   // of segment files; a group that fills a segment takes one more
+	Bytes   uint64 `json:"bytes"`   // written to segments, with headers and padding
 
-	SegmentsCreated  uint64 // from nothing, by writing zeros
-	SegmentsRecycled uint64
-	SegmentsRemoved  uint64
+	SegmentsCreated  uint64 `json:"segments_created"` // from nothing, by writing zeros
+	SegmentsRecycled uint64 `json:"segments_recycled"`
+	SegmentsRemoved  uint64 `json:"segments_removed"`
 
 	// Times of flushes, measured by a Committer: write, sync and, rarely, going on to another segment.
-	FlushTime    time.Duration // sum
-	MaxFlushTime time.Duration
+	FlushTime    time.Duration `json:"flush_time_ns"` // sum
+	MaxFlushTime time.Duration `json:"max_flush_time_ns"`
 }
 
 // RecordsPerFlush returns how many records shared one flush on average.

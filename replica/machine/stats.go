@@ -2,17 +2,17 @@ package machine
 
 // Stats counts what became of the commands of all batches, the same on all replicas.
 type Stats struct {
-	Executed   uint64 // commands executed for the first time, reads included
-	Reads      uint64 // gets among them
-	NotFound   uint64 // deletes among them that found no key
-	Mismatch   uint64 // compare-and-sets among them that found another value
-	Duplicates uint64 // commands sent again and answered from memory
-	Forgotten  uint64 // commands sent again although their replies had been confirmed
-	Gaps       uint64 // commands refused because an earlier one was missing
-	Busy       uint64 // commands refused because the session was too far ahead of its confirmed replies
-	Stale      uint64 // commands of sessions that did not exist, or not any more
-	Registered uint64 // sessions opened
-	Evictions  uint64 // sessions closed to make room
+	Executed   uint64 `json:"executed"`   // commands executed for the first time, reads included
+	Reads      uint64 `json:"reads"`      // gets among them
+	NotFound   uint64 `json:"not_found"`  // deletes among them that found no key
+	Mismatch   uint64 `json:"mismatch"`   // compare-and-sets among them that found another value
+	Duplicates uint64 `json:"duplicates"` // commands sent again and answered from memory
+	Forgotten  uint64 `json:"forgotten"`  // commands sent again although their replies had been confirmed
+	Gaps       uint64 `json:"gaps"`       // commands refused because an earlier one was missing
+	Busy       uint64 `json:"busy"`       // commands refused because the session was too far ahead of its confirmed replies
+	Stale      uint64 `json:"stale"`      // commands of sessions that did not exist, or not any more
+	Registered uint64 `json:"registered"` // sessions opened
+	Evictions  uint64 `json:"evictions"`  // sessions closed to make room
 }
 
 const statsFields = 11

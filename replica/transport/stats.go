@@ -2,18 +2,18 @@ package transport
 
 // Stats counts what the transport has done since it started. Clients and Peers are present figures.
 type Stats struct {
-	Clients int // open client connections
-	Peers   int // peers with a link that is up
+	Clients int `json:"clients"` // open client connections
+	Peers   int `json:"peers"`   // peers with a link that is up
 
-	Rounds   uint64
-	Reads    uint64 // reads that brought bytes
-	BytesIn  uint64
-	FramesIn uint64 // whole frames with a right checksum
-	Writes   uint64 // writes and vectored writes; what a full socket makes the loop write later is not counted again
-	BytesOut uint64
+	Rounds   uint64 `json:"rounds"`
+	Reads    uint64 `json:"reads"` // reads that brought bytes
+	BytesIn  uint64 `json:"bytes_in"`
+	FramesIn uint64 `json:"frames_in"` // whole frames with a right checksum
+	Writes   uint64 `json:"writes"`    // writes and vectored writes; what a full socket makes the loop write later is not counted again
+	BytesOut uint64 `json:"bytes_out"`
 
-	DroppedSends uint64             // messages that Send did not take
-	Faults       [FaultCount]uint64 // connections that the transport closed, by reason
+	DroppedSends uint64             `json:"dropped_sends"` // messages that Send did not take
+	Faults       [FaultCount]uint64 `json:"faults"`        // connections that the transport closed, by reason
 }
 
 // Stats returns the counters as they stood at the end of the last round. Any goroutine may call it.
