@@ -36,7 +36,7 @@ func (v *ValueSizes) UnmarshalText(text []byte) error {
 	case kind == "weighted":
 		err = parsed.parseWeighted(rest)
 	default:
-		err = fmt.Errorf("want SIZE, uniform:MIN,MAX or weighted:SIZE@SHARE,..")
+		err = fmt.Errorf("want SIZE, uniform:MIN,MAX or weighted:SIZE@SHARE and so on")
 	}
 	if err != nil {
 		return fmt.Errorf("value size %q: %w", text, err)
