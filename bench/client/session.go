@@ -20,6 +20,7 @@ type Session struct {
 	answered    Number // answered up to here
 	transmitted Number // on the wire, on the present connection, up to here
 	sent        Number // on the wire at least once, up to here
+	resent      Number // on the wire more than once: some up to here, none behind
 	assigned    Number // handed over by Assign, up to here
 
 	outstanding int  // commands on the present connection that no reply has mentioned yet
@@ -42,6 +43,10 @@ func (s *Session) Answered() Number { return s.answered }
 
 // SentUpTo returns the number of the last operation that was ever handed to a socket.
 func (s *Session) SentUpTo() Number { return s.sent }
+
+// ResentUpTo returns the number of the last operation that was handed to a socket more than once, 0 if none was. A get
+// among those may have been executed more than once (docs/wire.md).
+func (s *Session) ResentUpTo() Number { return s.resent }
 
 // Assigned returns the number of the last operation taken over by Assign.
 func (s *Session) Assigned() Number { return s.assigned }

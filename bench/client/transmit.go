@@ -78,6 +78,7 @@ func (c *conn) appendRuns(bodyStart int) {
 		count = c.appendRun(s, first, count, limit)
 		if old := min(count, int(s.sent+1-first)); old > 0 {
 			c.loop.counters.Resent += int64(old)
+			s.resent = max(s.resent, first+Number(old)-1)
 		}
 		if fresh := int(s.transmitted) - int(max(s.sent, first-1)); fresh > 0 {
 			s.sent = s.transmitted

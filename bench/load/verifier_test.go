@@ -66,13 +66,37 @@ func (r *verifierRig) wantViolations(count int64, report string) {
 
 // pretendSent makes the session look as if it had sent and got answered everything up to n.
 func (r *verifierRig) pretendSent(session int, n client.Number) {
-	r.verifier.sessions[session] = doneUpTo(n)
+	r.verifier.sessions[session] = pretended{done: n}
 }
 
-type doneUpTo client.Number
+type pretended struct{ done, resent client.Number }
 
-func (n doneUpTo) SentUpTo() client.Number { return client.Number(n) }
-func (n doneUpTo) Answered() client.Number { return client.Number(n) }
+func (p pretended) SentUpTo() client.Number   { return p.done }
+func (p pretended) ResentUpTo() client.Number { return p.resent }
+func (p pretended) Answered() client.Number   { return p.done }
+
+// A get that was sent again may be executed again, behind operations that follow it in its session. One that was sent
+// once may not.
+func TestVerifierAllowsAGetSentAgainToFindLaterWrites(t *testing.T) {
+	r := newVerifierRig(t, "uniform", "put:0.5,get:0.5")
+	v := r.verifier
+	put := r.find(0, 50, wire.OpPut, anyKey)
+	key := r.work.operation(0, put).key
+	get := r.find(0, put, wire.OpGet, onKey(key))
+	later := r.find(0, get, wire.OpPut, onKey(key))
+	r.pretendSent(1, later)
+
+	v.answered(0, put, 1, wire.StatusOK, 1, 2)
+	v.sessions[0] = pretended{done: later, resent: get}
+	v.result(0, get, wire.StatusOK, r.value(0, later), 3, 4)
+	r.wantViolations(0, "")
+	v.result(0, get, wire.StatusOK, r.value(0, put), 3, 4) // what the key is known to hold has not changed
+	r.wantViolations(0, "")
+
+	v.sessions[0] = pretended{done: later, resent: get - 1}
+	v.result(0, get, wire.StatusOK, r.value(0, later), 3, 4)
+	r.wantViolations(1, "the key holds value")
+}
 
 func TestVerifierKnowsOwnKeysExactly(t *testing.T) {
 	r := newVerifierRig(t, "uniform", "put:0.5,get:0.5")

@@ -48,6 +48,9 @@ type cluster struct {
 	flags    []string
 	members  []member
 	replicas map[int]*process
+
+	// route, unless nil, is where a replica finds another one instead of at its own address.
+	route func(from, to int) string
 }
 
 type member struct{ id, peer, client, admin int }
@@ -103,18 +106,34 @@ func (p *process) text() string {
 	return string(text)
 }
 
-// newCluster starts a cluster of n replicas with the given extra flags.
+// newCluster starts a cluster of n replicas with the given extra flags. If the test fails, data and logs stay.
 func newCluster(t *testing.T, n int, flags ...string) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), flags: flags, replicas: map[int]*process{}}
-	ports := freePorts(t, 3*n)
-	for i := range n {
-		c.members = append(c.members, member{id: i + 1, peer: ports[3*i], client: ports[3*i+1], admin: ports[3*i+2]})
+	dir, err := os.MkdirTemp("", "paxosbench-cluster-")
+	if err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("data and logs: %s", dir)
+		} else if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	c := &cluster{t: t, dir: dir, flags: flags, replicas: map[int]*process{}}
+	c.addMembers(n)
 	for id := 1; id <= n; id++ {
 		c.start(id, "--bootstrap")
 	}
 	return c
+}
+
+// addMembers finds ports for n replicas.
+func (c *cluster) addMembers(n int) {
+	ports := freePorts(c.t, 3*n)
+	for i := range n {
+		c.members = append(c.members, member{id: i + 1, peer: ports[3*i], client: ports[3*i+1], admin: ports[3*i+2]})
+	}
 }
 
 // freePorts returns ports that nobody listens on at the moment.
@@ -136,7 +155,11 @@ func (c *cluster) args(id int) []string {
 	args := []string{"--id", fmt.Sprint(id), "--data", filepath.Join(c.dir, fmt.Sprint(id)),
 		"--admin", fmt.Sprintf("127.0.0.1:%d", c.members[id-1].admin)}
 	for _, m := range c.members {
-		args = append(args, "--member", fmt.Sprintf("%d=127.0.0.1:%d,127.0.0.1:%d", m.id, m.peer, m.client))
+		peer := fmt.Sprintf("127.0.0.1:%d", m.peer)
+		if m.id != id && c.route != nil {
+			peer = c.route(id, m.id)
+		}
+		args = append(args, "--member", fmt.Sprintf("%d=%s,127.0.0.1:%d", m.id, peer, m.client))
 	}
 	return append(args, c.flags...)
 }
@@ -163,6 +186,9 @@ type status struct {
 	Commit  uint64 `json:"commit"`
 	Applied uint64 `json:"applied"`
 	Digest  string `json:"state_digest"`
+	State   struct {
+		Executed uint64 `json:"executed"`
+	} `json:"state"`
 }
 
 func (c *cluster) status(id int) (s status, err error) {
@@ -246,7 +272,7 @@ func (c *cluster) load(duration time.Duration, extra ...string) *process {
 		admins = append(admins, fmt.Sprintf("127.0.0.1:%d", m.admin))
 	}
 	args := []string{"run", "--addrs", strings.Join(clients, ","), "--admin", strings.Join(admins, ","), "--out", c.out(),
-		"--closed", "--window", "128", "--conns", "4", "--clients", "8", "--warmup", "0s", "--duration", duration.String()}
+		"--conns", "4", "--clients", "8", "--warmup", "0s", "--duration", duration.String()}
 	return start(c.t, filepath.Join(c.dir, "loadgen.log"), "loadgen", append(args, extra...)...)
 }
 
@@ -261,6 +287,9 @@ type result struct {
 		Failed   uint64 `json:"failed"`
 		TimedOut uint64 `json:"timed_out"`
 	} `json:"ops"`
+	Latency struct {
+		Max int64 `json:"max"` // ns
+	} `json:"latency_ns"`
 }
 
 func (c *cluster) result() (r result) {
