@@ -36,7 +36,7 @@ func (*runCommand) Help() string {
   loadgen run --window 4096 --out results/closed
   loadgen run --rate 200k --arrival poisson --duration 30s --objective 'p99<5ms'
   loadgen run --workload ycsb-a --rate 50k --verify history
-  loadgen run --rate 100k --duration 30s --at '10s kill leader' --at '20s start victim' --out results/failover`
+  loadgen run --rate 100k --duration 30s --at '10s kill leader' --at '20s start victim'`
 }
 
 // Run carries out loadgen run.

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/record"
+	"paxosbench/wire"
+)
+
+// outcome is what a command left.
+type outcome struct {
+	code     int
+	out, err string
+}
+
+func loadgen(args ...string) outcome {
+	var out, errs bytes.Buffer
+	code := execute(args, &out, &errs)
+	return outcome{code, out.String(), errs.String()}
+}
+
+// run is loadgen run, short, against a test server.
+func run(t *testing.T, server *clienttest.Server, args ...string) outcome {
+	t.Helper()
+	return loadgen(append([]string{"run", "--addrs", server.Addr(), "--admin", "none", "--quiet", "--warmup", "0s", "--duration", "300ms",
+		"--interval", "100ms", "--conns", "1", "--keys", "1000", "--window", "16"}, args...)...)
+}
+
+func listen(t *testing.T, cfg clienttest.Config) *clienttest.Server {
+	t.Helper()
+	server, err := clienttest.Listen("", cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	return server
+}
+
+func (o outcome) want(t *testing.T, code int, message string) {
+	t.Helper()
+	if o.code != code || !strings.Contains(o.err, message) {
+		t.Errorf("exit code %d, want %d; want %q in:\n%s\n%s", o.code, code, message, o.err, o.out)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	healthy := func() *clienttest.Server { return listen(t, clienttest.Config{}) }
+	t.Run("valid", func(t *testing.T) {
+		o := run(t, healthy())
+		o.want(t, exitValid, "")
+		if !strings.Contains(o.out, "op/s over 0.3 s, closed loop, window 16") {
+			t.Errorf("summary:\n%s", o.out)
+		}
+	})
+	t.Run("usage", func(t *testing.T) {
+		for args, message := range map[string]string{
+			"":                         "expected one of",
+			"walk":                     "unexpected argument walk",
+			"run --rate 1m":            "write M for a million",
+			"run --value-size 1K":      "1KiB",
+			"run --window -1":          "window",
+			"run --rate 1k --closed":   "can't be used together",
+			"run --mix put:0.5":        "mix",
+			"run --objective p99":      "p99<5ms",
+			"run --generator 3/2":      "generator",
+			"run --workload ycsb-e":    "ycsb",
+			"ramp --from 2k --to 1k":   "--from",
+			"report --format pdf x":    "svg",
+			"report /nonexistent":      "/nonexistent",
+			"merge /nonexistent":       "/nonexistent",
+			"search --precision 0":     "precision",
+			"run --addrs localhost":    "localhost",
+			"run --duration 10":        "duration",
+			"run --key-dist zipf:fast": "zipf",
+		} {
+			loadgen(strings.Fields(args)...).want(t, exitUsage, message)
+		}
+	})
+	t.Run("unreachable", func(t *testing.T) {
+		server := healthy()
+		server.Close()
+		run(t, server, "--give-up", "50ms").want(t, exitUnreachable, server.Addr())
+	})
+	t.Run("errors", func(t *testing.T) {
+		server := listen(t, clienttest.Config{Intercept: func(r *wire.Run) clienttest.Action {
+			return clienttest.Action{Delay: 400 * time.Millisecond * time.Duration(min(r.Session, 1))} // registrations are not delayed
+		}})
+		run(t, server, "--timeout", "100ms", "--stall", "10s").want(t, exitErrors, "timed out")
+	})
+	t.Run("objective", func(t *testing.T) {
+		run(t, healthy(), "--objective", "p50<1ns").want(t, exitObjective, "p50")
+	})
+	t.Run("invalid", func(t *testing.T) {
+		// No machine holds this rate. The server answers all the same: the generator is what is too slow.
+		server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
+		o := run(t, server, "--rate", "500M", "--window", "0")
+		o.want(t, exitInvalid, "describe the generator")
+		if !strings.Contains(o.out, "! schedule sent") {
+			t.Errorf("no reason in:\n%s", o.out)
+		}
+	})
+	t.Run("wrong", func(t *testing.T) {
+		var runs atomic.Int64
+		server := listen(t, clienttest.Config{Intercept: func(*wire.Run) clienttest.Action {
+			if runs.Add(1)%20 == 0 {
+				return clienttest.Action{Corrupt: func(value []byte) { value[len(value)-1] ^= 1 }}
+			}
+			return clienttest.Action{}
+		}})
+		run(t, server, "--mix", "put:0.5,get:0.5").want(t, exitWrong, "wrong answers")
+	})
+}
+
+// interrupting is a stderr that interrupts the process when the first interval is reported.
+type interrupting struct {
+	bytes.Buffer
+	once sync.Once
+}
+
+func (w *interrupting) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("op/s")) {
+		w.once.Do(func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) })
+	}
+	return w.Buffer.Write(p)
+}
+
+func TestInterruptWritesResults(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	var out bytes.Buffer
+	var errs interrupting
+	code := execute([]string{"run", "--addrs", server.Addr(), "--admin", "none", "--warmup", "0s", "--duration", "1h", "--interval", "100ms",
+		"--conns", "1", "--out", dir}, &out, &errs)
+	if code != exitInterrupted || !strings.Contains(errs.String(), "interrupt again to exit at once") {
+		t.Errorf("exit code %d: %s", code, errs.String())
+	}
+	if r, err := record.Load(dir); err != nil || r.Ops.OK == 0 || r.MeasuredS > 600 {
+		t.Errorf("no result of the part that was measured: %v", err)
+	}
+}
+
+// What run leaves, merge and report take.
+func TestResultsAreMergedAndReported(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	one, two, both := filepath.Join(dir, "one"), filepath.Join(dir, "two"), filepath.Join(dir, "both")
+	run(t, server, "--generator", "1/2", "--name", "a", "--out", one).want(t, exitValid, "")
+	run(t, server, "--generator", "2/2", "--name", "b", "--out", two).want(t, exitValid, "")
+	o := loadgen("merge", one, two, "--out", both, "--json")
+	o.want(t, exitValid, "")
+	var merged record.Result
+	if err := json.Unmarshal([]byte(o.out), &merged); err != nil {
+		t.Fatal(err)
+	}
+	var sum int64
+	for _, path := range []string{one, two} {
+		r, err := record.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += r.Ops.OK
+	}
+	if merged.Ops.OK != sum || len(merged.Generators) != 2 {
+		t.Errorf("%d operations of %d, %d generators", merged.Ops.OK, sum, len(merged.Generators))
+	}
+	for _, format := range []string{"text", "json", "csv", "hgrm", "hlog", "bench", "png", "svg"} {
+		file := filepath.Join(dir, "reports", "out."+format)
+		loadgen("report", "--format", format, "--out", file, one).want(t, exitValid, "")
+		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+}
+
+func TestSeries(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{State: clienttest.NewNoopState()}), t.TempDir()
+	common := []string{"--addrs", server.Addr(), "--admin", "none", "--quiet", "--warmup", "0s", "--duration", "200ms", "--conns", "1", "--out", dir}
+	o := loadgen(append([]string{"ramp", "--from", "1k", "--to", "3k", "--steps", "3"}, common...)...)
+	o.want(t, exitValid, "")
+	for _, rate := range []string{"1,000 op/s:", "2,000 op/s:", "3,000 op/s:"} {
+		if !strings.Contains(o.out, rate) {
+			t.Errorf("%q is missing in\n%s", rate, o.out)
+		}
+	}
+	o = loadgen(append([]string{"search", "--precision", "0.5", "--objective", "p50<1ns"}, common...)...)
+	o.want(t, exitObjective, "no rate")
+}
+
+// Help fits 100 columns, and says the default of everything that has one.
+func TestHelp(t *testing.T) {
+	for _, command := range []string{"", "run", "ramp", "search", "merge", "report"} {
+		o := loadgen(append(strings.Fields(command), "--help")...)
+		o.want(t, exitValid, "")
+		if !strings.Contains(o.out, "Usage: loadgen") {
+			t.Errorf("%s --help:\n%s", command, o.out)
+		}
+		for line := range strings.Lines(o.out) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpColumns {
+				t.Errorf("%s --help: %d columns: %s", command, n, line)
+			}
+			if strings.Contains(line, "${") {
+				t.Errorf("%s --help: a variable is left: %s", command, line)
+			}
+		}
+	}
+}
