@@ -1,0 +1,226 @@
+package sim
+
+import (
+	"encoding/binary"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/wire"
+)
+
+// client is a client with one session and several commands in flight. It follows docs/wire.md and nothing else.
+type client struct {
+	w       *world
+	id      int // from 1
+	target  int // replica that it talks to, index
+	session wire.SessionID
+	nonce   wire.Seq // of the registration
+
+	assigned, sent, answered uint64 // sequence numbers: made, on the wire, answered
+	answeredEver             uint64
+	pending                  []*operation // answered+1 to assigned
+	heard                    time.Duration
+	patience                 time.Duration // before it tries another replica; doubles, or many clients drown a slow cluster
+	retired                  bool
+}
+
+// operation is one command and what became of it.
+type operation struct {
+	client, key int
+	op          wire.Op
+	value       uint64 // put, compare-and-set: unique
+	expected    uint64 // compare-and-set; 0: absent
+
+	called, returned time.Duration
+	answered         bool
+	status           wire.Status
+	found            uint64 // get
+}
+
+const (
+	clientTick    = 8 * time.Millisecond
+	leastPatience = 2 * electionTimeout
+	mostPatience  = 16 * leastPatience
+)
+
+func newClient(w *world, id int) *client {
+	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: wire.Seq(w.rng.Uint32()), patience: leastPatience}
+	w.after(w.between(0, clientTick), c.tick)
+	return c
+}
+
+// retire ends the making of new commands.
+func (c *client) retire() { c.retired = true }
+
+func (c *client) done() bool { return c.answered == c.assigned && c.session != 0 }
+
+func (c *client) tick() {
+	c.w.after(clientTick, c.tick)
+	if c.w.now-c.heard > c.patience {
+		c.heard, c.patience = c.w.now, min(2*c.patience, mostPatience)
+		c.turnTo(c.w.rng.IntN(len(c.w.replicas)))
+	}
+	if c.session == 0 {
+		c.transmit(wire.AppendRunHeader(nil, 0, c.nonce, 0, 1, wire.CommandHeaderSize), wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil))
+		return
+	}
+	for !c.retired && len(c.pending) < c.w.window && c.w.chance(0.7) {
+		c.make()
+	}
+	c.send()
+}
+
+// turnTo sends everything that is unanswered to another replica, or to the same again.
+func (c *client) turnTo(target int) {
+	c.target = target
+	c.sent = c.answered
+}
+
+// make makes a command up.
+func (c *client) make() {
+	rng := c.w.rng
+	c.assigned++
+	o := &operation{client: c.id, key: rng.IntN(c.w.keys), value: uint64(c.id)<<32 | c.assigned, called: c.w.now}
+	o.op = []wire.Op{wire.OpPut, wire.OpPut, wire.OpGet, wire.OpGet, wire.OpDelete, wire.OpCompareAndSet}[rng.IntN(6)]
+	if o.op == wire.OpCompareAndSet {
+		o.expected = c.w.check.recent(o.key)
+	}
+	c.pending = append(c.pending, o)
+	c.w.check.history(o)
+}
+
+// send sends what is not on the wire as one run.
+func (c *client) send() {
+	if c.sent == c.assigned {
+		return
+	}
+	var commands []byte
+	for _, o := range c.pending[c.sent-c.answered:] {
+		commands = o.append(commands)
+	}
+	header := wire.AppendRunHeader(nil, c.session, wire.Seq(c.sent+1), wire.Seq(c.answered), int(c.assigned-c.sent), len(commands))
+	c.sent = c.assigned
+	c.transmit(header, commands)
+}
+
+func (o *operation) append(dst []byte) []byte {
+	key := []byte{byte(o.key)}
+	switch o.op {
+	case wire.OpPut:
+		return wire.AppendCommand(dst, o.op, 0, key, binary.LittleEndian.AppendUint64(nil, o.value))
+	case wire.OpCompareAndSet:
+		value := binary.LittleEndian.AppendUint64(nil, o.value)
+		if o.expected == 0 {
+			return wire.AppendCompareAndSet(dst, wire.FlagExpectAbsent, key, nil, value)
+		}
+		return wire.AppendCompareAndSet(dst, 0, key, binary.LittleEndian.AppendUint64(nil, o.expected), value)
+	}
+	return wire.AppendCommand(dst, o.op, 0, key, nil)
+}
+
+// transmit sends a fragment of one run to the target.
+func (c *client) transmit(header, commands []byte) {
+	fragment := append(header, commands...)
+	info, err := wire.DecodeFragment(fragment)
+	if err != nil {
+		c.w.fail("client %d made a bad fragment: %v", c.id, err)
+	}
+	r := c.w.replicas[c.target]
+	c.w.transmit(func() {
+		if !r.up {
+			c.unreachable(int(r.id) - 1)
+			return
+		}
+		r.act(func() {
+			if !r.node.Leads() {
+				leader := r.node.Core().Leader()
+				c.w.transmit(func() { c.redirect(leader) })
+				return
+			}
+			r.node.Request(r.clock(), batching.Origin(c.id), fragment, info)
+		}, true)
+	})
+}
+
+// unreachable is what a refused connection leads to.
+func (c *client) unreachable(target int) {
+	if target == c.target {
+		c.turnTo(c.w.rng.IntN(len(c.w.replicas)))
+	}
+}
+
+// redirect is a replica's word that another one leads.
+func (c *client) redirect(leader wire.ReplicaID) {
+	if leader != 0 && int(leader)-1 != c.target {
+		c.turnTo(int(leader) - 1)
+	}
+}
+
+// reply takes the body of a Reply.
+func (c *client) reply(body []byte) {
+	for len(body) > 0 {
+		run, n, err := wire.DecodeReplyRun(body)
+		if err != nil {
+			c.w.fail("client %d: bad reply: %v", c.id, err)
+		}
+		body = body[n:]
+		rest := run.Results
+		for i := range run.Count {
+			result := wire.Result{Status: run.Status}
+			if !run.Uniform {
+				if result, n, err = wire.DecodeResult(rest); err != nil {
+					c.w.fail("client %d: bad result: %v", c.id, err)
+				}
+				rest = rest[n:]
+			}
+			c.result(run.Session, run.First+wire.Seq(i), result)
+		}
+	}
+}
+
+// result takes the outcome of one command. Those that were answered before may be answered again, and late.
+func (c *client) result(session wire.SessionID, seq wire.Seq, result wire.Result) {
+	switch {
+	case session == 0:
+		c.registered(seq, result)
+	case session != c.session || uint64(seq) <= c.answered:
+	case !result.Status.Executed():
+		c.refused(seq, result.Status)
+	case uint64(seq) != c.answered+1:
+		c.sent = c.answered // an answer before it was lost: ask again
+	default:
+		c.settle(result)
+	}
+}
+
+// registered takes the first answer to the registration.
+func (c *client) registered(nonce wire.Seq, result wire.Result) {
+	if c.session != 0 || nonce != c.nonce {
+		return
+	}
+	if len(result.Value) != 8 {
+		c.w.fail("client %d registers and is answered %v with %d bytes", c.id, result.Status, len(result.Value))
+	}
+	c.session, c.heard = wire.SessionID(binary.LittleEndian.Uint64(result.Value)), c.w.now
+}
+
+func (c *client) refused(seq wire.Seq, status wire.Status) {
+	if status != wire.StatusGap && status != wire.StatusBusy {
+		c.w.fail("client %d: command %d is answered %v", c.id, seq, status)
+	}
+	c.sent = c.answered
+}
+
+func (c *client) settle(result wire.Result) {
+	o := c.pending[0]
+	c.pending = c.pending[1:]
+	c.answered++
+	c.answeredEver++
+	c.sent = max(c.sent, c.answered)
+	c.heard, c.patience = c.w.now, leastPatience
+	o.answered, o.returned, o.status = true, c.w.now, result.Status
+	if len(result.Value) == 8 {
+		o.found = binary.LittleEndian.Uint64(result.Value)
+	}
+	c.w.logf("client %d: %d is answered %v", c.id, c.answered, o.status)
+}

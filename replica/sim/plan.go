@@ -1,0 +1,110 @@
+package sim
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/pipeline"
+	"paxosbench/wire"
+)
+
+// Times of the simulated clusters. What matters is their proportion to the delays below.
+const (
+	heartbeat       = 20 * time.Millisecond
+	electionTimeout = 150 * time.Millisecond
+	tickInterval    = 5 * time.Millisecond
+
+	faultTime  = 6 * time.Second // length of the first part
+	healTime   = 20 * time.Second
+	settleTime = 30 * time.Second
+)
+
+// plan is everything about a run that is fixed before it begins.
+type plan struct {
+	seed     uint64
+	replicas int
+	quorum1  int
+	quorum2  int
+
+	batching      batching.Config
+	depth         pipeline.Depth
+	codec         wire.Codec
+	logBytes      int
+	snapshotBytes int // 0: never, but on demand
+
+	clients int
+	window  int // commands in flight per client
+	keys    int // few, so that clients meet
+
+	// Network: probabilities per message, and the mean of the delay.
+	loss, duplication float64
+	delay             time.Duration
+
+	// Disk: the mean of the time that a sync takes.
+	sync time.Duration
+
+	// Faults: mean time between two of a kind; 0: never.
+	crashes, powerLosses, pauses, partitions, syncErrors, lostDisks time.Duration
+
+	drift float64 // most that a clock runs faster or slower than true time
+}
+
+// drawPlan draws a plan from a seed.
+func drawPlan(seed uint64) plan {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	p := plan{seed: seed, replicas: []int{1, 2, 3, 3, 3, 3, 5, 5, 7}[rng.IntN(9)]}
+	p.quorum2 = p.replicas/2 + 1
+	if rng.IntN(3) == 0 {
+		p.quorum2 = 1 + rng.IntN(p.replicas) // flexible quorums
+	}
+	p.quorum1 = p.replicas - p.quorum2 + 1
+	p.batching = batching.Config{Policy: []batching.Policy{
+		{Kind: batching.Adaptive}, {Kind: batching.Adaptive}, {Kind: batching.None}, {Kind: batching.Count, N: 1 + rng.IntN(20)},
+	}[rng.IntN(4)], MaxBytes: []int{256, 4 << 10, 1 << 20}[rng.IntN(3)]}
+	if rng.IntN(3) == 0 {
+		p.batching.Linger = time.Duration(rng.Int64N(int64(10 * time.Millisecond)))
+	}
+	p.depth = pipeline.Depth{N: []int{1, 2, 8, 64}[rng.IntN(4)]}
+	p.codec = []wire.Codec{wire.CodecNone, wire.CodecNone, wire.CodecS2}[rng.IntN(3)]
+	p.logBytes = []int{0, 2 << 10, 1 << 20}[rng.IntN(3)]
+	p.snapshotBytes = []int{0, 64 << 10, 512 << 10}[rng.IntN(3)]
+	p.clients, p.window, p.keys = 1+rng.IntN(4), []int{1, 2, 4, 16}[rng.IntN(4)], 1+rng.IntN(8)
+	p.drawFaults(rng)
+	return p
+}
+
+// drawFaults draws how often what goes wrong. A quiet network with crashes finds other bugs than a noisy one without.
+func (p *plan) drawFaults(rng *rand.Rand) {
+	sometimes := func(most time.Duration) time.Duration {
+		if rng.IntN(2) == 0 {
+			return 0
+		}
+		return 200*time.Millisecond + time.Duration(rng.Int64N(int64(most)))
+	}
+	p.loss = []float64{0, 0.01, 0.1, 0.3}[rng.IntN(4)]
+	p.duplication = []float64{0, 0.01, 0.2}[rng.IntN(3)]
+	p.delay = []time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)]
+	p.sync = []time.Duration{100 * time.Microsecond, 2 * time.Millisecond, 15 * time.Millisecond}[rng.IntN(3)]
+	p.crashes, p.powerLosses = sometimes(3*time.Second), sometimes(3*time.Second)
+	p.pauses, p.partitions = sometimes(2*time.Second), sometimes(2*time.Second)
+	p.syncErrors, p.lostDisks = sometimes(6*time.Second), sometimes(4*time.Second)
+	p.drift = []float64{0, 0.01, 0.1}[rng.IntN(3)]
+	if !p.mayLoseDisk() {
+		p.lostDisks = 0
+	}
+}
+
+// mayLoseDisk reports whether losing one disk at a time loses nothing that was acknowledged: every decision must be on
+// another disk as well, and the replica must be able to find out what it may have forgotten from the others.
+func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
+
+func (p *plan) String() string {
+	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
+		"%d clients with %d in flight on %d keys; loss %v, duplication %v, delay %v, sync %v, drift %v; "+
+		"mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v",
+		p.seed, p.replicas, p.quorum1, p.quorum2, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
+		p.logBytes, p.snapshotBytes, p.clients, p.window, p.keys, p.loss, p.duplication, p.delay, p.sync, p.drift,
+		p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks)
+}
