@@ -21,6 +21,8 @@ type client struct {
 	pending                  []*operation // answered+1 to assigned
 	heard                    time.Duration
 	patience                 time.Duration // before it tries another replica; doubles, or many clients drown a slow cluster
+	pause                    time.Duration // after a refusal, doubles with every one in a row
+	resumeAt                 time.Duration
 	retired                  bool
 }
 
@@ -39,12 +41,14 @@ type operation struct {
 
 const (
 	clientTick    = 8 * time.Millisecond
+	leastPause    = 16 * time.Millisecond
+	mostPause     = 2 * time.Second
 	leastPatience = 2 * electionTimeout
-	mostPatience  = 16 * leastPatience
+	mostPatience  = 8 * leastPatience
 )
 
 func newClient(w *world, id int) *client {
-	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: wire.Seq(w.rng.Uint32()), patience: leastPatience}
+	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: wire.Seq(w.rng.Uint32()), patience: leastPatience, pause: leastPause}
 	w.after(w.between(0, clientTick), c.tick)
 	return c
 }
@@ -91,7 +95,7 @@ func (c *client) make() {
 
 // send sends what is not on the wire as one run.
 func (c *client) send() {
-	if c.sent == c.assigned {
+	if c.sent == c.assigned || c.w.now < c.resumeAt {
 		return
 	}
 	var commands []byte
@@ -187,7 +191,7 @@ func (c *client) result(session wire.SessionID, seq wire.Seq, result wire.Result
 	case !result.Status.Executed():
 		c.refused(seq, result.Status)
 	case uint64(seq) != c.answered+1:
-		c.sent = c.answered // an answer before it was lost: ask again
+		c.refused(seq, wire.StatusGap) // an answer before it was lost: ask again
 	default:
 		c.settle(result)
 	}
@@ -208,6 +212,9 @@ func (c *client) refused(seq wire.Seq, status wire.Status) {
 	if status != wire.StatusGap && status != wire.StatusBusy {
 		c.w.fail("client %d: command %d is answered %v", c.id, seq, status)
 	}
+	if c.w.now >= c.resumeAt {
+		c.resumeAt, c.pause = c.w.now+c.pause, min(2*c.pause, mostPause)
+	}
 	c.sent = c.answered
 }
 
@@ -217,7 +224,7 @@ func (c *client) settle(result wire.Result) {
 	c.answered++
 	c.answeredEver++
 	c.sent = max(c.sent, c.answered)
-	c.heard, c.patience = c.w.now, leastPatience
+	c.heard, c.patience, c.pause = c.w.now, leastPatience, leastPause
 	o.answered, o.returned, o.status = true, c.w.now, result.Status
 	if len(result.Value) == 8 {
 		o.found = binary.LittleEndian.Uint64(result.Value)

@@ -41,6 +41,7 @@ type plan struct {
 	// Network: probabilities per message, and the mean of the delay.
 	loss, duplication float64
 	delay             time.Duration
+	stale             float64 // probability that a message takes as long as elections do
 
 	// Disk: the mean of the time that a sync takes.
 	sync time.Duration
@@ -85,6 +86,7 @@ func (p *plan) drawFaults(rng *rand.Rand) {
 	}
 	p.loss = []float64{0, 0.01, 0.1, 0.3}[rng.IntN(4)]
 	p.duplication = []float64{0, 0.01, 0.2}[rng.IntN(3)]
+	p.stale = []float64{0, 0.01, 0.1}[rng.IntN(3)]
 	p.delay = []time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)]
 	p.sync = []time.Duration{100 * time.Microsecond, 2 * time.Millisecond, 15 * time.Millisecond}[rng.IntN(3)]
 	p.crashes, p.powerLosses = sometimes(3*time.Second), sometimes(3*time.Second)
@@ -102,9 +104,9 @@ func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 
 func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
-		"%d clients with %d in flight on %d keys; loss %v, duplication %v, delay %v, sync %v, drift %v; "+
+		"%d clients with %d in flight on %d keys; loss %v, duplication %v, delay %v, stale %v, sync %v, drift %v; "+
 		"mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
-		p.logBytes, p.snapshotBytes, p.clients, p.window, p.keys, p.loss, p.duplication, p.delay, p.sync, p.drift,
+		p.logBytes, p.snapshotBytes, p.clients, p.window, p.keys, p.loss, p.duplication, p.delay, p.stale, p.sync, p.drift,
 		p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks)
 }

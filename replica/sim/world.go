@@ -317,8 +317,8 @@ func (w *world) transmit(deliver func()) {
 	}
 	for range copies {
 		delay := w.delay/2 + w.exponential(w.delay/2)
-		if !w.calm && w.chance(0.01) {
-			delay += w.between(0, 2*electionTimeout) // from long ago, from other ballots
+		if !w.calm && w.chance(w.stale) {
+			delay += w.between(0, 6*electionTimeout) // from long ago, from other ballots
 		}
 		w.after(delay, deliver)
 	}

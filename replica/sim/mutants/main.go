@@ -1,0 +1,141 @@
+// Command mutants shows that the simulator can fail: it builds it with one deliberate bug after another, and runs each
+// until a checker finds the bug. See scripts/mutants.sh.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+type cli struct {
+	Seeds int    `help:"Seeds within which every mutant must be found." default:"3000"`
+	From  uint64 `help:"First seed." default:"1"`
+	Only  string `help:"Run only mutants whose name contains this." placeholder:"TEXT"`
+	Root  string `help:"Root of the source tree." default:"." type:"existingdir"`
+}
+
+func main() {
+	var c cli
+	kong.Parse(&c, kong.Name("mutants"), kong.Description(
+		"Runs the simulator on deliberately broken sources. Exit code 0: every mutant is found; 1: one survives, or cannot be built."),
+		kong.Exit(func(code int) { os.Exit(min(2*code, 2)) }))
+	survivors, err := c.run()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "mutants:", err)
+		os.Exit(1)
+	}
+	if survivors > 0 {
+		fmt.Printf("%d mutants survive\n", survivors)
+		os.Exit(1)
+	}
+}
+
+func (c *cli) run() (survivors int, err error) {
+	dir, err := os.MkdirTemp("", "paxosbench-mutants-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	table := tabwriter.NewWriter(os.Stdout, 26, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "mutant\tseeds\ttime\tfound by")
+	for i := range mutants {
+		m := &mutants[i]
+		if !strings.Contains(m.name, c.Only) {
+			continue
+		}
+		start := time.Now()
+		seeds, finding, err := c.hunt(m, dir)
+		if err != nil {
+			return survivors, fmt.Errorf("%s: %w", m.name, err)
+		}
+		if seeds == "" {
+			survivors++
+			seeds, finding = "SURVIVED", m.rule
+		}
+		fmt.Fprintf(table, "%s\t%s\t%v\t%s\n", m.name, seeds, time.Since(start).Round(100*time.Millisecond), finding)
+		table.Flush()
+	}
+	return survivors, nil
+}
+
+// found is how the simulator reports.
+var found = regexp.MustCompile(`VIOLATION after (\d+) seeds: (.*)`)
+
+// hunt builds the simulator with the bug and runs it. seeds is how many it took, empty if they were not enough.
+func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
+	program, err := m.build(c.Root, dir)
+	if err != nil {
+		return "", "", err
+	}
+	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(c.From), "--seeds", fmt.Sprint(c.Seeds))
+	out, err := cmd.CombinedOutput()
+	if at := found.FindSubmatch(out); at != nil {
+		return string(at[1]), shortened(string(at[2])), nil
+	}
+	if strings.Contains(string(out), "panic: ") {
+		_, text, _ := strings.Cut(string(out), "panic: ")
+		line, _, _ := strings.Cut(text, "\n")
+		return "?", "panic: " + shortened(line), nil
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("%w: %s", err, out)
+	}
+	return "", "", nil
+}
+
+func shortened(text string) string {
+	if len(text) > 90 {
+		return text[:90] + ".."
+	}
+	return text
+}
+
+// apply returns the file with the bug.
+func (m *mutant) apply(root string) ([]byte, error) {
+	source, err := os.ReadFile(filepath.Join(root, m.file))
+	if err != nil {
+		return nil, err
+	}
+	if n := strings.Count(string(source), m.old); n != 1 {
+		return nil, fmt.Errorf("%s holds the text to replace %d times, want once: the list of mutants has to follow the sources", m.file, n)
+	}
+	return []byte(strings.Replace(string(source), m.old, m.new, 1)), nil
+}
+
+// build compiles the simulator with the bug, which it lays over the file for the compiler alone.
+func (m *mutant) build(root, dir string) (program string, err error) {
+	text, err := m.apply(root)
+	if err != nil {
+		return "", err
+	}
+	root, err = filepath.Abs(root)
+	if err != nil {
+		return "", err
+	}
+	mutated, overlay := filepath.Join(dir, m.name+".go"), filepath.Join(dir, m.name+".json")
+	mapping, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): mutated}})
+	if err != nil {
+		return "", err
+	}
+	for path, data := range map[string][]byte{mutated: text, overlay: mapping} {
+		if err := os.WriteFile(path, data, 0o644); err != nil {
+			return "", err
+		}
+	}
+	program = filepath.Join(dir, m.name)
+	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./replica/sim/simulate")
+	cmd.Dir = root
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
+	}
+	return program, nil
+}
