@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"paxosbench/pipeline"
 	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
@@ -32,8 +33,9 @@ func (d *disk) add(rec *paxos.Record) {
 // checker sees everything that the replicas do, and knows what must never happen.
 type checker struct {
 	w        *world
-	proposed map[proposal]uint32    // checksum of the batch
-	decided  map[wire.Slot]uint32   // checksum of the batch applied
+	proposed map[proposal]uint32 // checksum of the batch
+	votes    map[proposal]pipeline.VoteSet
+	decided  map[wire.Slot]uint32   // checksum of the batch that a quorum has accepted, or a replica applied
 	digests  map[wire.Slot]uint64   // of the state after the slot
 	applied  map[*replica]wire.Slot // in the present life
 
@@ -47,7 +49,7 @@ type proposal struct {
 
 func newChecker(w *world) *checker {
 	return &checker{
-		w: w, proposed: map[proposal]uint32{}, decided: map[wire.Slot]uint32{}, digests: map[wire.Slot]uint64{},
+		w: w, proposed: map[proposal]uint32{}, votes: map[proposal]pipeline.VoteSet{}, decided: map[wire.Slot]uint32{}, digests: map[wire.Slot]uint64{},
 		applied: map[*replica]wire.Slot{},
 	}
 }
@@ -88,6 +90,21 @@ func (c *checker) send(r *replica, m *wire.Message) {
 	}
 }
 
+// accepted: a value that a phase-2 quorum has accepted in one ballot is chosen, whether or not anybody knows it yet, and
+// there is one for each slot.
+func (c *checker) accepted(r *replica, rec *paxos.Record) {
+	if rec.Kind != paxos.RecordAccept {
+		return
+	}
+	p := proposal{rec.Ballot, rec.Slot}
+	votes := c.votes[p]
+	votes.Add(r.id)
+	c.votes[p] = votes
+	if votes.Len() >= c.w.quorum2 {
+		c.decide(r, rec.Slot, rec.BodyCRC)
+	}
+}
+
 // round: slots are applied in order, the same on all replicas.
 func (c *checker) round(r *replica) {
 	state, core := r.node.State(), r.node.Core()
@@ -113,7 +130,7 @@ func (c *checker) round(r *replica) {
 
 func (c *checker) decide(r *replica, s wire.Slot, crc uint32) {
 	if before, ok := c.decided[s]; ok && before != crc {
-		c.w.fail("replica %d has applied another value for slot %d", r.id, s)
+		c.w.fail("a second value is chosen for slot %d, as replica %d knows", s, r.id)
 	}
 	c.decided[s] = crc
 }

@@ -410,6 +410,7 @@ func (r *replica) flush() uint64 {
 	}
 	for len(r.staged) > 0 && r.staged[0].lsn <= lsn {
 		r.disk.add(&r.staged[0].Record)
+		r.w.check.accepted(r, &r.staged[0].Record)
 		r.settled = max(r.settled, r.staged[0].Slot)
 		r.staged = r.staged[1:]
 	}

@@ -16,7 +16,7 @@ var mutants = []mutant{
 		"if c.role != Leader || m.Ballot != c.ballot {\n\t\tc.stats.Ignored++\n\t\treturn\n\t}\n\tc.heard[m.From] = c.now\n\tc.vote(m.From, m.Ballot,",
 		"if c.role != Leader {\n\t\tc.stats.Ignored++\n\t\treturn\n\t}\n\tc.heard[m.From] = c.now\n\tc.vote(m.From, c.ballot,"},
 	{"vote-before-sync", "nothing is acknowledged before it is durable", "replica/paxos/acceptor.go",
-		"record: record, kind: RecordAccept, ballot: b, slot: s})", "record: min(record, 0), kind: RecordAccept, ballot: b, slot: s})\n\tc.releaseWaiting()"},
+		"record: record, kind: RecordAccept, ballot: b, slot: s})", "record: min(record, 0), kind: RecordAccept, ballot: b, slot: s})"},
 	{"promise-before-sync", "a promise is durable before it is given", "replica/paxos/acceptor.go",
 		"waiting{record: c.appended, kind: RecordPromise, ballot: m.Ballot}", "waiting{record: 0, kind: RecordPromise, ballot: m.Ballot}"},
 	{"promise-not-recovered", "a restart knows what was promised", "replica/paxos/learner.go",
