@@ -249,7 +249,7 @@ func (l *loop) LeaderChanged(lost bool) {
 // Fetch answers a peer that wants slots which are no longer in memory.
 func (l *loop) Fetch(f paxos.Fetch) {
 	core := l.node.Core()
-	l.storage.read(f, core.Commit(), l.storage.oldest(core.FirstSlot()), func(m wire.Message) {
+	l.storage.read(f, l.storage.oldest(core.FirstSlot()), func(m wire.Message) {
 		l.transport.Post(func() {
 			m.To, m.From, m.Commit = f.Peer, l.cfg.ID, l.node.Core().Commit()
 			l.transport.Send(f.Peer, &m)

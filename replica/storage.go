@@ -168,18 +168,18 @@ func (s *storage) oldest(memory wire.Slot) wire.Slot {
 
 // read finds chosen entries on disk and passes the answer to send, on a goroutine of its own. oldest is the first slot
 // that can be read back.
-func (s *storage) read(f paxos.Fetch, through, oldest wire.Slot, send func(wire.Message)) {
+func (s *storage) read(f paxos.Fetch, oldest wire.Slot, send func(wire.Message)) {
 	go func() {
-		send(s.entries(f, through, oldest))
+		send(s.entries(f, oldest))
 	}()
 }
 
-func (s *storage) entries(f paxos.Fetch, through, oldest wire.Slot) wire.Message {
+func (s *storage) entries(f paxos.Fetch, oldest wire.Slot) wire.Message {
 	truncated := wire.Message{Type: wire.TypeEntries, Slot: max(oldest, f.From+1), Flags: wire.FlagTruncated}
 	if s.volatile || f.From < oldest {
 		return truncated
 	}
-	body, last, err := s.journal.ReadEntries(f.From, through, f.MaxBytes, nil)
+	body, last, err := s.journal.ReadEntries(f.From, f.Through, f.MaxBytes, nil)
 	if err != nil {
 		s.log.Error("reading entries for a peer", "from", f.From, "err", err)
 		return truncated

@@ -295,7 +295,7 @@ func (r *replica) LeaderChanged(bool) {}
 // Fetch implements Env.
 func (r *replica) Fetch(f paxos.Fetch) {
 	m := wire.Message{Type: wire.TypeEntries, From: r.id, To: f.Peer, Slot: f.From, Commit: r.node.Core().Commit()}
-	for s := f.From; s <= m.Commit && len(m.Body) < f.MaxBytes && !r.trio.volatile && s > r.covered; s++ {
+	for s := f.From; s <= f.Through && len(m.Body) < f.MaxBytes && !r.trio.volatile && s > r.covered; s++ {
 		rec := r.record(s)
 		if rec == nil {
 			break

@@ -72,11 +72,13 @@ type Ready struct {
 	Fatal error
 }
 
-// Fetch is a peer's request for chosen slots that are no longer in memory.
+// Fetch is a peer's request for chosen slots that are no longer in memory, to be answered with what the journal has of
+// [From, Through]. What lies behind is still in memory, because the journal may have nothing of it yet but an older
+// acceptance, of a value that was not chosen.
 type Fetch struct {
-	Peer     wire.ReplicaID
-	From     wire.Slot
-	MaxBytes int
+	Peer          wire.ReplicaID
+	From, Through wire.Slot
+	MaxBytes      int
 }
 
 // Core is the protocol state of one replica.

@@ -91,7 +91,7 @@ func (c *Core) onFetch(m *wire.Message) {
 	}
 	limit := min(int(m.RawLen), maxFetchBytes)
 	if m.Slot < c.log.first {
-		c.out.Fetches = append(c.out.Fetches, Fetch{Peer: m.From, From: m.Slot, MaxBytes: limit})
+		c.out.Fetches = append(c.out.Fetches, Fetch{Peer: m.From, From: m.Slot, Through: c.log.first - 1, MaxBytes: limit})
 		return
 	}
 	body, next := c.appendEntries(m.Slot, c.commit, limit)

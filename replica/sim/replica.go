@@ -224,11 +224,12 @@ func (r *replica) afterRound() {
 		})
 	}
 	if r.forgetful && r.node.Core().Voting() {
-		r.forgetful = false
 		if err := r.journal.Rejoined(); err != nil {
+			w.logf("%d stops: %v", r.id, err)
 			r.end(true)
 			return
 		}
+		r.forgetful = false
 		w.logf("%d votes again", r.id)
 	}
 	w.check.round(r)
@@ -440,7 +441,7 @@ func (r *replica) LeaderChanged(lost bool) {
 func (r *replica) Fetch(f paxos.Fetch) {
 	m := wire.Message{Type: wire.TypeEntries, From: r.id, To: f.Peer, Slot: f.From, Commit: r.node.Core().Commit()}
 	oldest := max(r.covered+1, r.journal.FirstSlot())
-	body, last, err := r.journal.ReadEntries(f.From, m.Commit, f.MaxBytes, nil)
+	body, last, err := r.journal.ReadEntries(f.From, f.Through, f.MaxBytes, nil)
 	if f.From < oldest || err != nil { // in a hole, where a snapshot stands for older slots than the first in the journal
 		m.Slot, m.Flags = max(oldest, f.From+1), wire.FlagTruncated
 	} else {

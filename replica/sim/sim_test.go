@@ -48,6 +48,17 @@ func TestSeeds(t *testing.T) {
 	}
 }
 
+// Seeds that found bugs once.
+func TestSeedsThatFoundBugs(t *testing.T) {
+	for seed, bug := range map[uint64]string{
+		1032903780630: "a peer was given a slot from the journal while its newest record was not durable yet",
+	} {
+		if r := Run(seed, nil); r.Err != nil {
+			t.Errorf("seed %d (%s): %v", seed, bug, r.Err)
+		}
+	}
+}
+
 // The same seed gives the same transcript, byte for byte.
 func TestSameSeedSameTranscript(t *testing.T) {
 	for seed := range uint64(8) {

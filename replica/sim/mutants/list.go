@@ -61,6 +61,8 @@ var mutants = []mutant{
 		"return max(n.snapshots.before, min(n.snapshots.newest.Slot, n.snapshots.pinned))", "return n.state.Applied()"},
 	{"recovered-not-synced", "what a restart relies on is durable", "replica/journal/recover.go",
 		"return r.window.file.Sync()", "return nil"},
+	{"fetch-from-stale-journal", "what a peer is told to be chosen is what was chosen", "replica/paxos/learner.go",
+		"Through: c.log.first - 1", "Through: c.commit"},
 	{"sync-error-ignored", "a failed sync is final", "replica/journal/writer.go",
 		"return w.file.Sync()", "_ = w.file.Sync()\n\treturn nil"},
 	{"torn-body-believed", "a torn record is cut off", "replica/journal/recover.go",
