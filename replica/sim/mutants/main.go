@@ -76,7 +76,11 @@ func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(c.From), "--seeds", fmt.Sprint(c.Seeds))
+	from := c.From
+	if m.from != 0 {
+		from = m.from
+	}
+	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(from), "--seeds", fmt.Sprint(c.Seeds))
 	out, err := cmd.CombinedOutput()
 	if at := found.FindSubmatch(out); at != nil {
 		return string(at[1]), shortened(string(at[2])), nil
