@@ -122,9 +122,11 @@ func TestExitCodes(t *testing.T) {
 	})
 }
 
-// interrupting is a stderr that interrupts the process when the first interval is reported.
+// interrupting is a stderr that interrupts the process when the first interval is reported. Like a file, it may be
+// written to by several goroutines.
 type interrupting struct {
-	bytes.Buffer
+	mu   sync.Mutex
+	text bytes.Buffer
 	once sync.Once
 }
 
@@ -132,7 +134,15 @@ func (w *interrupting) Write(p []byte) (int, error) {
 	if bytes.Contains(p, []byte("op/s")) {
 		w.once.Do(func() { _ = syscall.Kill(os.Getpid(), syscall.SIGINT) })
 	}
-	return w.Buffer.Write(p)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *interrupting) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
 }
 
 func TestInterruptWritesResults(t *testing.T) {
