@@ -62,6 +62,8 @@ type Config struct {
 	Sessions int
 	// Window is the number of commands a connection may have in flight; the replica may grant less. 0: as granted.
 	Window int
+	// SessionWindow is the number of commands a session may have in flight. 0: its share of its connection's window.
+	SessionWindow int
 	// Cluster is the cluster id to insist on; 0 accepts any.
 	Cluster uint64
 	// DialTimeout bounds connecting and, after it, the handshake. Default 2 s.
@@ -100,6 +102,9 @@ func (c *Config) validate() error {
 	}
 	if c.Window < 0 || c.Window > maxWindow {
 		errs = append(errs, fmt.Errorf("client: window of %d commands: want 0 to %d", c.Window, maxWindow))
+	}
+	if c.SessionWindow < 0 || c.SessionWindow > wire.MaxSessionWindow {
+		errs = append(errs, fmt.Errorf("client: session window of %d commands: want 0 to %d", c.SessionWindow, wire.MaxSessionWindow))
 	}
 	return errors.Join(errs...)
 }

@@ -155,6 +155,9 @@ func (c *conn) welcomed(w wire.Welcome) {
 		c.window = min(c.window, l.cfg.Window)
 	}
 	c.share = min(wire.MaxSessionWindow, max(1, c.window/len(c.sessions)))
+	if l.cfg.SessionWindow > 0 {
+		c.share = min(c.share, l.cfg.SessionWindow)
+	}
 	for _, s := range c.sessions {
 		if s.id == 0 {
 			c.registering = append(c.registering, s)

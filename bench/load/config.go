@@ -22,7 +22,10 @@ type Config struct {
 	Tick time.Duration
 	// Window is the number of operations in flight on each connection of a closed loop, and the limit of an open
 	// one; 0: as granted by the replicas.
-	Window  int
+	Window int
+	// SessionWindow is the number of operations in flight of one session; 0: its share of its connection's window.
+	SessionWindow int
+
 	Conns   int // connections in total
 	Clients int // sessions in total, spread over the connections
 	Threads int // event loops, each on a thread of its own
@@ -134,6 +137,7 @@ func (c *Config) Validate() error {
 	check(c.Clients >= c.Conns, "%d clients on %d connections: raise --clients or lower --conns", c.Clients, c.Conns)
 	check(c.Clients*c.Generator.Of <= maxSessions, "%d clients: at most %d over all generators", c.Clients, maxSessions)
 	check(c.Window >= 0 && c.Window <= 1<<20, "window %d: 0 to %d", c.Window, 1<<20)
+	check(c.SessionWindow >= 0 && c.SessionWindow <= wire.MaxSessionWindow, "session window %d: 0 to %d", c.SessionWindow, wire.MaxSessionWindow)
 	check(c.Duration > 0, "duration %v: must be positive", c.Duration)
 	check(c.Warmup >= 0, "warm-up %v: must not be negative", c.Warmup)
 	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)

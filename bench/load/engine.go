@@ -48,13 +48,14 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce u
 	e.clients = make([]clientState, sessions)
 	e.ready = newSessionQueue(sessions)
 	loop, err := client.NewLoop(client.Config{
-		Addrs:        cfg.Addrs,
-		Conns:        conns,
-		Sessions:     sessions,
-		Window:       cfg.Window,
-		StallTimeout: cfg.StallTimeout,
-		Nonce:        nonce,
-		Start:        start,
+		Addrs:         cfg.Addrs,
+		Conns:         conns,
+		Sessions:      sessions,
+		Window:        cfg.Window,
+		SessionWindow: cfg.SessionWindow,
+		StallTimeout:  cfg.StallTimeout,
+		Nonce:         nonce,
+		Start:         start,
 	}, e)
 	if err != nil {
 		return nil, err

@@ -128,7 +128,7 @@ func (c *Config) describe() (map[string]any, error) {
 	}
 	config := map[string]any{
 		"mode": mode, "addrs": c.Addrs, "admin": c.Admin, "conns": c.Conns, "clients": c.Clients, "threads": c.Threads,
-		"window": c.Window, "keys": c.Keys, "key_dist": c.KeyDist, "key_size": c.KeySize, "value_size": c.ValueSize,
+		"window": c.Window, "session_window": c.SessionWindow, "keys": c.Keys, "key_dist": c.KeyDist, "key_size": c.KeySize, "value_size": c.ValueSize,
 		"compress_ratio": c.CompressRatio, "mix": c.Mix, "preload": c.Preload, "seed": c.Seed,
 		"warmup": c.Warmup.String(), "duration": c.Duration.String(), "interval": c.Interval.String(),
 		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "generator": c.Generator,

@@ -70,6 +70,7 @@ func TestExitCodes(t *testing.T) {
 			"run --rate 1m":            "write M for a million",
 			"run --value-size 1K":      "1KiB",
 			"run --window -1":          "window",
+			"run --session-window=-1":  "session window",
 			"run --rate 1k --closed":   "can't be used together",
 			"run --mix put:0.5":        "mix",
 			"run --objective p99":      "p99<5ms",
@@ -156,6 +157,21 @@ func TestInterruptWritesResults(t *testing.T) {
 	}
 	if r, err := record.Load(dir); err != nil || r.Ops.OK == 0 || r.MeasuredS > 600 {
 		t.Errorf("no result of the part that was measured: %v", err)
+	}
+}
+
+// A session has as many operations in flight as it is allowed, however wide its connection's window is.
+func TestSessionWindow(t *testing.T) {
+	var most atomic.Int64
+	server := listen(t, clienttest.Config{Intercept: func(r *wire.Run) clienttest.Action {
+		if r.Session != 0 {
+			most.Store(max(most.Load(), int64(r.Count)))
+		}
+		return clienttest.Action{}
+	}})
+	run(t, server, "--clients", "2", "--session-window", "3").want(t, exitValid, "")
+	if most.Load() != 3 {
+		t.Errorf("runs of up to %d operations, want 3", most.Load())
 	}
 }
 

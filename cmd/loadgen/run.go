@@ -16,11 +16,12 @@ import (
 
 // runCommand is loadgen run.
 type runCommand struct {
-	Closed  bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
-	Rate    load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
-	Window  int           `help:"Operations in flight per connection. Default: 1024 in a closed loop, as granted in an open one." placeholder:"N" group:"loop"`
-	Arrival load.Arrival  `help:"Arrivals of an open loop: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
-	Tick    time.Duration `help:"Least time between two sends of an open loop, to leave the replicas some CPU (${default})." default:"20us" placeholder:"D" group:"loop"`
+	Closed        bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
+	Rate          load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
+	Window        int           `help:"Operations in flight per connection. Default: 1024 in a closed loop, as granted in an open one." placeholder:"N" group:"loop"`
+	SessionWindow int           `help:"Operations in flight per session. Default: its share of the connection's window." placeholder:"N" group:"loop"`
+	Arrival       load.Arrival  `help:"Arrivals of an open loop: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
+	Tick          time.Duration `help:"Least time between two sends of an open loop, to leave the replicas some CPU (${default})." default:"20us" placeholder:"D" group:"loop"`
 
 	StartAt   time.Time           `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
 	Generator load.GeneratorID    `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`
@@ -45,7 +46,7 @@ func (c *runCommand) Run(s *streams) error {
 	if err != nil {
 		return usage(err)
 	}
-	cfg.Rate, cfg.Arrival, cfg.Tick = c.Rate, c.Arrival, c.Tick
+	cfg.Rate, cfg.Arrival, cfg.Tick, cfg.SessionWindow = c.Rate, c.Arrival, c.Tick, c.SessionWindow
 	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
 	cfg.Events, cfg.ClusterScript = c.At, c.Script
 	if c.Window != 0 || c.Rate > 0 {
