@@ -42,6 +42,9 @@ func TestJudge(t *testing.T) {
 		{"late", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
 			r.SendLag.P99 = int64(2 * time.Millisecond)
 		}, record.Invalid, "send lag p99"},
+		{"late, because of an event that was asked for", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.Events, r.SendLag.P99 = make([]PlannedEvent, 1), int64(2*time.Second)
+		}, record.Degraded, "send lag p99"},
 		{"late, but slow service", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
 			r.SendLag.P99, r.Service.P50 = int64(2*time.Millisecond), int64(30*time.Millisecond)
 		}, record.Valid, ""},

@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -102,7 +103,8 @@ func latencyPanel(runs []*Run) (*plot.Plot, error) {
 			{"p50", func(k int) float64 { return milliseconds(run.Rows[k].P50Ns) }},
 			{"p99", func(k int) float64 { return milliseconds(run.Rows[k].P99Ns) }},
 		} {
-			if err := addLine(p, seriesPoints(run, quantile.at), label(runs, run, quantile.name), i, j); err != nil {
+			points := positive(seriesPoints(run, quantile.at))
+			if err := addLine(p, points, label(runs, run, quantile.name), i, j); err != nil {
 				return nil, err
 			}
 		}
@@ -151,7 +153,12 @@ func spectrumPoints(percentiles []float64, valuesNs []int64) plotter.XYs {
 	return points
 }
 
-// seriesPoints places each interval's figure at its middle; the drain and empty figures are left out.
+// positive leaves out what has no place on a logarithmic scale: intervals in which nothing was answered.
+func positive(points plotter.XYs) plotter.XYs {
+	return slices.DeleteFunc(points, func(p plotter.XY) bool { return p.Y <= 0 })
+}
+
+// seriesPoints places each interval's figure at its middle; the drain is left out.
 func seriesPoints(run *Run, y func(int) float64) plotter.XYs {
 	var points plotter.XYs
 	for j, row := range run.Rows {

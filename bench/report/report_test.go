@@ -183,6 +183,15 @@ func TestGraphs(t *testing.T) {
 	}
 }
 
+// While nobody leads nothing is answered: an interval without latencies, or a run of nothing else, still makes a graph.
+func TestGraphOfAStandstill(t *testing.T) {
+	run := writeRun(t, "one")
+	for i := range run.Rows {
+		run.Rows[i] = record.Row{StartS: float64(i), LengthS: 1}
+		render(t, "png", run)
+	}
+}
+
 func TestLogsAreOfOneRun(t *testing.T) {
 	one, two := writeRun(t, "one"), writeRun(t, "two")
 	for _, f := range []Format{"hgrm", "hlog"} {
