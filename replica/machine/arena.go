@@ -89,6 +89,9 @@ func (a *arena) bytes(r ref) []byte {
 	return a.pages[r/pageGranules][r%pageGranules*granule:]
 }
 
+// first returns the first byte of the record at r.
+func (a *arena) first(r ref) *byte { return &a.pages[r/pageGranules][r%pageGranules*granule] }
+
 // record returns header, key and value of the record at r as one view, and the decoded header.
 func (a *arena) record(r ref) ([]byte, recordHeader) {
 	b := a.bytes(r)

@@ -86,7 +86,7 @@ func openSession(s *State) wire.SessionID {
 
 func BenchmarkApplyRun(b *testing.B) {
 	for _, op := range []wire.Op{wire.OpPut, wire.OpGet} {
-		for _, keys := range []int{1_000, 100_000, 10_000_000} {
+		for _, keys := range []int{1_000, 100_000, 1_000_000, 10_000_000} {
 			b.Run(fmt.Sprintf("op=%v/keys=%d", op, keys), func(b *testing.B) {
 				if testing.Short() && keys > 1_000_000 {
 					b.Skip("large")

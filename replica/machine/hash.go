@@ -20,16 +20,15 @@ func mix(a, b uint64) uint64 {
 	return hi ^ lo
 }
 
-// hashKey returns hashBytes(key). Keys of eight bytes are common enough to be spared the call.
+// hashKey returns the hash that a key is found by.
 func hashKey(key []byte) uint64 {
-	if len(key) == 8 {
-		hi, lo := bits.Mul64(hashSeed^8^binary.LittleEndian.Uint64(key), hashWord)
-		return hi ^ lo
+	if len(key) <= smallSize {
+		return hashSmall(key)
 	}
 	return hashBytes(key)
 }
 
-// hashBytes returns a 64-bit hash of b. One multiplication per eight bytes; a key of eight bytes costs one in all.
+// hashBytes returns a 64-bit hash of b. One multiplication per eight bytes.
 func hashBytes(b []byte) uint64 {
 	h := hashSeed ^ uint64(len(b))
 	for len(b) >= 8 {

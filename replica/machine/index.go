@@ -4,57 +4,18 @@ import "math/bits"
 
 // The index is a linear hash table (Litwin, "Linear hashing: a new tool for file and table addressing", 1980). It
 // grows by one bucket at a time: the insertion that pushes the load over the limit splits one bucket in two, in a
-// fixed order, so there is no rehash that stops the replica, however large the table. A bucket is a cache line of
-// seven entries and a link; what does not fit goes into overflow buckets behind it.
-//
-// Entry: 24 bits of hash | saved bit | 39 bits of ref; 0 is no entry. The entries of a chain are contiguous: a
-// deletion moves the last one into the hole. The hash bits begin where the smallest table's bucket numbers end, so a
-// split never needs the record.
-//
-// Link: 32 bits of epoch | 32 bits of number of the next overflow bucket, 0 for none. The epoch counts, and only in a
-// chain's first bucket: the saved bits of a chain mean something only while its epoch is the index's (see freeze).
-
-type entry uint64
-
-type bucket struct {
-	entries [bucketEntries]entry
-	link    uint64
-}
+// fixed order, so there is no rehash that stops the replica, however large the table. What does not fit into a bucket
+// goes into overflow buckets behind it.
 
 const (
-	bucketEntries  = 7
-	maxLoad        = 3 // entries per bucket: one record in forty is found in an overflow bucket, at 4 one in fifteen
+	maxLoad        = 12 // weight per bucket: one entry in forty is in an overflow bucket, of small records one in fifteen
 	bucketPageBits = 10
 	bucketPageSize = 1 << bucketPageBits // 64 KiB; also the smallest table
 
-	refBits     = 39
-	entryRef    = 1<<refBits - 1
-	entrySaved  = 1 << refBits
-	entryShift  = refBits + 1
-	entryHash   = (1<<hashBits - 1) << entryShift
-	hashBits    = 64 - entryShift
-	bucketBytes = 64
-
 	// The table stops growing, and its chains get longer, when the hash bits kept in entries are used up. That is
-	// at 50 billion records.
+	// at tens of billions of records.
 	maxLevel = bucketPageBits + hashBits
 )
-
-func makeEntry(hash uint64, r ref) entry { return hashPart(hash) | entry(r) }
-
-// hashPart returns the part of a hash that entries hold, in its place.
-func hashPart(hash uint64) entry { return entry(hash>>bucketPageBits) << entryShift }
-
-func (e entry) ref() ref    { return ref(e & entryRef) }
-func (e entry) saved() bool { return e&entrySaved != 0 }
-
-// hashBit returns the given bit of the hash, which must be one that entries hold.
-func (e entry) hashBit(bit int) uint64 { return uint64(e>>(entryShift+bit-bucketPageBits)) & 1 }
-
-func (b *bucket) next() uint32          { return uint32(b.link) }
-func (b *bucket) epoch() uint32         { return uint32(b.link >> 32) }
-func (b *bucket) setNext(n uint32)      { b.link = b.link>>32<<32 | uint64(n) }
-func (b *bucket) setEpoch(epoch uint32) { b.link = uint64(epoch)<<32 | uint64(b.next()) }
 
 // bucketPages is a growing array of buckets that never moves.
 type bucketPages struct {
@@ -75,16 +36,23 @@ func (p *bucketPages) add() uint64 {
 	return p.count - 1
 }
 
-// index maps hashes to refs. Comparing keys is the caller's business.
+// index maps hashes to entries. Comparing keys is the caller's business.
 type index struct {
 	table    bucketPages
 	mask     uint64 // of the hash bits that the numbers of split buckets use
 	overflow bucketPages
 	spare    uint32 // first of the unused overflow buckets, linked by next
 	len      int    // entries
+	load     uint64 // their weight
 	epoch    uint32 // of the newest freeze
 	frozen   bool
-	scratch  []entry // of split
+	scratch  []drained // of split
+}
+
+// drained is an entry that has been taken out of its bucket, and its value if it is a small record.
+type drained struct {
+	entry entry
+	value uint64
 }
 
 func newIndex() index {
@@ -103,11 +71,8 @@ func (x *index) level() int { return bits.Len64(x.table.count) - 1 }
 // home returns the first bucket of the hash's chain. Buckets below the one that is split next have been split already
 // on this level: for them, and for the new ones, one more bit of the hash counts.
 func (x *index) home(hash uint64) *bucket {
-	i, early := hash&x.mask, hash&(x.mask>>1)
-	if i >= x.table.count {
-		i = early // a conditional move: the branch would be a coin toss
-	}
-	return x.table.at(i)
+	unsplit := (x.table.count - 1 - hash&x.mask) >> 63 // 1 or 0 and no branch: that would be a coin toss
+	return x.table.at(hash & (x.mask >> unsplit))
 }
 
 // following returns the bucket behind b in its chain, or nil.
@@ -118,54 +83,46 @@ func (x *index) following(b *bucket) *bucket {
 	return nil
 }
 
-// insert adds an entry for a hash that the caller knows to be missing, and lets the table grow.
-func (x *index) insert(hash uint64, r ref) {
+// insert adds an entry, and the value if it is a small record, for a hash that the caller knows to be missing, and lets
+// the table grow.
+func (x *index) insert(hash uint64, e entry, value uint64) {
 	home := x.home(hash)
-	e := makeEntry(hash, r)
 	if x.frozen {
 		x.touch(home)
 		e |= entrySaved // not part of the frozen contents
 	}
-	x.push(home, e)
+	x.push(home, e, value)
 	x.len++
-	if uint64(x.len) > x.table.count*maxLoad && x.level() < maxLevel {
+	x.load += e.weight()
+	if x.load > x.table.count*maxLoad && x.level() < maxLevel {
 		x.split()
 	}
 }
 
-// push appends an entry to the chain that begins at home.
-func (x *index) push(home *bucket, e entry) {
-	last := home
-	for last.next() != 0 {
-		last = x.overflow.at(uint64(last.next()))
-	}
-	for i := range last.entries {
-		if last.entries[i] == 0 {
-			last.entries[i] = e
-			return
+// push adds an entry to the chain that begins at home.
+func (x *index) push(home *bucket, e entry, value uint64) {
+	b := home
+	for !b.put(e, value) {
+		if b.next() == 0 {
+			b.setNext(x.takeOverflow())
 		}
+		b = x.overflow.at(uint64(b.next()))
 	}
-	n := x.takeOverflow()
-	last.setNext(n)
-	x.overflow.at(uint64(n)).entries[0] = e
 }
 
-// remove deletes the entry at the given place of the chain that begins at home: the chain's last entry moves there.
-func (x *index) remove(home *bucket, place *entry) {
-	last, before := home, home
-	for last.next() != 0 {
-		before, last = last, x.overflow.at(uint64(last.next()))
-	}
-	i := bucketEntries - 1
-	for last.entries[i] == 0 {
-		i--
-	}
-	*place = last.entries[i]
-	last.entries[i] = 0
-	if i == 0 && last != home {
-		x.releaseOverflow(before)
-	}
+// remove deletes the entry at p in the chain that begins at home.
+func (x *index) remove(home *bucket, p place) {
 	x.len--
+	x.load -= p.entry().weight()
+	p.clear()
+	if p.bucket == home || !p.bucket.empty() {
+		return
+	}
+	before := home
+	for x.following(before) != p.bucket {
+		before = x.following(before)
+	}
+	x.releaseOverflow(before)
 }
 
 // split divides the entries of the next bucket in order between it and a new bucket.
@@ -179,24 +136,26 @@ func (x *index) split() {
 	sibling := x.table.at(x.table.add())
 	x.mask = 2<<x.level() - 1
 	sibling.setEpoch(home.epoch())
-	for _, e := range x.scratch {
-		if e.hashBit(level) == 0 {
-			x.push(home, e)
+	for _, d := range x.scratch {
+		if d.entry.hashBit(level) == 0 {
+			x.push(home, d.entry, d.value)
 		} else {
-			x.push(sibling, e)
+			x.push(sibling, d.entry, d.value)
 		}
 	}
 }
 
 // drain takes all entries out of the chain that begins at home and appends them to dst.
-func (x *index) drain(home *bucket, dst []entry) []entry {
+func (x *index) drain(home *bucket, dst []drained) []drained {
 	for b := home; b != nil; b = x.following(b) {
-		for _, e := range b.entries {
-			if e != 0 {
-				dst = append(dst, e)
+		for p, e := range b.entries() {
+			d := drained{entry: e}
+			if e.small() {
+				d.value = uint64(*p.value())
 			}
+			dst = append(dst, d)
 		}
-		clear(b.entries[:])
+		clear(b.words[:])
 	}
 	for home.next() != 0 {
 		x.releaseOverflow(home)
@@ -225,8 +184,8 @@ func (x *index) releaseOverflow(b *bucket) {
 	x.spare = n
 }
 
-// freeze begins a new epoch. From here until thaw, an entry's saved bit says that the record it points to is not, or
-// no longer, to be scanned: the record is newer than the freeze, or has been scanned or set aside.
+// freeze begins a new epoch. From here until thaw, an entry's saved bit says that the record is not, or no longer, to be
+// scanned: it is newer than the freeze, or has been scanned or set aside.
 func (x *index) freeze() {
 	x.epoch++ // may wrap: a scan that comes to its end leaves no chain in an older epoch
 	x.frozen = true
@@ -241,8 +200,8 @@ func (x *index) touch(home *bucket) {
 		return
 	}
 	for b := home; b != nil; b = x.following(b) {
-		for i := range b.entries {
-			b.entries[i] &^= entrySaved
+		for p := range b.entries() {
+			*p.entry() &^= entrySaved
 		}
 	}
 	home.setEpoch(x.epoch)

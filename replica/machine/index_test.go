@@ -6,49 +6,61 @@ import (
 	"testing"
 )
 
-// entriesOf returns the refs in the chain of a hash that carry its hash bits, with their places.
-func (x *index) entriesOf(hash uint64) map[ref]*entry {
-	found := map[ref]*entry{}
+// testEntry returns what the index holds for a record of a test: every other one is small, with its number as value.
+func testEntry(hash uint64, r ref) (entry, uint64) {
+	if r%2 == 0 {
+		return smallEntry(hash, smallSize, smallSize), uint64(r)
+	}
+	return refEntry(hash, r), 0
+}
+
+// testRef is the inverse of testEntry.
+func testRef(p place) ref {
+	if p.entry().small() {
+		return ref(*p.value())
+	}
+	return p.entry().ref()
+}
+
+// placeOf returns the place of a test's record in its chain.
+func (x *index) placeOf(hash uint64, r ref) place {
 	for b := x.home(hash); b != nil; b = x.following(b) {
-		for i, e := range b.entries {
-			if e != 0 && e&entryHash == hashPart(hash) {
-				found[e.ref()] = &b.entries[i]
+		for p := range b.entries() {
+			if testRef(p) == r {
+				return p
 			}
 		}
 	}
-	return found
+	return place{}
 }
 
-// checkIndex compares the index with the hashes of the refs that it should hold, and checks the form of every chain.
+// checkIndex compares the index with the hashes of the records that it should hold, and checks the form of every chain.
 func checkIndex(t *testing.T, x *index, want map[ref]uint64) {
 	t.Helper()
 	if x.len != len(want) {
 		t.Fatalf("%d entries, want %d", x.len, len(want))
 	}
-	total := 0
+	total, load := 0, uint64(0)
 	for i := range x.table.count {
-		gap := false
 		for b := x.table.at(i); b != nil; b = x.following(b) {
-			if b != x.table.at(i) && b.entries[0] == 0 {
+			if b != x.table.at(i) && b.empty() {
 				t.Fatalf("chain %d has an empty overflow bucket", i)
 			}
-			for _, e := range b.entries {
-				switch {
-				case e == 0:
-					gap = true
-				case gap:
-					t.Fatalf("chain %d has a hole", i)
-				default:
-					total++
-					if hash, ok := want[e.ref()]; !ok || x.home(hash) != x.table.at(i) || hashPart(hash) != e&entryHash {
-						t.Fatalf("ref %d of hash %x is in chain %d", e.ref(), hash, i)
-					}
+			for p, e := range b.entries() {
+				total++
+				load += e.weight()
+				hash, ok := want[testRef(p)]
+				if !ok || x.home(hash) != x.table.at(i) || hashPart(hash) != e&entryHash {
+					t.Fatalf("record %d of hash %x is in chain %d", testRef(p), hash, i)
+				}
+				if e.small() && e.hash(i) != hash {
+					t.Fatalf("record %d has hash %x, want %x", testRef(p), e.hash(i), hash)
 				}
 			}
 		}
 	}
-	if total != len(want) {
-		t.Fatalf("%d entries in chains, want %d", total, len(want))
+	if total != len(want) || load != x.load {
+		t.Fatalf("%d entries of weight %d in chains, want %d of weight %d", total, load, len(want), x.load)
 	}
 }
 
@@ -70,17 +82,18 @@ func TestIndexAgainstMap(t *testing.T) {
 			for step := range steps {
 				if len(live) == 0 || rng.IntN(5) > 0 && step < steps*2/3 || rng.IntN(5) == 0 {
 					hash := rng.Uint64() & mask
-					x.insert(hash, next)
+					e, value := testEntry(hash, next)
+					x.insert(hash, e, value)
 					want[next], live = hash, append(live, next)
 					next++
 				} else {
 					i := rng.IntN(len(live))
 					r := live[i]
-					place := x.entriesOf(want[r])[r]
-					if place == nil {
-						t.Fatalf("ref %d is not in its chain", r)
+					p := x.placeOf(want[r], r)
+					if !p.found() {
+						t.Fatalf("record %d is not in its chain", r)
 					}
-					x.remove(x.home(want[r]), place)
+					x.remove(x.home(want[r]), p)
 					delete(want, r)
 					live[i] = live[len(live)-1]
 					live = live[:len(live)-1]
@@ -105,37 +118,54 @@ func TestIndexOverflowIsRare(t *testing.T) {
 		"decimal":       func(i uint64) []byte { return binary.BigEndian.AppendUint64([]byte("user/0000"), i*7) },
 		"prefixed":      func(i uint64) []byte { return binary.LittleEndian.AppendUint64(make([]byte, 16), i) },
 	} {
-		x := newIndex()
-		for i := range uint64(count) {
-			x.insert(hashKey(key(i)), ref(i+1))
+		arena := func(hash uint64) entry { return refEntry(hash, 1) }
+		if n := overflowing(count, key, arena); n*25 > count {
+			t.Errorf("%s: %d of %d records of the arena are in overflow buckets", name, n, count)
 		}
-		overflowing := 0
-		for i := range x.table.count {
-			for b := x.following(x.table.at(i)); b != nil; b = x.following(b) {
-				for _, e := range b.entries {
-					if e != 0 {
-						overflowing++
-					}
-				}
-			}
-		}
-		if overflowing*25 > count {
-			t.Errorf("%s: %d of %d entries are in overflow buckets", name, overflowing, count)
+		small := func(hash uint64) entry { return smallEntry(hash, smallSize, smallSize) }
+		if n := overflowing(count, key, small); n*12 > count {
+			t.Errorf("%s: %d of %d small records are in overflow buckets", name, n, count)
 		}
 	}
 }
 
-func TestHashKeyIsHashBytes(t *testing.T) {
-	key := []byte("abcdefghijklmnopqrstuvwxyz")
-	seen := map[uint64]int{}
-	for n := range len(key) {
-		h := hashKey(key[:n])
-		if h != hashBytes(key[:n]) {
-			t.Fatalf("length %d: %x and %x", n, h, hashBytes(key[:n]))
+// overflowing returns how many of count entries for the given keys are in overflow buckets.
+func overflowing(count uint64, key func(i uint64) []byte, entryFor func(hash uint64) entry) int {
+	x := newIndex()
+	for i := range count {
+		hash := hashKey(key(i))
+		x.insert(hash, entryFor(hash), i)
+	}
+	n := 0
+	for i := range x.table.count {
+		for b := x.following(x.table.at(i)); b != nil; b = x.following(b) {
+			for range b.entries() {
+				n++
+			}
 		}
-		if m, ok := seen[h]; ok {
-			t.Fatalf("lengths %d and %d have the same hash", m, n)
+	}
+	return n
+}
+
+// TestSmallKeyIsFoundInItsHash: an entry holds all of the hash but what its bucket's number says, and that gives the key.
+func TestSmallKeyIsFoundInItsHash(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	seen := map[uint64]string{}
+	for step := range 20000 {
+		key := binary.LittleEndian.AppendUint64(nil, rng.Uint64()>>rng.IntN(64))[:step%(smallSize+1)]
+		hash := hashKey(key)
+		if other, ok := seen[hash]; ok && other != string(key) {
+			t.Fatalf("keys %q and %q have the same hash", other, key)
 		}
-		seen[h] = n
+		seen[hash] = string(key)
+		e := smallEntry(hash, len(key), step%(smallSize+1))
+		if e.keyLen() != len(key) || e.valueLen() != step%(smallSize+1) {
+			t.Fatalf("key %q: lengths %d and %d", key, e.keyLen(), e.valueLen())
+		}
+		bucket := hash % (bucketPageSize << 5)
+		found := binary.LittleEndian.AppendUint64(nil, smallKey(e.hash(bucket), len(key)))[:len(key)]
+		if string(found) != string(key) {
+			t.Fatalf("key %q comes back as %q", key, found)
+		}
 	}
 }

@@ -22,12 +22,6 @@ const MaxItem = wire.MaxCommand
 // ErrSnapshot is returned, wrapped, for bytes that are not a whole snapshot of a kind and version known here.
 var ErrSnapshot = errors.New("machine: bad snapshot, fetch it anew")
 
-// appendRecord appends a record of an arena as an item.
-func appendRecord(dst, record []byte, h recordHeader) []byte {
-	dst = wire.AppendCommandHeader(dst, itemRecord, 0, h.keyLen(), h.valueLen())
-	return append(dst, record[recordHeaderSize:]...)
-}
-
 func putRecordHeader(dst []byte, h recordHeader) { binary.LittleEndian.PutUint64(dst, uint64(h)) }
 
 // itemQueue holds encoded items in the order in which they were pushed. It is made of chunks, because a single slice
@@ -50,9 +44,10 @@ func (q *itemQueue) room(size int) []byte {
 
 func (q *itemQueue) put(chunk []byte) { q.chunks[len(q.chunks)-1] = chunk }
 
-// push appends a record of an arena.
-func (q *itemQueue) push(record []byte, h recordHeader) {
-	q.put(appendRecord(q.room(len(record)), record, h))
+// push appends a record.
+func (q *itemQueue) push(key, value []byte) {
+	size := wire.CommandHeaderSize + len(key) + len(value)
+	q.put(wire.AppendCommand(q.room(size), itemRecord, 0, key, value))
 }
 
 // pop moves bytes from the front of the queue to dst until dst has reached limit bytes. It may cut an item in two; the

@@ -3,21 +3,24 @@ package machine
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
 
 	"paxosbench/wire"
 )
 
-// KV is a key-value store in memory: an index of hashes over an arena of records. No operation takes longer than its
-// key and value, so neither growth nor a running snapshot stops the replica.
+// KV is a key-value store in memory: an index of hashes, with the small records in it, over an arena of the others. No
+// operation takes longer than its key and value, so neither growth nor a running snapshot stops the replica.
 //
-// Memory is about 16 bytes of index for a record, and the record itself rounded up to a size class. Deleted and
-// outgrown records are reused for others of their class; memory is not returned to the system.
+// Memory is about 60 bytes for a small record, and for any other about 30 and the record itself rounded up to a size
+// class. Deleted and outgrown records are reused for others of their class; memory is not returned to the system.
 type KV struct {
 	index   index
 	records arena
 	saved   itemQueue // frozen records that were about to change, not yet scanned
-	hints   hints
-	cursor  uint64 // bucket that Scan looks at next
+	ahead   lookahead
+	cursor  uint64          // bucket that Scan looks at next
+	result  [smallSize]byte // value of the last get, if it was a small one
+	key     [smallSize]byte // key of the last small record looked at
 }
 
 // maxSlackClasses is how many size classes a record may be too large for its value before it is moved: eight classes
@@ -35,115 +38,137 @@ func (k *KV) Len() int { return k.index.len }
 
 // Apply implements StateMachine: put, get, delete and compare-and-set.
 func (k *KV) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, []byte) {
-	place := k.hints.take()
-	if place == nil || *place == 0 {
-		return k.apply(op, flags, key, value)
+	g := k.glance(key)
+	p := place{g.home, g.word}
+	if !k.holds(p, g.hash, key) {
+		p = k.find(g.home, g.hash, key)
 	}
-	record := k.records.bytes(place.ref())
-	switch {
-	case !hasKey(record, key):
-	case op == wire.OpGet:
-		return wire.StatusOK, valueOf(record)
-	case op == wire.OpPut && !k.index.frozen && headerOf(record).valueLen() == len(value):
-		overwrite(record[recordHeaderSize+len(key):], value)
-		return wire.StatusOK, nil
-	}
-	return k.apply(op, flags, key, value)
-}
-
-// apply executes any command, without a hint.
-func (k *KV) apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, []byte) {
-	hash := hashKey(key)
-	home := k.index.home(hash)
-	place, record := k.find(home, hash, key)
 	switch op {
 	case wire.OpPut:
-		k.set(home, place, record, hash, key, value)
+		k.set(g.home, p, g.hash, key, value)
 		return wire.StatusOK, nil
 	case wire.OpGet:
-		if place == nil {
+		if !p.found() {
 			return wire.StatusNotFound, nil
 		}
-		return wire.StatusOK, valueOf(record)
+		return wire.StatusOK, k.value(p)
 	case wire.OpDelete:
-		return k.delete(home, place, record), nil
+		return k.delete(g.home, p, key), nil
 	case wire.OpCompareAndSet:
-		return k.compareAndSet(home, place, record, hash, flags, key, value), nil
+		return k.compareAndSet(g.home, p, g.hash, flags, key, value), nil
 	}
 	panic(fmt.Sprintf("BUG: %v reached the store", op))
 }
 
-// find returns the place of key's entry in the chain that begins at home, and its record; or nil. The place is valid
-// until the next change of the index.
-func (k *KV) find(home *bucket, hash uint64, key []byte) (place *entry, record []byte) {
-	want := hashPart(hash)
+// find returns the place of key's entry in the chain that begins at home. It is valid until the next change of the
+// index.
+func (k *KV) find(home *bucket, hash uint64, key []byte) place {
 	for b := home; b != nil; b = k.index.following(b) {
-		for i := range b.entries {
-			e := b.entries[i]
-			if (e^want)&entryHash != 0 || e == 0 {
-				continue
-			}
-			if record := k.records.bytes(e.ref()); hasKey(record, key) {
-				return &b.entries[i], record
+		for c := b.candidates(hashPart(hash)); c != 0; c &= c - 1 {
+			if p := (place{b, bits.TrailingZeros64(c)}); k.holds(p, hash, key) {
+				return p
 			}
 		}
 	}
-	return nil, nil
+	return place{}
 }
 
-// hasKey compares the record's key. Keys of eight bytes are common enough to be spared the call.
-func hasKey(record, key []byte) bool {
-	h := headerOf(record)
-	if h.keyLen() != len(key) {
+// holds tells whether the word at p, which is in the chain of the hash, is the entry of key.
+func (k *KV) holds(p place, hash uint64, key []byte) bool {
+	e := *p.entry()
+	if p.bucket.isValue(p.word) {
 		return false
 	}
-	if len(key) == 8 {
-		return binary.LittleEndian.Uint64(record[recordHeaderSize:]) == binary.LittleEndian.Uint64(key)
+	if e.small() {
+		return len(key) <= smallSize && (e^smallEntry(hash, len(key), 0))&smallRecord == 0
+	}
+	return e != 0 && (e^hashPart(hash))&entryHash == 0 && hasKey(k.records.bytes(e.ref()), key)
+}
+
+// hasKey compares the key of an arena's record.
+func hasKey(record, key []byte) bool {
+	if headerOf(record).keyLen() != len(key) {
+		return false
 	}
 	return string(record[recordHeaderSize:recordHeaderSize+len(key)]) == string(key)
 }
 
-// valueOf returns a view of the record's value.
-func valueOf(record []byte) []byte {
-	h := headerOf(record)
-	start := recordHeaderSize + h.keyLen()
-	return record[start : start+h.valueLen()]
+// value returns a view of the value of the record at p, valid until the next call.
+func (k *KV) value(p place) []byte {
+	e := *p.entry()
+	if e.small() {
+		binary.LittleEndian.PutUint64(k.result[:], uint64(*p.value()))
+		return k.result[:e.valueLen()]
+	}
+	record, h := k.records.record(e.ref())
+	return record[recordHeaderSize+h.keyLen():]
 }
 
-// set stores value under key, whose entry is at place, or nowhere yet if place is nil.
-func (k *KV) set(home *bucket, place *entry, record []byte, hash uint64, key, value []byte) {
-	if place == nil {
-		k.index.insert(hash, k.newRecord(key, value))
+// keyOf returns a view of the key of the record at p, which is in the chain of the given bucket. It is valid until the
+// next call.
+func (k *KV) keyOf(p place, bucket uint64) []byte {
+	e := *p.entry()
+	if e.small() {
+		binary.LittleEndian.PutUint64(k.key[:], smallKey(e.hash(bucket), e.keyLen()))
+		return k.key[:e.keyLen()]
+	}
+	record, h := k.records.record(e.ref())
+	return record[recordHeaderSize : recordHeaderSize+h.keyLen()]
+}
+
+// set stores value under key, whose entry is at p, or nowhere yet.
+func (k *KV) set(home *bucket, p place, hash uint64, key, value []byte) {
+	if !p.found() {
+		k.insert(hash, key, value)
 		return
 	}
 	if k.index.frozen {
-		k.preserve(home, place)
+		k.preserve(home, p, key)
 	}
-	if h := headerOf(record); h.valueLen() != len(value) {
-		k.resize(place, h, key, value)
-		return
+	switch e := p.entry(); {
+	case e.small() != isSmall(key, value): // from the bucket to the arena, or back
+		k.remove(home, p)
+		k.insert(hash, key, value)
+	case e.small():
+		*e, *p.value() = e.withValueLen(len(value)), entry(word(value))
+	default:
+		k.rewrite(e, key, value)
 	}
-	overwrite(record[recordHeaderSize+len(key):], value)
 }
 
-// overwrite copies value to dst. Values of eight bytes are common enough to be spared the call.
-func overwrite(dst, value []byte) {
-	if len(value) == 8 {
-		binary.LittleEndian.PutUint64(dst, binary.LittleEndian.Uint64(value))
+// insert stores a record that is not there yet.
+func (k *KV) insert(hash uint64, key, value []byte) {
+	if isSmall(key, value) {
+		k.index.insert(hash, smallEntry(hash, len(key), len(value)), word(value))
 		return
 	}
-	copy(dst, value)
+	k.index.insert(hash, refEntry(hash, k.newRecord(key, value)), 0)
 }
 
-// resize stores a value of another length: where the record is, if it fits there and leaves not too much of it empty.
-func (k *KV) resize(place *entry, h recordHeader, key, value []byte) {
+// remove deletes the record at p in the chain that begins at home.
+func (k *KV) remove(home *bucket, p place) {
+	e := *p.entry()
+	k.index.remove(home, p)
+	if !e.small() {
+		k.records.release(e.ref(), headerOf(k.records.bytes(e.ref())).class())
+	}
+}
+
+// rewrite stores another value in the arena's record: where it is, if the value fits there and leaves not too much of
+// it empty.
+func (k *KV) rewrite(e *entry, key, value []byte) {
+	record := k.records.bytes(e.ref())
+	h := headerOf(record)
 	class := classOf(recordHeaderSize + len(key) + len(value))
-	if class <= h.class() && h.class()-class <= maxSlackClasses {
-		k.write(place.ref(), h.class(), key, value)
-		return
+	switch {
+	case h.valueLen() == len(value):
+		copy(record[recordHeaderSize+len(key):], value)
+	case class <= h.class() && h.class()-class <= maxSlackClasses:
+		k.write(e.ref(), h.class(), key, value)
+	default:
+		k.records.release(e.ref(), h.class())
+		*e = *e&^entryRef | entry(k.newRecord(key, value))<<refShift
 	}
-	k.records.release(place.ref(), h.class())
-	*place = *place&^entryRef | entry(k.newRecord(key, value))
 }
 
 // newRecord stores key and value in a record of their own.
@@ -162,26 +187,24 @@ func (k *KV) write(r ref, class int, key, value []byte) {
 	copy(b[recordHeaderSize+len(key):], value)
 }
 
-func (k *KV) delete(home *bucket, place *entry, record []byte) wire.Status {
-	if place == nil {
+func (k *KV) delete(home *bucket, p place, key []byte) wire.Status {
+	if !p.found() {
 		return wire.StatusNotFound
 	}
 	if k.index.frozen {
-		k.preserve(home, place)
+		k.preserve(home, p, key)
 	}
-	r := place.ref()
-	k.index.remove(home, place)
-	k.records.release(r, headerOf(record).class())
+	k.remove(home, p)
 	return wire.StatusOK
 }
 
-func (k *KV) compareAndSet(home *bucket, place *entry, record []byte, hash uint64, flags uint8, key, value []byte) wire.Status {
+func (k *KV) compareAndSet(home *bucket, p place, hash uint64, flags uint8, key, value []byte) wire.Status {
 	expected, update := wire.SplitCompareAndSet(value)
 	expectAbsent := flags&wire.FlagExpectAbsent != 0
-	if expectAbsent != (place == nil) || place != nil && string(valueOf(record)) != string(expected) {
+	if expectAbsent == p.found() || p.found() && string(k.value(p)) != string(expected) {
 		return wire.StatusMismatch
 	}
-	k.set(home, place, record, hash, key, update)
+	k.set(home, p, hash, key, update)
 	return wire.StatusOK
 }
 
@@ -190,12 +213,8 @@ func (k *KV) Digest() uint64 {
 	var sum uint64
 	for i := range k.index.table.count {
 		for b := k.index.table.at(i); b != nil; b = k.index.following(b) {
-			for _, e := range b.entries {
-				if e != 0 {
-					record, h := k.records.record(e.ref())
-					body := record[recordHeaderSize:]
-					sum += recordDigest(body[:h.keyLen()], body[h.keyLen():])
-				}
+			for p := range b.entries() {
+				sum += recordDigest(k.keyOf(p, i), k.value(p))
 			}
 		}
 	}

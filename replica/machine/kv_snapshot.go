@@ -23,16 +23,15 @@ func (k *KV) Thaw() {
 	k.saved = itemQueue{}
 }
 
-// preserve sets the record at place aside if a scan still needs it as it is now. It comes before any change of a
-// record while frozen.
-func (k *KV) preserve(home *bucket, place *entry) {
+// preserve sets the record at p, which has the given key, aside if a scan still needs it as it is now. It comes before
+// any change of a record while frozen.
+func (k *KV) preserve(home *bucket, p place, key []byte) {
 	k.index.touch(home)
-	if place.saved() {
+	if p.entry().saved() {
 		return
 	}
-	*place |= entrySaved
-	record, h := k.records.record(place.ref())
-	k.saved.push(record, h)
+	*p.entry() |= entrySaved
+	k.saved.push(key, k.value(p))
 }
 
 // Scan implements StateMachine. Records set aside come first, to be rid of them.
@@ -41,7 +40,7 @@ func (k *KV) Scan(dst []byte, budget int) ([]byte, bool) {
 	dst = k.saved.pop(dst, limit)
 	for k.cursor < k.index.table.count && len(dst) < limit {
 		var all bool
-		if dst, all = k.scanChain(k.index.table.at(k.cursor), dst, limit); all {
+		if dst, all = k.scanChain(k.cursor, dst, limit); all {
 			k.cursor++
 		}
 		limit -= bucketBytes
@@ -49,22 +48,21 @@ func (k *KV) Scan(dst []byte, budget int) ([]byte, bool) {
 	return dst, k.saved.empty() && k.cursor == k.index.table.count
 }
 
-// scanChain appends the records of the chain that begins at home and are still to be scanned, until dst has reached
+// scanChain appends the records of the chain of the given bucket that are still to be scanned, until dst has reached
 // limit bytes, and reports whether none is left.
-func (k *KV) scanChain(home *bucket, dst []byte, limit int) ([]byte, bool) {
+func (k *KV) scanChain(bucket uint64, dst []byte, limit int) ([]byte, bool) {
+	home := k.index.table.at(bucket)
 	k.index.touch(home)
 	for b := home; b != nil; b = k.index.following(b) {
-		for i := range b.entries {
-			e := b.entries[i]
-			if e == 0 || e.saved() {
+		for p, e := range b.entries() {
+			if e.saved() {
 				continue
 			}
 			if len(dst) >= limit {
 				return dst, false
 			}
-			b.entries[i] |= entrySaved
-			record, h := k.records.record(e.ref())
-			dst = appendRecord(dst, record, h)
+			*p.entry() |= entrySaved
+			dst = wire.AppendCommand(dst, itemRecord, 0, k.keyOf(p, bucket), k.value(p))
 		}
 	}
 	return dst, true
@@ -76,9 +74,9 @@ func (k *KV) Restore(record wire.Command) error {
 		return fmt.Errorf("%w: value of %d bytes, limit %d", ErrSnapshot, len(record.Value), wire.MaxValue)
 	}
 	hash := hashKey(record.Key)
-	if place, _ := k.find(k.index.home(hash), hash, record.Key); place != nil {
+	if k.find(k.index.home(hash), hash, record.Key).found() {
 		return fmt.Errorf("%w: key %q twice", ErrSnapshot, record.Key)
 	}
-	k.index.insert(hash, k.newRecord(record.Key, record.Value))
+	k.insert(hash, record.Key, record.Value)
 	return nil
 }

@@ -24,9 +24,9 @@ type StateMachine interface {
 	// next call.
 	Apply(op wire.Op, flags uint8, key, value []byte) (status wire.Status, result []byte)
 
-	// Prepare announces the commands that Apply will be called with next: of the first count in their encoded form
-	// all, or all but the gets. It is a hint, so that the machine may fetch what they need. A count beyond
-	// prepareGroup is of no use.
+	// Prepare announces the commands that Apply will be called with next: of count commands in their encoded form all,
+	// or all but the gets. It is a hint, so that the machine may fetch what they need. The bytes must stay as they are
+	// until then.
 	Prepare(commands []byte, count int, gets bool)
 
 	// Len returns the number of records held.
@@ -48,10 +48,6 @@ type StateMachine interface {
 	// Restore adds one record that Scan yielded to a machine that is being filled. The record is not trusted.
 	Restore(record wire.Command) error
 }
-
-// prepareGroup is the number of commands that Prepare looks ahead: enough to keep the memory busy, few enough that what
-// has been fetched is still there when its turn comes.
-const prepareGroup = 32
 
 // Kind selects a state machine.
 type Kind uint8

@@ -89,23 +89,13 @@ func (s *State) recall(client *session, part stretch, a answer) []byte {
 func (s *State) execute(client *session, part stretch, a answer) []byte {
 	client.advance(part.count)
 	s.stats.Executed += uint64(part.count)
-	for rest := part; rest.count > 0; {
-		group := rest
-		group.count = min(rest.count, prepareGroup)
-		s.machine.Prepare(group.commands, group.count, !a.quiet)
-		rest.skip(group.count, s.executeGroup(client, &group, &a))
-	}
-	return a.end(&part)
-}
-
-// executeGroup executes the first commands of a stretch and returns their encoded length.
-func (s *State) executeGroup(client *session, group *stretch, a *answer) int {
+	s.machine.Prepare(part.commands, part.count, !a.quiet)
 	at, oks := 0, 0 // oks: results StatusOK that have not been added to the answer yet
-	for i := range group.count {
-		op, flags, key, value, end := commandAt(group.commands, at)
+	for i := range part.count {
+		op, flags, key, value, end := commandAt(part.commands, at)
 		at = end
 		if op == wire.OpGet && a.quiet {
-			s.noteRead(client, group.first+wire.Seq(i))
+			s.noteRead(client, part.first+wire.Seq(i))
 			continue
 		}
 		status, result := s.machine.Apply(op, flags, key, value)
@@ -117,13 +107,13 @@ func (s *State) executeGroup(client *session, group *stretch, a *answer) int {
 		oks = 0
 		a.addValue(status, result)
 		if op == wire.OpGet {
-			s.noteRead(client, group.first+wire.Seq(i))
+			s.noteRead(client, part.first+wire.Seq(i))
 		} else {
-			s.noteFailure(client, group.first+wire.Seq(i), status)
+			s.noteFailure(client, part.first+wire.Seq(i), status)
 		}
 	}
 	a.add(wire.StatusOK, oks)
-	return at
+	return a.end(&part)
 }
 
 func (s *State) noteRead(client *session, seq wire.Seq) {
