@@ -103,7 +103,8 @@ type site struct {
 	rank  int
 }
 
-// picker chooses keys, as numbers below the size of the key space.
+// picker chooses keys, as numbers below the size of the key space. Pickers are pointers: behind an interface a method of a
+// value is called through a copy of it, which took a fifth of the generator's time.
 type picker interface {
 	pick(at site) uint64
 }
@@ -113,21 +114,21 @@ func newPicker(d KeyDist, space keySpace, mix Mix) picker {
 	_, only := mix.only()
 	switch d.kind {
 	case distSeq:
-		return seqPicker{space}
+		return &seqPicker{space}
 	case distLatest:
 		if only {
-			return seqPicker{space} // nothing to be later than
+			return &seqPicker{space} // nothing to be later than
 		}
-		return latestPicker{space, uint64(mix.share(wire.OpPut)), newZipf(space.owned(space.sessions-1), latestTheta)}
+		return &latestPicker{space, uint64(mix.share(wire.OpPut)), newZipf(space.owned(space.sessions-1), latestTheta)}
 	case distZipf:
-		return zipfPicker{newZipf(space.keys, d.a)}
+		return &zipfPicker{newZipf(space.keys, d.a)}
 	case distHot:
 		hot := max(1, uint64(math.Round(d.a*float64(space.keys))))
-		return hotPicker{keys: space.keys, hot: hot, threshold: fraction(d.b)}
+		return &hotPicker{keys: space.keys, hot: hot, threshold: fraction(d.b)}
 	case distConflict:
-		return conflictPicker{space: newKeySpace(space.keys-1, space.sessions), threshold: fraction(d.a / 100)}
+		return &conflictPicker{space: newKeySpace(space.keys-1, space.sessions), threshold: fraction(d.a / 100)}
 	}
-	return uniformPicker{space}
+	return &uniformPicker{space}
 }
 
 // fraction returns the word that a random word is below with probability p.
@@ -163,13 +164,13 @@ func (k keySpace) own(session, i uint64) uint64 { return session + i*k.sessions 
 
 type uniformPicker struct{ space keySpace }
 
-func (p uniformPicker) pick(at site) uint64 {
+func (p *uniformPicker) pick(at site) uint64 {
 	return p.space.own(at.session, below(at.random, p.space.owned(at.session)))
 }
 
 type seqPicker struct{ space keySpace }
 
-func (p seqPicker) pick(at site) uint64 {
+func (p *seqPicker) pick(at site) uint64 {
 	return p.space.own(at.session, at.number%p.space.owned(at.session))
 }
 
@@ -182,7 +183,7 @@ type latestPicker struct {
 	zipf  *zipf
 }
 
-func (p latestPicker) pick(at site) uint64 {
+func (p *latestPicker) pick(at site) uint64 {
 	owned := p.space.owned(at.session)
 	if at.op == wire.OpPut {
 		return p.space.own(at.session, (at.block*p.puts+uint64(at.rank))%owned)
@@ -193,11 +194,11 @@ func (p latestPicker) pick(at site) uint64 {
 
 type zipfPicker struct{ zipf *zipf }
 
-func (p zipfPicker) pick(at site) uint64 { return p.zipf.rank(at.random) }
+func (p *zipfPicker) pick(at site) uint64 { return p.zipf.rank(at.random) }
 
 type hotPicker struct{ keys, hot, threshold uint64 }
 
-func (p hotPicker) pick(at site) uint64 {
+func (p *hotPicker) pick(at site) uint64 {
 	second := hash(at.random)
 	if at.random < p.threshold || p.hot == p.keys {
 		return below(second, p.hot)
@@ -211,7 +212,7 @@ type conflictPicker struct {
 	threshold uint64
 }
 
-func (p conflictPicker) pick(at site) uint64 {
+func (p *conflictPicker) pick(at site) uint64 {
 	if at.random < p.threshold {
 		return 0
 	}
