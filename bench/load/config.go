@@ -55,7 +55,10 @@ type Config struct {
 	Verify    VerifyMode
 	MaxErrors float64 // share of operations that may fail or time out before the run counts as failed
 	Objective Objective
-	Events    []PlannedEvent
+	// MaxSendLag is the p99 of the send lag up to which an open loop is valid; 0: 1 ms, or a tenth of the median
+	// service time if that is more.
+	MaxSendLag time.Duration
+	Events     []PlannedEvent
 	// ClusterScript is the program that events call.
 	ClusterScript string
 	// Name tells this generator from others in a merged result.
@@ -143,6 +146,7 @@ func (c *Config) Validate() error {
 	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)
 	check(c.Timeout > 0, "timeout %v: must be positive", c.Timeout)
 	check(c.MaxErrors >= 0 && c.MaxErrors <= 1, "max errors %v: a fraction from 0 to 1", c.MaxErrors)
+	check(c.MaxSendLag >= 0, "max send lag %v: must not be negative", c.MaxSendLag)
 	errs = append(errs, c.validateWorkload()...)
 	return errors.Join(errs...)
 }

@@ -70,7 +70,7 @@ func (r *eventRunner) carryOut(ctx context.Context, planned PlannedEvent, start 
 		at = time.Since(start)
 		_, err = r.call(ctx, args)
 	}
-	event := record.Event{AtS: at.Seconds(), Text: strings.Join(args, " ")}
+	event := record.Event{AtS: at.Seconds(), TookS: (time.Since(start) - at).Seconds(), Text: strings.Join(args, " ")}
 	if err != nil {
 		event.Error = err.Error()
 	}

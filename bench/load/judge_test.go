@@ -48,6 +48,15 @@ func TestJudge(t *testing.T) {
 		{"late, but slow service", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
 			r.SendLag.P99, r.Service.P50 = int64(2*time.Millisecond), int64(30*time.Millisecond)
 		}, record.Valid, ""},
+		{"late, but permitted", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.MaxSendLag, r.SendLag.P99 = 5*time.Millisecond, int64(2*time.Millisecond)
+		}, record.Degraded, "usual send lag"},
+		{"later than permitted", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.MaxSendLag, r.SendLag.P99 = 5*time.Millisecond, int64(6*time.Millisecond)
+		}, record.Invalid, "send lag p99"},
+		{"not late by usual standards, but by the stricter one given", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.MaxSendLag, r.SendLag.P99 = 100*time.Microsecond, int64(200*time.Microsecond)
+		}, record.Invalid, "send lag p99"},
 		{"little's law", func(_ *Config, _ *record.Result, _ []record.Row, m *measurement) { m.inFlight *= 2 }, record.Degraded, "little's law"},
 		{"not stationary", func(_ *Config, _ *record.Result, rows []record.Row, _ *measurement) {
 			for i := range 5 {
@@ -81,7 +90,7 @@ func TestJudge(t *testing.T) {
 		if r.Verdict != tt.want {
 			t.Errorf("%s: verdict %s %q, want %s", tt.name, r.Verdict, r.Reasons, tt.want)
 		}
-		if got := strings.Join(r.Reasons, "\n"); tt.reason != "" && !strings.Contains(got, tt.reason) {
+		if got := strings.Join(r.Reasons, "\n"); tt.reason != "" && !strings.Contains("\n"+got, "\n"+tt.reason+": ") {
 			t.Errorf("%s: reasons %q do not name %s", tt.name, got, tt.reason)
 		}
 		if len(r.Checks) < 9 {

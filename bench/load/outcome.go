@@ -37,7 +37,10 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, e
 	markEvents(rows, events)
 	judge(r.cfg, result, rows, m)
 	if interrupted {
-		result.Reasons = append(result.Reasons, fmt.Sprintf("interrupted after %.1f s of %v", result.MeasuredS, r.cfg.Duration))
+		if result.Verdict == record.Valid {
+			result.Verdict = record.Degraded // good for the part it covers, which is not the run that was asked for
+		}
+		result.Reasons = append(result.Reasons, fmt.Sprintf("interrupted: after %.1f s of %v", result.MeasuredS, r.cfg.Duration))
 	}
 	return &Outcome{Result: result, Rows: rows, Set: set, Interrupted: interrupted}, nil
 }
@@ -131,13 +134,17 @@ func (c *Config) describe() (map[string]any, error) {
 		"window": c.Window, "session_window": c.SessionWindow, "keys": c.Keys, "key_dist": c.KeyDist, "key_size": c.KeySize, "value_size": c.ValueSize,
 		"compress_ratio": c.CompressRatio, "mix": c.Mix, "preload": c.Preload, "seed": c.Seed,
 		"warmup": c.Warmup.String(), "duration": c.Duration.String(), "interval": c.Interval.String(),
-		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "generator": c.Generator,
-		"verify": c.Verify, "max_errors": c.MaxErrors, "events": c.Events,
+		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "give_up": c.GiveUp.String(),
+		"generator": c.Generator,
+		"verify":    c.Verify, "max_errors": c.MaxErrors, "events": c.Events,
 	}
 	if c.open() {
 		config["rate_ops_per_s"] = float64(c.Rate)
 		config["arrival"] = c.Arrival
 		config["tick"] = c.Tick.String()
+	}
+	if c.MaxSendLag > 0 {
+		config["max_send_lag"] = c.MaxSendLag.String()
 	}
 	if c.Objective.Bound > 0 {
 		config["objective"] = c.Objective

@@ -109,6 +109,9 @@ func TestEventsCallTheScript(t *testing.T) {
 	var got []string
 	for _, e := range r.done() {
 		got = append(got, e.Text+" "+e.Error)
+		if called := e.Error == ""; called && e.TookS <= 0 {
+			t.Errorf("%s took %v s", e.Text, e.TookS)
+		}
 	}
 	if len(got) != 4 || !strings.Contains(got[0], "no earlier event") || got[1] != "kill 2 " || !strings.Contains(got[3], "exit status 3") {
 		t.Errorf("events %q", got)

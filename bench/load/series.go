@@ -13,19 +13,29 @@ type Runner func(ctx context.Context, cfg *Config, name string) (*Outcome, error
 
 // Point is one run of a ramp or a search.
 type Point struct {
-	Name    string         `json:"name"`
-	Rate    Rate           `json:"rate"` // 0: the closed-loop probe
-	Result  *record.Result `json:"result"`
-	Holds   bool           `json:"holds"` // the schedule was held and the objective met
-	Outcome *Outcome       `json:"-"`
+	Name   string         `json:"name"`
+	Rate   Rate           `json:"rate"` // 0: the closed-loop probe
+	Result *record.Result `json:"result"`
+	Holds  bool           `json:"holds"` // it fell short of nothing
+	// Shortfalls lists what it fell short of, with figures: checks that make a run invalid, goodput, the objective.
+	Shortfalls []string `json:"shortfalls,omitempty"`
+	Outcome    *Outcome `json:"-"`
 }
 
-// holds reports whether a run kept up with its schedule and met the objective: goodput and latency both count.
-func holds(cfg *Config, o *Outcome) bool {
-	r := o.Result
-	return r.Verdict != record.Invalid &&
-		float64(r.Ops.OK) >= scheduleHeld*float64(r.Ops.Scheduled) &&
-		cfg.Objective.Met(o.Set.Intended)
+// shortfalls lists why a run does not count as held. Goodput and latency both count: a rate that is answered late, or
+// in part, is not one that the cluster serves.
+func shortfalls(cfg *Config, o *Outcome) []string {
+	var short []string
+	for _, c := range o.Result.Checks {
+		if !c.OK && (c.Severity == record.Invalid || c.Name == checkAnswered) {
+			value, limit := c.Text()
+			short = append(short, fmt.Sprintf("%s %s (limit %s)", c.Name, value, limit))
+		}
+	}
+	if !cfg.Objective.Met(o.Set.Intended) {
+		short = append(short, fmt.Sprintf("objective %v: %s", cfg.Objective, record.Ns(int64(o.Set.Intended.Percentile(cfg.Objective.Percentile)))))
+	}
+	return short
 }
 
 // atRate runs one point.
@@ -41,7 +51,8 @@ func atRate(ctx context.Context, cfg *Config, rate Rate, run Runner) (Point, err
 	if err != nil {
 		return Point{}, err
 	}
-	return Point{Name: name, Rate: rate, Result: outcome.Result, Holds: holds(&at, outcome), Outcome: outcome}, nil
+	short := shortfalls(&at, outcome)
+	return Point{Name: name, Rate: rate, Result: outcome.Result, Holds: len(short) == 0, Shortfalls: short, Outcome: outcome}, nil
 }
 
 // Ramp runs one open loop after the other at steps rates from the first to the last, evenly spaced. It goes on past
@@ -72,6 +83,19 @@ const (
 	// searchBelow is where it gives up.
 	searchBelow = 1.0 / 128
 )
+
+// LowestNotHeld returns the point of an open loop that, of those not held, had the lowest rate: the one that ended a
+// search. It is nil if every rate was held.
+func LowestNotHeld(points []Point) *Point {
+	var lowest *Point
+	for i := range points {
+		p := &points[i]
+		if p.Rate > 0 && !p.Holds && (lowest == nil || p.Rate < lowest.Rate) {
+			lowest = p
+		}
+	}
+	return lowest
+}
 
 // Search looks for the highest rate that is held and meets the objective. A closed-loop probe tells where to begin;
 // from there on the interval is halved until it is narrower than precision, relative to its lower end. It returns

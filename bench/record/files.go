@@ -72,12 +72,9 @@ func writeResult(path string, result *Result, set *Set) error {
 	if err != nil {
 		return err
 	}
-	for name, write := range map[string]func(io.Writer) error{
-		IntendedFile: set.Intended.WritePercentiles,
-		ServiceFile:  set.Service.WritePercentiles,
-		SendLagFile:  set.SendLag.WritePercentiles,
-	} {
-		if err := writeFile(filepath.Join(path, name), write); err != nil {
+	for name, h := range map[string]*Histogram{IntendedFile: set.Intended, ServiceFile: set.Service, SendLagFile: set.SendLag} {
+		table := func(w io.Writer) error { return h.WritePercentiles(w, UsualTicks) }
+		if err := writeFile(filepath.Join(path, name), table); err != nil {
 			return err
 		}
 	}

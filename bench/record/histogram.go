@@ -97,13 +97,21 @@ func (h *Histogram) Mean() time.Duration {
 	return time.Duration(h.sum / h.count)
 }
 
-// Percentile returns the value at percentile p (0 to 100), to three significant digits and never beyond the exact
-// maximum.
+// rankTolerance absorbs what floating point adds to a rank: 99.9 % of 1000 are 999, not a little more.
+const rankTolerance = 1e-6
+
+// Percentile returns the smallest value that at least p percent (0 to 100) of the observations do not exceed, to three
+// significant digits and never beyond the exact maximum.
+//
+// The library rounds the rank to the nearest one, so that of 151 observations its p99 is the 149th, which only 98.7 %
+// do not exceed; its percentile table rounds up, as here. It is asked for the middle of the rank that is meant.
 func (h *Histogram) Percentile(p float64) time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	return min(time.Duration(h.hdr.ValueAtPercentile(p)), h.Max())
+	n := float64(h.count)
+	rank := max(1, math.Ceil(p/100*n-rankTolerance))
+	return min(time.Duration(h.hdr.ValueAtPercentile(100*(rank-0.25)/n)), h.Max())
 }
 
 // Latency is the summary of a histogram as it stands in a result. All values are nanoseconds.
@@ -135,6 +143,17 @@ func (h *Histogram) Summary() Latency {
 		Count:   h.count,
 		Clamped: h.clamped,
 	}
+}
+
+// Ns renders nanoseconds with three significant digits.
+func Ns(ns int64) string {
+	d := time.Duration(ns)
+	for unit := time.Duration(1); unit <= time.Second; unit *= 10 {
+		if d < 1000*unit {
+			return d.Round(unit).String()
+		}
+	}
+	return d.Round(time.Second).String()
 }
 
 // Exact carries the figures that the encoded histogram has only to within its resolution.

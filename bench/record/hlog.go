@@ -57,12 +57,13 @@ func (w *LogWriter) Interval(row *Row, set *Set) error {
 	return nil
 }
 
-// hgrmTicks is the resolution of the percentile table: lines per halving of the distance to 100 %.
-const hgrmTicks = 5
+// UsualTicks is the resolution of percentile tables: lines per halving of the distance to 100 %.
+const UsualTicks = 5
 
-// WritePercentiles writes the percentile table (.hgrm) that HdrHistogram's plotter reads, in milliseconds.
-func (h *Histogram) WritePercentiles(w io.Writer) error {
-	if _, err := h.hdr.PercentilesPrint(w, hgrmTicks, float64(time.Millisecond)); err != nil {
+// WritePercentiles writes the percentile table (.hgrm) that HdrHistogram's plotter reads, in milliseconds, with the
+// given number of lines per halving of the distance to 100 %.
+func (h *Histogram) WritePercentiles(w io.Writer, ticks int) error {
+	if _, err := h.hdr.PercentilesPrint(w, int32(ticks), float64(time.Millisecond)); err != nil {
 		return fmt.Errorf("percentile table: %w", err)
 	}
 	return nil
@@ -70,7 +71,7 @@ func (h *Histogram) WritePercentiles(w io.Writer) error {
 
 // Spectrum returns (percentile, value in nanoseconds) pairs as the percentile table has them.
 func (h *Histogram) Spectrum() (percentiles []float64, valuesNs []int64) {
-	for _, b := range h.hdr.CumulativeDistributionWithTicks(hgrmTicks) {
+	for _, b := range h.hdr.CumulativeDistributionWithTicks(UsualTicks) {
 		percentiles = append(percentiles, b.Quantile)
 		valuesNs = append(valuesNs, min(b.ValueAt, h.max))
 	}

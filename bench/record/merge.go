@@ -3,11 +3,13 @@ package record
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Merge makes one result of those of several generators that loaded one cluster at the same time: throughputs and
 // counts add up, histograms are merged (percentiles never are), and each generator keeps a row of its own. Times,
-// configuration, host and replicas are those of the first result. The verdict is the worst of all.
+// configuration, host and replicas are those of the first result, except that the replicas' CPU time is divided by the
+// operations of all. The verdict is the worst of all.
 func Merge(results []*Result) (*Result, *Set, error) {
 	if len(results) == 0 {
 		return nil, nil, errors.New("merge: no results")
@@ -31,7 +33,20 @@ func Merge(results []*Result) (*Result, *Set, error) {
 		return nil, nil, err
 	}
 	merged.Generator.Ops, merged.Generator.Latency = merged.Ops, merged.Latency
+	merged.Replicas = perOperationOfAll(results[0].Replicas, results[0].Ops.OK, merged.Ops.OK)
 	return &merged, sum, nil
+}
+
+// perOperationOfAll returns replicas whose CPU time was divided by the operations of one generator, divided by those of
+// all: the replicas have worked for all of them.
+func perOperationOfAll(replicas []Replica, one, all int64) []Replica {
+	scaled := slices.Clone(replicas)
+	for i := range scaled {
+		if all > 0 {
+			scaled[i].CPUNsPerOp *= float64(one) / float64(all)
+		}
+	}
+	return scaled
 }
 
 // add adds what is summed up or listed, except histograms and counts.

@@ -38,7 +38,7 @@ func recorded(durations ...[]time.Duration) *Histogram {
 
 // exactPercentile is the textbook's: the smallest sample that at least p percent do not exceed.
 func exactPercentile(sorted []time.Duration, p float64) time.Duration {
-	rank := int(math.Ceil(p / 100 * float64(len(sorted))))
+	rank := int(math.Ceil(math.Round(p*float64(len(sorted))*1e6) / 1e8)) // p has few digits: the product is rounded to them
 	return sorted[max(rank, 1)-1]
 }
 
@@ -60,6 +60,20 @@ func TestHistogramMatchesRawSamples(t *testing.T) {
 	for _, p := range []float64{1, 50, 90, 99, 99.9, 99.99, 100} {
 		if got, want := h.Percentile(p), exactPercentile(raw, p); !near(got, want) {
 			t.Errorf("p%v is %v, of the samples %v", p, got, want)
+		}
+	}
+}
+
+// With few observations the rank matters: a percentile that was rounded down would promise too much.
+func TestPercentilesOfFewObservations(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 10, 99, 100, 101, 151, 1000, 1001} {
+		raw := samples(uint64(n), n)
+		h := recorded(raw)
+		slices.Sort(raw)
+		for _, p := range []float64{0, 0.1, 1, 25, 50, 75, 90, 99, 99.9, 99.99, 100} {
+			if got, want := h.Percentile(p), exactPercentile(raw, p); !near(got, want) {
+				t.Errorf("p%v of %d is %v, of the samples %v", p, n, got, want)
+			}
 		}
 	}
 }
@@ -134,7 +148,9 @@ func TestMergedPercentilesAreThoseOfThePool(t *testing.T) {
 	for i := range slow {
 		slow[i] += time.Second // so that averaging percentiles would show
 	}
-	merged, set, err := Merge([]*Result{resultOf(t, "a", fast, Valid), resultOf(t, "b", slow, Degraded)})
+	first := resultOf(t, "a", fast, Valid)
+	first.Replicas = []Replica{{ID: 1, CPUNsPerOp: 200, CPUShare: 0.6}}
+	merged, set, err := Merge([]*Result{first, resultOf(t, "b", slow, Degraded)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -150,6 +166,9 @@ func TestMergedPercentilesAreThoseOfThePool(t *testing.T) {
 	}
 	if merged.ThroughputOpsPerS != 4000 || merged.Ops.OK != 40_000 || !merged.Ops.Consistent() {
 		t.Errorf("%v op/s, %+v", merged.ThroughputOpsPerS, merged.Ops)
+	}
+	if r := merged.Replicas[0]; r.CPUNsPerOp != 150 || r.CPUShare != 0.6 || first.Replicas[0].CPUNsPerOp != 200 {
+		t.Errorf("replica %+v: want the CPU time of three quarters of the operations spread over all", r)
 	}
 	if merged.Verdict != Degraded || len(merged.Reasons) != 1 || !strings.HasPrefix(merged.Reasons[0], "b: ") {
 		t.Errorf("verdict %s because of %q", merged.Verdict, merged.Reasons)
@@ -215,7 +234,7 @@ func TestIntervalLogRoundTrip(t *testing.T) {
 func TestPercentileTable(t *testing.T) {
 	raw := samples(5, 20_000)
 	var file bytes.Buffer
-	if err := recorded(raw).WritePercentiles(&file); err != nil {
+	if err := recorded(raw).WritePercentiles(&file, UsualTicks); err != nil {
 		t.Fatal(err)
 	}
 	slices.Sort(raw)
@@ -237,6 +256,29 @@ func TestPercentileTable(t *testing.T) {
 	}
 	if lines < 20 || total != int64(len(raw)) {
 		t.Errorf("%d lines that count up to %d of %d", lines, total, len(raw))
+	}
+}
+
+func TestNs(t *testing.T) {
+	for ns, want := range map[int64]string{0: "0s", 999: "999ns", 12_345: "12.3µs", 999_999_999: "1s", 1_234_567_890: "1.23s"} {
+		if got := Ns(ns); got != want {
+			t.Errorf("Ns(%d) = %s, want %s", ns, got, want)
+		}
+	}
+}
+
+func TestChecksAsText(t *testing.T) {
+	for _, tt := range []struct {
+		check Check
+		want  string
+	}{
+		{Check{Value: 1.234e6, Limit: 1e6, Unit: "ns"}, "1.23ms 1ms"},
+		{Check{Value: 0.5, Limit: 0.98, Unit: "of schedule"}, "0.5 0.98 of schedule"},
+		{Check{Value: 3, Limit: 0}, "3 0"},
+	} {
+		if value, limit := tt.check.Text(); value+" "+limit != tt.want {
+			t.Errorf("%+v is %q with the limit %q", tt.check, value, limit)
+		}
 	}
 }
 

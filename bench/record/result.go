@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"paxosbench/wire"
@@ -70,6 +71,14 @@ type Check struct {
 	// Severity is the verdict if the check fails.
 	Severity Verdict `json:"severity"`
 	Reason   string  `json:"reason,omitempty"` // if it failed
+}
+
+// Text renders the value and the limit for people, the limit with the unit.
+func (c *Check) Text() (value, limit string) {
+	if c.Unit == "ns" {
+		return Ns(int64(c.Value)), Ns(int64(c.Limit))
+	}
+	return fmt.Sprintf("%.4g", c.Value), strings.TrimSpace(fmt.Sprintf("%.4g %s", c.Limit, c.Unit))
 }
 
 // Client counts what the connections saw during the measurement.
@@ -144,7 +153,10 @@ type Verification struct {
 
 // Event is something done to the system, or seen to happen, during the measurement.
 type Event struct {
+	// AtS is when it began, in seconds from the beginning of the measurement, TookS how long until it was done: it
+	// took effect somewhere in between.
 	AtS   float64 `json:"at_s"`
+	TookS float64 `json:"took_s,omitempty"`
 	Text  string  `json:"text"`
 	Error string  `json:"error,omitempty"`
 }

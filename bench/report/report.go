@@ -56,7 +56,7 @@ var renderers = map[Format]func(io.Writer, []*Run) error{
 	"text":  writeText,
 	"json":  writeJSON,
 	"csv":   writeCSV,
-	"hgrm":  writePercentiles,
+	"hgrm":  func(w io.Writer, runs []*Run) error { return Percentiles(w, runs, "", record.UsualTicks) },
 	"hlog":  writeLog,
 	"bench": writeBench,
 	"png":   graph("png"),
@@ -131,19 +131,6 @@ func one(runs []*Run, format string) (*Run, error) {
 		return nil, fmt.Errorf("%s describes one run, not %d: merge them first", format, len(runs))
 	}
 	return runs[0], nil
-}
-
-// writePercentiles writes the percentile table of the latency from the intended send.
-func writePercentiles(w io.Writer, runs []*Run) error {
-	run, err := one(runs, "hgrm")
-	if err != nil {
-		return err
-	}
-	set, err := run.Result.HDR.Set()
-	if err != nil {
-		return err
-	}
-	return set.Intended.WritePercentiles(w)
 }
 
 // writeLog writes the interval log that the run left behind, or without one a log of a single interval.

@@ -45,6 +45,9 @@ func writeRun(t *testing.T, name string) *Run {
 		}
 		set.Counts.Scheduled, set.Counts.OK = 1000, 1000
 		row := record.NewRow(set)
+		if i == 2 {
+			row.P50Ns = 0 // as when nothing was answered
+		}
 		if i == 1 {
 			row.Events = []string{"kill leader"}
 		}
@@ -61,7 +64,7 @@ func writeRun(t *testing.T, name string) *Run {
 		Generator:    record.Generator{Name: "here", CPUNsPerOp: 41.5, CPUShare: 0.2, Threads: 1},
 		Replicas:     []record.Replica{{ID: 2, Role: "leader", CPUNsPerOp: 90, Batch: 512, Config: json.RawMessage(`{"batch":"count:64","linger":"0s"}`)}},
 		Verification: record.Verification{Mode: "replies", Checked: 3000, Digests: "equal"},
-		Events:       []record.Event{{AtS: 1.2, Text: "kill leader"}},
+		Events:       []record.Event{{AtS: 1.2, TookS: 0.5, Text: "kill leader"}},
 		Config:       map[string]any{"mode": "closed", "window": 256, "conns": 4, "clients": 4, "mix": "put:1"},
 		Host:         record.Host{Name: "here", CPU: "a processor"},
 	}
@@ -91,7 +94,8 @@ func TestText(t *testing.T) {
 	text := string(render(t, "text", writeRun(t, "one")))
 	for _, want := range []string{
 		"DEGRADED  1,000 op/s over 3.0 s, closed loop, window 256, 4 conns, 4 clients\n", "! steal: the host took 3 %",
-		"from when due", "ok 3,000", "3,000 answers, digests of the replicas: equal: nothing wrong", "kill leader", "replica 2 leader",
+		"from when due", "ok 3,000", "3,000 answers, digests of the replicas: equal: nothing wrong", "kill leader (took 0.50 s)", "replica 2 leader",
+		"2.0  1,000    -",
 		"41.5", "steal  NO",
 	} {
 		if !strings.Contains(text, want) {
@@ -239,12 +243,7 @@ func TestFormatsAndRunsThatDoNotExist(t *testing.T) {
 	}
 }
 
-func TestNs(t *testing.T) {
-	for ns, want := range map[int64]string{0: "0s", 999: "999ns", 12_345: "12.3µs", 999_999_999: "1s", 1_234_567_890: "1.23s"} {
-		if got := Ns(ns); got != want {
-			t.Errorf("Ns(%d) = %s, want %s", ns, got, want)
-		}
-	}
+func TestGrouped(t *testing.T) {
 	if got := Grouped(-1234567); got != "-1,234,567" {
 		t.Errorf("Grouped: %s", got)
 	}

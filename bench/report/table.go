@@ -100,19 +100,19 @@ func benchName(r *record.Result) string {
 	parts := []string{"BenchmarkLoad"}
 	for _, knob := range replicaKeys {
 		if v := replicaKnob(r, knob); v != "" {
-			parts = append(parts, knob+"="+benchSafe(v))
+			parts = append(parts, knob+"="+BenchSafe(v))
 		}
 	}
 	for _, key := range benchKeys {
 		if v, ok := r.Config[key]; ok {
-			parts = append(parts, key+"="+benchSafe(fmt.Sprint(v)))
+			parts = append(parts, key+"="+BenchSafe(fmt.Sprint(v)))
 		}
 	}
 	return strings.Join(parts, "/")
 }
 
-// benchSafe keeps a value in one piece: names end at a space, parts at a slash.
-func benchSafe(v string) string {
+// BenchSafe makes a value one part of the name of a benchmark: names end at a space, parts at a slash.
+func BenchSafe(v string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r == '/' {
 			return '_'

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"paxosbench/bench/record"
 )
@@ -45,7 +44,7 @@ func Summary(w io.Writer, r *record.Result) error {
 		fmt.Fprintf(&b, "  ! %s\n", report)
 	}
 	for _, e := range r.Events {
-		fmt.Fprintf(&b, "event       %.2f s  %s%s\n", e.AtS, e.Text, prefixed("  failed: ", e.Error))
+		fmt.Fprintf(&b, "event       %.2f s  %s (took %.2f s)%s\n", e.AtS, e.Text, e.TookS, prefixed("  failed: ", e.Error))
 	}
 	b.WriteByte('\n')
 	writeProcesses(&b, r)
@@ -69,7 +68,11 @@ func loadText(r *record.Result) string {
 		rate, _ := r.Config["rate_ops_per_s"].(float64)
 		text = fmt.Sprintf("open loop, %s op/s %s", Grouped(int64(rate)), get("arrival"))
 	}
-	return fmt.Sprintf("%s, %s conns, %s clients", text, get("conns"), get("clients"))
+	text = fmt.Sprintf("%s, %s conns, %s clients", text, get("conns"), get("clients"))
+	if n := len(r.Generators); n > 1 {
+		text += fmt.Sprintf(", each of %d generators", n)
+	}
+	return text
 }
 
 func writeLatencies(w io.Writer, r *record.Result) {
@@ -83,8 +86,8 @@ func writeLatencies(w io.Writer, r *record.Result) {
 		if l.Count == 0 {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", row.name, Ns(l.P50), Ns(l.P90), Ns(l.P99),
-			enough(l.P999, l.Count, leastForP999), enough(l.P9999, l.Count, leastForP9999), Ns(l.Max), Ns(l.Mean))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", row.name, record.Ns(l.P50), record.Ns(l.P90), record.Ns(l.P99),
+			enough(l.P999, l.Count, leastForP999), enough(l.P9999, l.Count, leastForP9999), record.Ns(l.Max), record.Ns(l.Mean))
 	}
 	t.Flush()
 }
@@ -94,7 +97,7 @@ func enough(ns, count, least int64) string {
 	if count < least {
 		return "-"
 	}
-	return Ns(ns)
+	return record.Ns(ns)
 }
 
 type figure struct {
@@ -175,7 +178,8 @@ func Details(w io.Writer, run *Run) error {
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "check\tpassed\tfigure\tlimit")
 	for _, c := range run.Result.Checks {
-		fmt.Fprintf(t, "%s\t%s\t%.4g\t%.4g %s\n", c.Name, map[bool]string{true: "yes", false: "NO"}[c.OK], c.Value, c.Limit, c.Unit)
+		value, limit := c.Text()
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, map[bool]string{true: "yes", false: "NO"}[c.OK], value, limit)
 	}
 	t.Flush()
 	if len(run.Rows) > 0 {
@@ -194,8 +198,8 @@ func writeSeries(w io.Writer, rows []record.Row) {
 		if row.Drain {
 			start = "drain"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t\n", start, Grouped(int64(row.OpsPerS)), Ns(row.P50Ns), Ns(row.P99Ns),
-			Ns(row.MaxNs), row.InFlight, strings.Join(row.Events, "; "))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.0f\t%s\t\n", start, Grouped(int64(row.OpsPerS)), Observed(row.P50Ns), Observed(row.P99Ns),
+			Observed(row.MaxNs), row.InFlight, strings.Join(row.Events, "; "))
 	}
 	t.Flush()
 }
@@ -207,15 +211,12 @@ func prefixed(prefix, text string) string {
 	return prefix + text
 }
 
-// Ns renders nanoseconds with three significant digits.
-func Ns(ns int64) string {
-	d := time.Duration(ns)
-	for unit := time.Duration(1); unit <= time.Second; unit *= 10 {
-		if d < 1000*unit {
-			return d.Round(unit).String()
-		}
+// Observed renders a latency of an interval, as a dash if nothing was answered in it: zero would look fast.
+func Observed(ns int64) string {
+	if ns == 0 {
+		return "-"
 	}
-	return d.Round(time.Second).String()
+	return record.Ns(ns)
 }
 
 // Grouped renders a number with its thousands apart.

@@ -71,6 +71,8 @@ type checkFlags struct {
 	Verify    load.VerifyMode `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"replies" placeholder:"WHAT"`
 	MaxErrors float64         `help:"Share of operations that may fail or time out (${default})." default:"0.01" placeholder:"X"`
 	Objective load.Objective  `help:"Latency to meet, as in 'p99<5ms'." placeholder:"PN<D"`
+
+	MaxSendLag time.Duration `help:"Send lag (p99) up to which an open loop is valid. Default: 1ms, or 10 % of the median service time if that is more." placeholder:"D"`
 }
 
 // outputFlags say what is written where.
@@ -102,7 +104,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
 		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.Interval, Timeout: f.Time.Timeout,
 		StallTimeout: f.Time.Stall, GiveUp: f.Time.GiveUp,
-		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective,
+		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective, MaxSendLag: f.Check.MaxSendLag,
 		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name,
 	}
 	if err := f.Workload.apply(cfg); err != nil {

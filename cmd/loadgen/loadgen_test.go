@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"unicode/utf8"
 
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
 )
@@ -65,25 +67,29 @@ func TestExitCodes(t *testing.T) {
 	})
 	t.Run("usage", func(t *testing.T) {
 		for args, message := range map[string]string{
-			"":                         "expected one of",
-			"walk":                     "unexpected argument walk",
-			"run --rate 1m":            "write M for a million",
-			"run --value-size 1K":      "1KiB",
-			"run --window -1":          "window",
-			"run --session-window=-1":  "session window",
-			"run --rate 1k --closed":   "can't be used together",
-			"run --mix put:0.5":        "mix",
-			"run --objective p99":      "p99<5ms",
-			"run --generator 3/2":      "generator",
-			"run --workload ycsb-e":    "ycsb",
-			"ramp --from 2k --to 1k":   "--from",
-			"report --format pdf x":    "svg",
-			"report /nonexistent":      "/nonexistent",
-			"merge /nonexistent":       "/nonexistent",
-			"search --precision 0":     "precision",
-			"run --addrs localhost":    "localhost",
-			"run --duration 10":        "duration",
-			"run --key-dist zipf:fast": "zipf",
+			"":                                   "expected one of",
+			"walk":                               "unexpected argument walk",
+			"run --rate 1m":                      "write M for a million",
+			"run --value-size 1K":                "1KiB",
+			"run --window -1":                    "window",
+			"run --session-window=-1":            "session window",
+			"run --rate 1k --closed":             "can't be used together",
+			"run --mix put:0.5":                  "mix",
+			"run --objective p99":                "p99<5ms",
+			"run --generator 3/2":                "generator",
+			"run --workload ycsb-e":              "ycsb",
+			"ramp --from 2k --to 1k":             "--from",
+			"report --format pdf x":              "svg",
+			"report /nonexistent":                "/nonexistent",
+			"merge /nonexistent":                 "/nonexistent",
+			"search --precision 0":               "precision",
+			"run --addrs localhost":              "localhost",
+			"run --duration 10":                  "duration",
+			"run --key-dist zipf:fast":           "zipf",
+			"run --max-send-lag=-1s":             "max send lag",
+			"report --of failed x":               "--format hgrm",
+			"report --of sent x":                 "send-lag",
+			"report --format hgrm --ticks 101 x": "ticks",
 		} {
 			loadgen(strings.Fields(args)...).want(t, exitUsage, message)
 		}
@@ -198,12 +204,77 @@ func TestResultsAreMergedAndReported(t *testing.T) {
 	if merged.Ops.OK != sum || len(merged.Generators) != 2 {
 		t.Errorf("%d operations of %d, %d generators", merged.Ops.OK, sum, len(merged.Generators))
 	}
+	if o := loadgen("merge", one, two); !strings.Contains(o.out, "1 clients, each of 2 generators\n") {
+		t.Errorf("summary of two generators:\n%s", o.out)
+	}
 	for _, format := range []string{"text", "json", "csv", "hgrm", "hlog", "bench", "png", "svg"} {
 		file := filepath.Join(dir, "reports", "out."+format)
 		loadgen("report", "--format", format, "--out", file, one).want(t, exitValid, "")
 		if info, err := os.Stat(file); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", format, err)
 		}
+	}
+}
+
+// Every histogram of a run can be had as a percentile table, also the one that has no file of its own.
+func TestPercentilesOfAnyHistogram(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	run(t, server, "--out", dir).want(t, exitValid, "")
+	for of, file := range map[string]string{"intended": record.IntendedFile, "service": record.ServiceFile, "send-lag": record.SendLagFile} {
+		table, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := loadgen("report", "--format", "hgrm", "--of", of, dir)
+		o.want(t, exitValid, "")
+		if o.out != string(table) {
+			t.Errorf("%s is not what %s holds:\n%s", of, file, o.out)
+		}
+		if short := loadgen("report", "--format", "hgrm", "--of", of, "--ticks", "1", dir); strings.Count(short.out, "\n") >= strings.Count(o.out, "\n") {
+			t.Errorf("%s with one tick:\n%s", of, short.out)
+		}
+	}
+	o := loadgen("report", "--format", "hgrm", "--of", "failed", dir)
+	o.want(t, exitValid, "")
+	if !strings.Contains(o.out, "Total count    =            0]") {
+		t.Errorf("failures:\n%s", o.out)
+	}
+}
+
+// A search says what kept it from a higher rate.
+func TestSearchEnds(t *testing.T) {
+	point := func(rate load.Rate, verdict record.Verdict, shortfalls ...string) *load.Point {
+		return &load.Point{Rate: rate, Result: &record.Result{Verdict: verdict}, Holds: len(shortfalls) == 0, Shortfalls: shortfalls,
+			Outcome: &load.Outcome{Set: record.NewSet()}}
+	}
+	best := point(12_345, record.Valid)
+	for _, tt := range []struct {
+		above *load.Point
+		want  []string
+		not   string
+	}{
+		{nil, []string{"every rate tried was held"}, "not held"},
+		{point(13_000, record.Valid, "objective p99<5ms: 7ms"), []string{"13,000 op/s was not held: objective p99<5ms: 7ms"}, "--max-send-lag"},
+		{point(13_000, record.Invalid, "send lag p99 3ms (limit 1ms)"), []string{"not held: send lag p99 3ms (limit 1ms)", "--max-send-lag"}, ""},
+	} {
+		text := searchEnd(best, tt.above)
+		for _, want := range append(tt.want, "highest rate held: 12,345 op/s\n") {
+			if !strings.Contains(text, want) {
+				t.Errorf("%q is missing in\n%s", want, text)
+			}
+		}
+		if tt.not != "" && strings.Contains(text, tt.not) {
+			t.Errorf("%q is in\n%s", tt.not, text)
+		}
+	}
+	cfg := &load.Config{}
+	late := exitCode(noneHeld(cfg, point(10, record.Invalid, "send lag p99 3ms (limit 1ms)")), io.Discard)
+	slow := exitCode(noneHeld(cfg, point(10, record.Valid, "objective p99<5ms: 7ms")), io.Discard)
+	if code := exitCode(noneHeld(cfg, nil), io.Discard); code != exitObjective {
+		t.Errorf("code %d for a search that had nothing to begin with", code)
+	}
+	if late != exitInvalid || slow != exitObjective {
+		t.Errorf("codes %d and %d for a search that found nothing", late, slow)
 	}
 }
 
@@ -218,7 +289,10 @@ func TestSeries(t *testing.T) {
 		}
 	}
 	o = loadgen(append([]string{"search", "--precision", "0.5", "--objective", "p50<1ns"}, common...)...)
-	o.want(t, exitObjective, "no rate")
+	o.want(t, exitObjective, "objective p50<1ns: ")
+	if !strings.Contains(o.out, "not held: ") {
+		t.Errorf("no reasons in\n%s", o.out)
+	}
 }
 
 // Help fits 100 columns, and says the default of everything that has one.

@@ -62,7 +62,7 @@ func execute(args []string, stdout, stderr io.Writer) int {
 		kong.Exit(func(int) { helped = true }),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: helpColumns}),
 		kong.ExplicitGroups(flagGroups),
-		kong.Vars{"formats": formatsHelp()},
+		reportWords(),
 	)
 	if err != nil {
 		fmt.Fprintln(stderr, "loadgen:", err)

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/alecthomas/kong"
 
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
@@ -52,12 +56,17 @@ func (c *mergeCommand) Run(s *streams) error {
 
 // reportCommand is loadgen report.
 type reportCommand struct {
-	Paths  []string      `arg:"" help:"Results, or directories that hold one." placeholder:"PATH" name:"path"`
-	Format report.Format `help:"${formats} (${default})." default:"text" placeholder:"FORMAT"`
-	Out    string        `help:"File to write to. Default: stdout." placeholder:"FILE"`
+	Paths  []string       `arg:"" help:"Results, or directories that hold one." placeholder:"PATH" name:"path"`
+	Format report.Format  `help:"${formats} (${default})." default:"text" placeholder:"FORMAT"`
+	Of     report.Measure `help:"Histogram that hgrm shows: ${measures}. Default: intended." placeholder:"WHICH"`
+	Ticks  int            `help:"Lines of hgrm per halving of the distance to 100 %. Default: 5." placeholder:"N"`
+	Out    string         `help:"File to write to. Default: stdout." placeholder:"FILE"`
 }
 
-func formatsHelp() string { return strings.Join(report.Formats(), ", ") }
+// reportWords are what the help of report lists.
+func reportWords() kong.Vars {
+	return kong.Vars{"formats": strings.Join(report.Formats(), ", "), "measures": strings.Join(report.Measures(), ", ")}
+}
 
 // Help is the text below the usage line.
 func (*reportCommand) Help() string {
@@ -66,12 +75,25 @@ take one.
 
 Examples:
   loadgen report results/closed
+  loadgen report --format hgrm --of send-lag --ticks 1 results/open
   loadgen report --format svg --out failover.svg results/failover
   loadgen report --format bench results/*/ | benchstat -col /batch -`
 }
 
+// mostTicks bounds the length of percentile tables.
+const mostTicks = 100
+
 // Run carries out loadgen report.
 func (c *reportCommand) Run(s *streams) error {
+	if c.Format != "hgrm" && (c.Of != "" || c.Ticks != 0) {
+		return usage(errors.New("--of and --ticks are for --format hgrm"))
+	}
+	if c.Ticks == 0 {
+		c.Ticks = record.UsualTicks
+	}
+	if c.Ticks < 1 || c.Ticks > mostTicks {
+		return usage(fmt.Errorf("%d ticks: 1 to %d", c.Ticks, mostTicks))
+	}
 	var runs []*report.Run
 	for _, path := range c.Paths {
 		run, err := report.Load(path)
@@ -81,7 +103,7 @@ func (c *reportCommand) Run(s *streams) error {
 		runs = append(runs, run)
 	}
 	if c.Out == "" {
-		return report.Write(s.out, c.Format, runs)
+		return c.write(s.out, runs)
 	}
 	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
 		return err
@@ -90,9 +112,16 @@ func (c *reportCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := report.Write(file, c.Format, runs); err != nil {
+	if err := c.write(file, runs); err != nil {
 		file.Close()
 		return fmt.Errorf("%s: %w", c.Out, err)
 	}
 	return file.Close()
+}
+
+func (c *reportCommand) write(w io.Writer, runs []*report.Run) error {
+	if c.Format == "hgrm" {
+		return report.Percentiles(w, runs, c.Of, c.Ticks)
+	}
+	return report.Write(w, c.Format, runs)
 }

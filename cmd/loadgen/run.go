@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -59,7 +60,7 @@ func (c *runCommand) Run(s *streams) error {
 	defer stop()
 	outcome, err := runOnce(ctx, s, cfg, c.Output.Out, c.Output.Quiet)
 	if err != nil {
-		return err
+		return interruptedOr(ctx, err)
 	}
 	if err := printResult(s, outcome.Result, c.Output.JSON); err != nil {
 		return err
@@ -99,21 +100,29 @@ func printResult(s *streams, r *record.Result, asJSON bool) error {
 	return err
 }
 
+// interruptedOr is how a run that broke off ends: because it was interrupted, if it was, even if that shows as an error.
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted, there are no results: %w", err)}
+	}
+	return err
+}
+
 // judge turns what is wrong with an outcome into an error with its exit code, the gravest first.
 func judge(cfg *load.Config, o *load.Outcome) error {
 	r := o.Result
 	bad := float64(r.Ops.Failed + r.Ops.TimedOut)
 	switch {
 	case r.Verification.Violations > 0:
-		return &exitError{exitWrong, fmt.Errorf("verification failed: %d wrong answers", r.Verification.Violations)}
+		return &exitError{exitWrong, fmt.Errorf("verification failed: %d wrong answers; %s", r.Verification.Violations, strings.Join(r.Verification.Reports, "; "))}
 	case o.Interrupted:
 		return &exitError{exitInterrupted, errors.New("interrupted")}
 	case bad > cfg.MaxErrors*float64(r.Ops.Sent):
 		return &exitError{exitErrors, fmt.Errorf("%.0f of %d operations failed or timed out", bad, r.Ops.Sent)}
 	case r.Verdict == record.Invalid:
-		return &exitError{exitInvalid, errors.New("the run is invalid, its figures describe the generator and not the replicas")}
+		return &exitError{exitInvalid, fmt.Errorf("the run is invalid, its figures describe the generator and not the replicas: %s", strings.Join(r.Reasons, "; "))}
 	case !cfg.Objective.Met(o.Set.Intended):
-		return &exitError{exitObjective, fmt.Errorf("objective %v missed: %v", cfg.Objective, o.Set.Intended.Percentile(cfg.Objective.Percentile))}
+		return &exitError{exitObjective, fmt.Errorf("objective %v missed: %s", cfg.Objective, record.Ns(int64(o.Set.Intended.Percentile(cfg.Objective.Percentile))))}
 	}
 	return nil
 }

@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"paxosbench/bench/load"
+	"paxosbench/bench/record"
 	"paxosbench/bench/report"
 )
 
@@ -59,7 +61,15 @@ func pointLine(p *load.Point) string {
 		rate = report.Grouped(int64(p.Rate)) + " op/s"
 	}
 	return fmt.Sprintf("%16s: %12s op/s  p50 %-8s p99 %-8s send lag p99 %-8s %s", rate, report.Grouped(int64(r.ThroughputOpsPerS)),
-		report.Ns(r.Latency.P50), report.Ns(r.Latency.P99), report.Ns(r.SendLag.P99), map[bool]string{true: "held", false: "not held"}[p.Holds])
+		record.Ns(r.Latency.P50), record.Ns(r.Latency.P99), record.Ns(r.SendLag.P99), held(p))
+}
+
+// held says whether a point was held, and if not what it fell short of.
+func held(p *load.Point) string {
+	if p.Holds {
+		return "held"
+	}
+	return "not held: " + strings.Join(p.Shortfalls, "; ")
 }
 
 // writePoints prints a series on stdout and keeps it as series.json in the directory.
@@ -116,7 +126,7 @@ func (c *rampCommand) Run(s *streams) error {
 	defer stop()
 	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(s, c.Output.Out), pointPrinter(s, c.Output.Quiet))
 	if err != nil {
-		return err
+		return interruptedOr(ctx, err)
 	}
 	if err := writePoints(s, c.Output.Out, c.Output.JSON, points); err != nil {
 		return err
@@ -148,10 +158,16 @@ type searchCommand struct {
 // Help is the text below the usage line.
 func (*searchCommand) Help() string {
 	return `A closed-loop probe tells where to begin; then the interval is halved. A rate counts if its schedule was
-held and answered, and --objective was met. Exit code 5 if no rate does.
+held and answered, and --objective was met; what ended the search is said at the end. Exit code 5 if no
+rate counts, 6 if even the lowest one met the objective and only its schedule was not held.
 
-Example:
-  loadgen search --objective 'p99<5ms' --duration 5s --out results/search`
+Where generator and replicas share processors, operations leave late long before the replicas are at
+their limit. Latency from when due includes that, so an objective is met honestly all the same if more
+send lag is permitted; the verdict of such runs is degraded.
+
+Examples:
+  loadgen search --objective 'p99<5ms' --duration 5s --out results/search
+  loadgen search --objective 'p99<20ms' --max-send-lag 20ms`
 }
 
 // leastPrecision keeps a search from going on among rates that differ by noise.
@@ -170,7 +186,7 @@ func (c *searchCommand) Run(s *streams) error {
 	defer stop()
 	points, best, err := load.Search(ctx, cfg, c.Precision, runner(s, c.Output.Out), pointPrinter(s, c.Output.Quiet))
 	if err != nil {
-		return err
+		return interruptedOr(ctx, err)
 	}
 	if err := writePoints(s, c.Output.Out, c.Output.JSON, points); err != nil {
 		return err
@@ -179,10 +195,36 @@ func (c *searchCommand) Run(s *streams) error {
 		return err
 	}
 	if best == nil {
-		return &exitError{exitObjective, errors.New("no rate is held and meets the objective")}
+		return noneHeld(cfg, load.LowestNotHeld(points))
 	}
 	if !c.Output.JSON {
-		fmt.Fprintf(s.out, "highest rate held: %s op/s\n", report.Grouped(int64(best.Rate)))
+		fmt.Fprint(s.out, searchEnd(best, load.LowestNotHeld(points)))
 	}
 	return nil
+}
+
+// noneHeld is how a search ends that found nothing: invalid, if holding the schedule is all the lowest rate lacked.
+// lowest is nil if no rate was tried.
+func noneHeld(cfg *load.Config, lowest *load.Point) error {
+	if lowest == nil {
+		return &exitError{exitObjective, errors.New("no rate to begin with: the closed-loop probe was not answered while it lasted")}
+	}
+	err := fmt.Errorf("no rate is held and meets the objective; %s op/s: %s", report.Grouped(int64(lowest.Rate)), strings.Join(lowest.Shortfalls, "; "))
+	if lowest.Result.Verdict == record.Invalid && cfg.Objective.Met(lowest.Outcome.Set.Intended) {
+		return &exitError{exitInvalid, err}
+	}
+	return &exitError{exitObjective, err}
+}
+
+// searchEnd says what a search found, and what kept it from finding more.
+func searchEnd(best, above *load.Point) string {
+	found := fmt.Sprintf("highest rate held: %s op/s\n", report.Grouped(int64(best.Rate)))
+	if above == nil {
+		return found + "every rate tried was held: the last one is what a closed loop reached, and a little more\n"
+	}
+	found += fmt.Sprintf("%s op/s was %s\n", report.Grouped(int64(above.Rate)), held(above))
+	if above.Result.Verdict == record.Invalid {
+		found += "its schedule was not held: the replicas had no room, or the generator no processor; if they share some, see --max-send-lag\n"
+	}
+	return found
 }

@@ -20,5 +20,5 @@ func (l *statusLine) Interval(row *record.Row) {
 		return
 	}
 	fmt.Fprintf(l.w, "%7.1f s  %12s op/s   p50 %-8s p99 %-8s max %-8s in flight %.0f\n", row.StartS+row.LengthS,
-		report.Grouped(int64(row.OpsPerS)), report.Ns(row.P50Ns), report.Ns(row.P99Ns), report.Ns(row.MaxNs), row.InFlight)
+		report.Grouped(int64(row.OpsPerS)), report.Observed(row.P50Ns), report.Observed(row.P99Ns), report.Observed(row.MaxNs), row.InFlight)
 }
