@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"image/color"
 	"io"
 	"math"
 	"slices"
@@ -12,23 +11,14 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
+
+	"paxosbench/bench/paint"
 )
 
 const (
 	graphWidth  = 22 * vg.Centimeter
 	graphHeight = 27 * vg.Centimeter
-	graphDPI    = 144
 )
-
-// palette is Okabe and Ito's, which people with colour blindness tell apart; markers and dashes repeat the distinction.
-var palette = []color.RGBA{
-	{R: 0, G: 114, B: 178, A: 255}, {R: 213, G: 94, B: 0, A: 255}, {R: 0, G: 158, B: 115, A: 255},
-	{R: 204, G: 121, B: 167, A: 255}, {R: 86, G: 180, B: 233, A: 255}, {R: 230, G: 159, B: 0, A: 255},
-}
-
-var dashes = [][]vg.Length{nil, {vg.Points(5), vg.Points(2)}, {vg.Points(1.5), vg.Points(2)}}
 
 // graph returns a renderer of three panels: throughput and latency over time, and the percentile spectrum.
 func graph(format string) func(io.Writer, []*Run) error {
@@ -46,40 +36,18 @@ func graph(format string) func(io.Writer, []*Run) error {
 }
 
 func drawPanels(w io.Writer, format string, panels []*plot.Plot) error {
-	var canvas interface {
-		vg.CanvasSizer
-		io.WriterTo
-	}
-	if format == "svg" {
-		canvas = vgsvg.New(graphWidth, graphHeight)
-	} else {
-		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(graphWidth, graphHeight), vgimg.UseDPI(graphDPI))}
-	}
 	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Points(14), PadTop: vg.Points(8), PadBottom: vg.Points(8),
 		PadLeft: vg.Points(8), PadRight: vg.Points(16)}
-	dc := draw.New(canvas)
-	for i, p := range panels {
-		p.Draw(tiles.At(dc, 0, i))
-	}
-	_, err := canvas.WriteTo(w)
-	return err
-}
-
-func newPanel(title, x, y string) *plot.Plot {
-	p := plot.New()
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Title.TextStyle.Font.Size = vg.Points(11)
-	p.Legend.Top = true
-	p.Legend.TextStyle.Font.Size = vg.Points(9)
-	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = color.Gray{Y: 225}, color.Gray{Y: 225}
-	p.Add(grid)
-	return p
+	return paint.Write(w, format, graphWidth, graphHeight, func(c draw.Canvas) {
+		for i, p := range panels {
+			p.Draw(tiles.At(c, 0, i))
+		}
+	})
 }
 
 // throughputPanel shows throughput over time, from zero, with the events.
 func throughputPanel(runs []*Run) (*plot.Plot, error) {
-	p := newPanel(caption(runs), "seconds", "operations/s")
+	p := paint.NewPlot(caption(runs), "seconds", "operations/s")
 	for i, run := range runs {
 		points := seriesPoints(run, func(j int) float64 { return run.Rows[j].OpsPerS })
 		if err := addLine(p, points, run.Name, i, 0); err != nil {
@@ -88,20 +56,20 @@ func throughputPanel(runs []*Run) (*plot.Plot, error) {
 	}
 	p.Y.Min = 0
 	p.Y.Max *= 1.1
-	p.Y.Tick.Marker = siTicks{}
+	p.Y.Tick.Marker = paint.EvenTicks{Spell: paint.SI}
 	return p, markGraphEvents(p, runs)
 }
 
 // latencyPanel shows the median and the 99th percentile over time, on a logarithmic scale.
 func latencyPanel(runs []*Run) (*plot.Plot, error) {
-	p := newPanel("Latency from when due", "seconds", "milliseconds")
+	p := paint.NewPlot("Latency from when due", "seconds", "")
 	for i, run := range runs {
 		for j, quantile := range []struct {
 			name string
 			at   func(int) float64
 		}{
-			{"p50", func(k int) float64 { return milliseconds(run.Rows[k].P50Ns) }},
-			{"p99", func(k int) float64 { return milliseconds(run.Rows[k].P99Ns) }},
+			{"p50", func(k int) float64 { return float64(run.Rows[k].P50Ns) }},
+			{"p99", func(k int) float64 { return float64(run.Rows[k].P99Ns) }},
 		} {
 			points := positive(seriesPoints(run, quantile.at))
 			if err := addLine(p, points, label(runs, run, quantile.name), i, j); err != nil {
@@ -115,7 +83,7 @@ func latencyPanel(runs []*Run) (*plot.Plot, error) {
 
 // spectrumPanel shows latency by percentile: each mark on the horizontal axis is ten times rarer than the one before.
 func spectrumPanel(runs []*Run) (*plot.Plot, error) {
-	p := newPanel("Latency by percentile", "percentile", "milliseconds")
+	p := paint.NewPlot("Latency by percentile", "percentile", "")
 	deepest := 1.0
 	for i, run := range runs {
 		set, err := run.Result.HDR.Set()
@@ -147,7 +115,7 @@ func spectrumPoints(percentiles []float64, valuesNs []int64) plotter.XYs {
 	var points plotter.XYs
 	for i, q := range percentiles {
 		if q < 100 && valuesNs[i] > 0 {
-			points = append(points, plotter.XY{X: -math.Log10(1 - q/100), Y: milliseconds(valuesNs[i])})
+			points = append(points, plotter.XY{X: -math.Log10(1 - q/100), Y: float64(valuesNs[i])})
 		}
 	}
 	return points
@@ -177,9 +145,9 @@ func addLine(p *plot.Plot, points plotter.XYs, name string, colour, dash int) er
 	if err != nil {
 		return err
 	}
-	line.Color = palette[colour%len(palette)]
+	line.Color = paint.Colour(colour)
 	line.Width = vg.Points(1.4)
-	line.Dashes = dashes[dash%len(dashes)]
+	line.Dashes = paint.Dashes(dash)
 	p.Add(line)
 	p.Legend.Add(name, line)
 	return nil
@@ -188,11 +156,11 @@ func addLine(p *plot.Plot, points plotter.XYs, name string, colour, dash int) er
 // logScale switches the vertical axis to a logarithmic one, if there is anything positive to show.
 func logScale(p *plot.Plot) {
 	if p.Y.Min <= 0 || math.IsInf(p.Y.Min, 0) {
-		p.Y.Min = 1e-3
+		p.Y.Min = 1e3
 	}
 	p.Y.Max = max(p.Y.Max, p.Y.Min*10)
 	p.Y.Scale = plot.LogScale{}
-	p.Y.Tick.Marker = plot.LogTicks{Prec: -1}
+	p.Y.Tick.Marker = paint.LogTicks{Spell: paint.Time}
 }
 
 // markGraphEvents draws a vertical line where something was done to the system.
@@ -204,8 +172,8 @@ func markGraphEvents(p *plot.Plot, runs []*Run) error {
 			if err != nil {
 				return err
 			}
-			line.Color = color.Gray{Y: 90}
-			line.Dashes = dashes[2]
+			line.Color = paint.Soft
+			line.Dashes = paint.Dashes(2)
 			labels, err := plotter.NewLabels(plotter.XYLabels{XYs: plotter.XYs{{X: e.AtS, Y: top}}, Labels: []string{" " + e.Text}})
 			if err != nil {
 				return err
@@ -235,31 +203,6 @@ func caption(runs []*Run) string {
 	}
 	r := runs[0].Result
 	return fmt.Sprintf("Throughput: %s op/s, %s (%s)", Grouped(int64(r.ThroughputOpsPerS)), loadText(r), r.Verdict)
-}
-
-func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
-
-// siTicks labels ticks with k and M.
-type siTicks struct{}
-
-func (siTicks) Ticks(low, high float64) []plot.Tick {
-	ticks := plot.DefaultTicks{}.Ticks(low, high)
-	for i := range ticks {
-		if ticks[i].Label != "" {
-			ticks[i].Label = si(ticks[i].Value)
-		}
-	}
-	return ticks
-}
-
-func si(v float64) string {
-	switch {
-	case v >= 1e6:
-		return fmt.Sprintf("%gM", v/1e6)
-	case v >= 1e3:
-		return fmt.Sprintf("%gk", v/1e3)
-	}
-	return fmt.Sprintf("%g", v)
 }
 
 // ninesTicks labels -log10(1-q): 0, 90, 99, 99.9..

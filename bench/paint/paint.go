@@ -1,0 +1,100 @@
+// Package paint holds what all pictures of measurements share: colours, markers, axes and the files they end in.
+package paint
+
+import (
+	"bytes"
+	"fmt"
+	"image/color"
+	"io"
+
+	xfont "golang.org/x/image/font"
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/font"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+const dotsPerInch = 144
+
+// palette is Okabe and Ito's, which people with colour blindness tell apart; markers and dashes repeat the distinction.
+var palette = []color.RGBA{
+	{R: 0, G: 114, B: 178, A: 255}, {R: 213, G: 94, B: 0, A: 255}, {R: 0, G: 158, B: 115, A: 255},
+	{R: 204, G: 121, B: 167, A: 255}, {R: 86, G: 180, B: 233, A: 255}, {R: 230, G: 159, B: 0, A: 255},
+	{R: 60, G: 60, B: 60, A: 255},
+}
+
+// Colour is that of the i-th series of a picture.
+func Colour(i int) color.RGBA { return palette[i%len(palette)] }
+
+// Greys of what is not data.
+var (
+	Ink  = color.Gray{Y: 30}  // titles
+	Soft = color.Gray{Y: 100} // captions
+	Grid = color.Gray{Y: 225}
+)
+
+var dashes = [][]vg.Length{nil, {vg.Points(5), vg.Points(2)}, {vg.Points(1.5), vg.Points(2)}}
+
+// Dashes is the pattern of the i-th kind of line; the first is solid.
+func Dashes(i int) []vg.Length { return dashes[i%len(dashes)] }
+
+// Font is the typeface of all pictures.
+func Font(points float64, bold bool) font.Font {
+	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(points)}
+	if bold {
+		f.Weight = xfont.WeightBold
+	}
+	return f
+}
+
+// NewPlot returns axes with a grid and no data.
+func NewPlot(title, x, y string) *plot.Plot {
+	p := plot.New()
+	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
+	p.Title.TextStyle.Font = Font(11, false)
+	p.Title.Padding = vg.Points(4)
+	p.X.Label.TextStyle.Font, p.Y.Label.TextStyle.Font = Font(10, false), Font(10, false)
+	p.X.Tick.Label.Font, p.Y.Tick.Label.Font = Font(9, false), Font(9, false)
+	p.Legend.TextStyle.Font = Font(9, false)
+	p.Legend.Top = true
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = Grid, Grid
+	p.Add(grid)
+	return p
+}
+
+// Write makes a picture of a size in a format, svg or png, on a white ground.
+func Write(w io.Writer, format string, width, height vg.Length, paint func(draw.Canvas)) error {
+	var canvas interface {
+		vg.CanvasSizer
+		io.WriterTo
+	}
+	switch format {
+	case "svg":
+		canvas = vgsvg.New(width, height)
+	case "png":
+		canvas = vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(dotsPerInch))}
+	default:
+		return fmt.Errorf("picture format %q: want svg or png", format)
+	}
+	c := draw.New(canvas)
+	c.SetColor(color.White)
+	c.Fill(c.Rectangle.Path())
+	paint(c)
+	if format == "png" {
+		_, err := canvas.WriteTo(w)
+		return err
+	}
+	var svg bytes.Buffer
+	if _, err := canvas.WriteTo(&svg); err != nil {
+		return err
+	}
+	_, err := w.Write(bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"), []byte(families)))
+	return err
+}
+
+// families names typefaces of equal widths for viewers that lack ours.
+const families = "font-family:'Liberation Sans',Arimo,Arial,Helvetica,sans-serif;"
