@@ -1,0 +1,231 @@
+package stat
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+func TestMedianKnown(t *testing.T) {
+	for _, c := range []struct {
+		values   []float64
+		want     Summary
+		isRange  bool
+		coverage float64
+	}{
+		{[]float64{7}, Summary{N: 1, Median: 7, Lo: 7, Hi: 7}, true, 0},
+		{[]float64{3, 1, 2}, Summary{N: 3, Median: 2, Lo: 1, Hi: 3}, true, 0.75},
+		{[]float64{5, 4, 3, 2, 1}, Summary{N: 5, Median: 3, Lo: 1, Hi: 5}, true, 0.9375},
+		{[]float64{1, 2, 3, 4, 5, 6}, Summary{N: 6, Median: 3.5, Lo: 1, Hi: 6}, false, 0.96875},
+		// As printed in tables of the sign test: n = 10 leaves out one value at either end, n = 20 five.
+		{seq(10), Summary{N: 10, Median: 5.5, Lo: 2, Hi: 9}, false, 0.978515625},
+		{seq(20), Summary{N: 20, Median: 10.5, Lo: 6, Hi: 15}, false, 0.958610534667969},
+	} {
+		got := Median(c.values)
+		if math.Abs(got.Coverage-c.coverage) > 1e-9 || got.IsRange() != c.isRange {
+			t.Errorf("n=%d: coverage %v, a range: %v; want %v, %v", c.want.N, got.Coverage, got.IsRange(), c.coverage, c.isRange)
+		}
+		got.Coverage = 0
+		if got != c.want {
+			t.Errorf("got %+v, want %+v", got, c.want)
+		}
+	}
+	if s := Median(nil); !math.IsNaN(s.Median) || s.N != 0 {
+		t.Errorf("of nothing: %+v", s)
+	}
+}
+
+func seq(n int) []float64 {
+	values := make([]float64, n)
+	for i := range values {
+		values[i] = float64(n - i)
+	}
+	return values
+}
+
+// TestMedianTwin compares with a search over all symmetric intervals, their coverage counted in Pascal's triangle.
+func TestMedianTwin(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	row := []float64{1} // how many of 2^n outcomes have so many values below the median
+	for n := 1; n <= 40; n++ {
+		next := make([]float64, n+1)
+		for i, ways := range row {
+			next[i] += ways
+			next[i+1] += ways
+		}
+		row = next
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = random.NormFloat64()
+		}
+		before := slices.Clone(values)
+		got := Median(values)
+		if !slices.Equal(values, before) {
+			t.Fatal("the values were moved")
+		}
+		slices.Sort(before)
+		lo, hi := before[0], before[n-1]
+		for cut := 0; cut < n-1-cut; cut++ {
+			covered := 0.0
+			for below := cut + 1; below <= n-1-cut; below++ {
+				covered += row[below]
+			}
+			if covered/math.Pow(2, float64(n)) >= Confidence {
+				lo, hi = before[cut], before[n-1-cut]
+			}
+		}
+		if got.Lo != lo || got.Hi != hi || got.IsRange() != (n < MinPairs) {
+			t.Errorf("n=%d: got %+v, want [%v, %v]", n, got, lo, hi)
+		}
+	}
+}
+
+// TestMedianCovers draws many samples from a skewed distribution and counts how often the interval covers its median.
+func TestMedianCovers(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	const trials = 4000
+	covered := 0
+	for range trials {
+		values := make([]float64, 10)
+		for i := range values {
+			values[i] = random.ExpFloat64()
+		}
+		if s := Median(values); s.Lo <= math.Ln2 && math.Ln2 <= s.Hi {
+			covered++
+		}
+	}
+	if share := float64(covered) / trials; math.Abs(share-0.9785) > 0.01 {
+		t.Errorf("covered %.4f of the time, want 0.9785", share)
+	}
+}
+
+func TestSummaryNoisy(t *testing.T) {
+	if (Summary{Median: 100, Lo: 96, Hi: 105}).Noisy() || !(Summary{Median: 100, Lo: 94, Hi: 105}).Noisy() {
+		t.Error("the mark belongs on intervals wider than a tenth of the median")
+	}
+}
+
+// TestSignTest compares with the sum over all outcomes of n tosses.
+func TestSignTest(t *testing.T) {
+	for n := range 16 {
+		for wins := range n + 1 {
+			as := 0
+			for tosses := range 1 << n {
+				heads := 0
+				for bits := tosses; bits > 0; bits &= bits - 1 {
+					heads++
+				}
+				if min(heads, n-heads) <= min(wins, n-wins) {
+					as++
+				}
+			}
+			want := float64(as) / float64(int(1)<<n)
+			if got := signTest(wins, n-wins); math.Abs(got-want) > 1e-9 {
+				t.Errorf("%d of %d: got %v, want %v", wins, n, got, want)
+			}
+		}
+	}
+}
+
+// measured is a synthetic pair of series: a drift that both share, noise of 2 %, and B's handicap.
+func measured(seed uint64, pairs int, handicap float64) (a, b []float64) {
+	random := rand.New(rand.NewPCG(seed, 5))
+	for range pairs {
+		drift := 1e6 * math.Exp(0.2*random.NormFloat64())
+		a = append(a, drift*math.Exp(0.02*random.NormFloat64()))
+		b = append(b, drift*math.Exp(0.02*random.NormFloat64())*(1-handicap))
+	}
+	return a, b
+}
+
+// TestCompareAA wants no difference between a thing and itself, but for the few times that chance allows.
+func TestCompareAA(t *testing.T) {
+	const trials = 200
+	wrong := 0
+	for seed := range uint64(trials) {
+		a, b := measured(seed, 10, 0)
+		c, err := Compare(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Verdict("A", "B") != "no difference" {
+			wrong++
+		}
+	}
+	if wrong > trials/20 {
+		t.Errorf("a difference %d times of %d, at most one in twenty is chance", wrong, trials)
+	}
+}
+
+// TestCompareHandicap wants a handicap of 10 % found, on either side, with an interval around it.
+func TestCompareHandicap(t *testing.T) {
+	found, around := 0, 0
+	const trials = 50
+	for seed := range uint64(trials) {
+		a, b := measured(seed, 10, 0.10)
+		c, err := Compare(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Compare(b, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Different() != back.Different() || math.Abs(c.Ratio*back.Ratio-1) > 1e-12 {
+			t.Errorf("seed %d: %v one way, %v the other", seed, c, back)
+		}
+		if c.Different() && c.Ratio > 1 {
+			found++
+		}
+		if c.Lo <= 1/0.9 && 1/0.9 <= c.Hi {
+			around++
+		}
+	}
+	if found < trials*98/100 || around < trials*85/100 {
+		t.Errorf("found %d times, bounded %d times, of %d", found, around, trials)
+	}
+}
+
+// TestCompareFew wants the interval of few pairs to be their range.
+func TestCompareFew(t *testing.T) {
+	for n := 1; n < MinPairs; n++ {
+		a, b := measured(uint64(n), n, 0)
+		c, err := Compare(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ratios := make([]float64, n)
+		for i := range ratios {
+			ratios[i] = a[i] / b[i]
+		}
+		if math.Abs(c.Lo/slices.Min(ratios)-1) > 1e-12 || math.Abs(c.Hi/slices.Max(ratios)-1) > 1e-12 {
+			t.Errorf("%d pairs: [%v, %v] of %v", n, c.Lo, c.Hi, ratios)
+		}
+	}
+}
+
+func TestCompareRefuses(t *testing.T) {
+	for _, c := range [][2][]float64{{{1}, {1, 2}}, {{}, {}}, {{0}, {1}}, {{1}, {math.NaN()}}, {{1}, {math.Inf(1)}}} {
+		if _, err := Compare(c[0], c[1]); err == nil {
+			t.Errorf("%v was compared", c)
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	for _, c := range []struct {
+		comparison Comparison
+		want       string
+	}{
+		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 1.05, Hi: 1.2, P: 0.002}, "A faster by 10.0 % [5.0, 20.0]"},
+		{Comparison{Pairs: 10, Ratio: 0.8, Lo: 0.5, Hi: 0.9, P: 0.002}, "B faster by 25.0 % [11.1, 100.0]"},
+		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 0.99, Hi: 1.2, P: 0.002}, "no difference"},
+		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 1.05, Hi: 1.2, P: 0.11}, "no difference"},
+		{Comparison{Pairs: 5, Ratio: 1.1, Lo: 1.05, Hi: 1.2, P: 0.06}, "no difference shown: 5 pairs cannot show one, 6 can"},
+	} {
+		if got := c.comparison.Verdict("A", "B"); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}

@@ -1,0 +1,103 @@
+package suite
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Parse reads a suite from YAML. Keys and knobs that do not exist are refused by name and line. source names the text
+// in errors.
+func Parse(source string, text []byte) (*Suite, error) {
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	dec.KnownFields(true)
+	var s Suite
+	if err := dec.Decode(&s); err != nil {
+		return nil, fmt.Errorf("%s: %w", source, plain(err))
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: one suite per file", source)
+	}
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", source, err)
+	}
+	return &s, nil
+}
+
+var unknownField = regexp.MustCompile(`field (\S+) not found in type \S+`)
+
+// plain says in the writer's words what the decoder says in Go's.
+func plain(err error) error {
+	var typed *yaml.TypeError
+	if !errors.As(err, &typed) {
+		return err
+	}
+	lines := make([]string, len(typed.Errors))
+	for i, line := range typed.Errors {
+		lines[i] = unknownField.ReplaceAllString(line, "unknown key $1")
+	}
+	return errors.New(strings.Join(lines, "; "))
+}
+
+// UnmarshalYAML reads a mapping of knobs to values, and keeps its order, which a Go map would lose.
+func (c *Cell) UnmarshalYAML(node *yaml.Node) error {
+	return eachKnob(node, func(knob string, value *yaml.Node) error {
+		text, err := scalar(value)
+		*c = append(*c, Setting{knob, text})
+		return err
+	})
+}
+
+// UnmarshalYAML reads a mapping of knobs to lists of values, and keeps its order.
+func (a *Axes) UnmarshalYAML(node *yaml.Node) error {
+	return eachKnob(node, func(knob string, list *yaml.Node) error {
+		if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+			return fmt.Errorf("line %d: %s: want a list of values", list.Line, knob)
+		}
+		axis := Axis{Knob: knob}
+		for _, item := range list.Content {
+			text, err := scalar(item)
+			if err != nil {
+				return err
+			}
+			axis.Values = append(axis.Values, text)
+		}
+		*a = append(*a, axis)
+		return nil
+	})
+}
+
+// eachKnob calls visit for the knobs of a mapping, and refuses those that do not exist or come twice.
+func eachKnob(node *yaml.Node, visit func(knob string, value *yaml.Node) error) error {
+	if node.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: want a mapping of knobs", node.Line)
+	}
+	seen := make(map[string]bool)
+	for i := 0; i < len(node.Content); i += 2 {
+		key := node.Content[i]
+		switch {
+		case OwnerOf(key.Value) == 0:
+			return fmt.Errorf("line %d: unknown knob %s; there are %s", key.Line, key.Value, knobNames())
+		case seen[key.Value]:
+			return fmt.Errorf("line %d: %s comes twice", key.Line, key.Value)
+		}
+		seen[key.Value] = true
+		if err := visit(key.Value, node.Content[i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// scalar returns a value as it is written: true, 1e3 and 64KiB are all texts here.
+func scalar(node *yaml.Node) (string, error) {
+	if node.Kind != yaml.ScalarNode || node.Value == "" {
+		return "", fmt.Errorf("line %d: want a single value", node.Line)
+	}
+	return node.Value, nil
+}

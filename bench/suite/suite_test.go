@@ -1,0 +1,161 @@
+package suite
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const sample = `
+name: sample
+title: A sample
+question: Does it parse?
+axes:
+  window: [1, 64]
+  batch: [none, "count:16", adaptive]
+fixed: {conns: 4, batch-bytes: 1MiB}
+exclude:
+  - {batch: none, window: 64}
+include:
+  - {variant: two words, replicas: 1, unreplicated: "true"}
+adjust:
+  - when: {batch: none}
+    set: {batch-bytes: 64KiB, linger: 1ms}
+repeats: 3
+warmup: 500ms
+duration: 2s
+graphs:
+  - {name: g, title: G, kind: line, x: window, y: throughput, series: batch}
+`
+
+func parse(t *testing.T, text string) *Suite {
+	t.Helper()
+	s, err := Parse("sample.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestCells(t *testing.T) {
+	s := parse(t, sample)
+	want := []string{
+		"window=1 batch=none", "window=1 batch=count:16", "window=1 batch=adaptive",
+		"window=64 batch=count:16", "window=64 batch=adaptive",
+		`variant="two words" replicas=1 unreplicated=true`,
+	}
+	var got []string
+	for _, c := range s.Cells() {
+		got = append(got, c.String())
+	}
+	if strings.Join(got, "|") != strings.Join(want, "|") {
+		t.Errorf("cells are %q", got)
+	}
+	if s.Warmup != 500*time.Millisecond || s.Duration != 2*time.Second || s.Repeats != 3 || len(s.Graphs) != 1 {
+		t.Errorf("read as %+v", s)
+	}
+}
+
+func TestSettingsLieOnEachOther(t *testing.T) {
+	s := parse(t, sample)
+	for cell, want := range map[string]string{
+		"window=1 batch=count:16":     "conns=4 batch-bytes=1MiB window=1 batch=count:16",
+		"window=1 batch=none":         "conns=4 batch-bytes=64KiB linger=1ms window=1 batch=none",
+		"batch=none batch-bytes=4KiB": "conns=4 batch-bytes=4KiB linger=1ms batch=none",
+	} {
+		c, err := ParseCell(cell)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.Settings(c).String(); got != want {
+			t.Errorf("in %s holds %s, want %s", cell, got, want)
+		}
+	}
+	if s.Fixed.String() != "conns=4 batch-bytes=1MiB" {
+		t.Errorf("the fixed settings have become %s", s.Fixed)
+	}
+}
+
+// What is wrong is named, with its line.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct{ old, new, want string }{
+		{"repeats: 3", "repeat: 3", "line 16: unknown key repeat"},
+		{"x: window", "ex: window", "line 20: unknown key ex"},
+		{"  window: [1, 64]", "  windows: [1, 64]", "line 6: unknown knob windows"},
+		{"fixed: {conns: 4,", "fixed: {cons: 4,", "line 8: unknown knob cons"},
+		{"{batch: none, window: 64}", "{batch: none, batch: none}", "line 10: batch comes twice"},
+		{"window: [1, 64]", "window: 64", "line 6: window: want a list"},
+		{"window: [1, 64]", "window: [1, [2]]", "line 6: want a single value"},
+		{"window: [1, 64]", "window: [1, 1]", "comes twice"},
+		{"repeats: 3", "repeats: 0", "repeats 0"},
+		{"duration: 2s", "duration: 2h", "duration 2h"},
+		{"kind: line", "kind: pie", `graph g: kind "pie"`},
+		{"y: throughput", "y: through", `graph g: y "through"`},
+		{"series: batch", "series: throughput", `graph g: series "throughput"`},
+		{"name: sample", "name: ../sample", `name "../sample"`},
+		{"window: [1, 64]", "load: [1, 64]", `load "1"`},
+		{"conns: 4,", "conns: 4, rate: 5, load: 50%,", "load and rate"},
+		{"name: sample", "name: sample\nname: again", "line 3"},
+	} {
+		text := strings.Replace(sample, c.old, c.new, 1)
+		if text == sample {
+			t.Fatalf("%q is not in the sample", c.old)
+		}
+		if _, err := Parse("sample.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("with %q: %v, want %q", c.new, err, c.want)
+		}
+	}
+	if _, err := Parse("two.yaml", []byte(sample+"\n---\n"+sample)); err == nil {
+		t.Error("two suites in one file are read as one")
+	}
+}
+
+func TestNoKnobIsAColumn(t *testing.T) {
+	for _, c := range Columns() {
+		if OwnerOf(c.Name) != 0 {
+			t.Errorf("%s is a knob and a measured column", c.Name)
+		}
+	}
+}
+
+func TestNumeric(t *testing.T) {
+	for text, want := range map[string]float64{
+		"64": 64, "count:64": 64, "bytes:64KiB": 65536, "4KiB": 4096, "100MB": 1e8, "50k": 50e3, "1.5M": 1.5e6,
+		"5%": 0.05, "10ms": 0.01, "0s": 0, "put:0.05,get:0.95": 0.95, "get:1": 1, "put:1": 0,
+	} {
+		if got, ok := Numeric(text); !ok || got != want {
+			t.Errorf("%s is %v, %v, want %v", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{"adaptive", "none", "", "unlimited", "true", "two words", "zipf:x"} {
+		if got, ok := Numeric(text); ok {
+			t.Errorf("%q is the number %v", text, got)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(sample)
+	f.Add("axes: {a: &a [*a]}")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Parse("fuzz.yaml", []byte(text))
+		if err == nil && len(s.Cells()) == 0 {
+			t.Error("a suite without cells is accepted")
+		}
+	})
+}
+
+func FuzzParseCell(f *testing.F) {
+	f.Add(`batch=none window=64`)
+	f.Add(`at="2s kill leader" rate=50k`)
+	f.Fuzz(func(t *testing.T, text string) {
+		c, err := ParseCell(text)
+		if err != nil {
+			return
+		}
+		again, err := ParseCell(c.String())
+		if err != nil || again.String() != c.String() {
+			t.Errorf("%q is spelled %q, which is read as %q, %v", text, c, again, err)
+		}
+	})
+}

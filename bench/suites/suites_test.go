@@ -1,0 +1,91 @@
+package suites
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"paxosbench/bench/suite"
+)
+
+// The suites of the project, and the time that the reference run of all of them may take.
+var shipped = []string{
+	"ablation", "batch-x-pipeline", "batching", "compression", "connections", "durability", "failover",
+	"latency-throughput", "payload", "pipeline", "reads", "replicas", "smoke",
+}
+
+const (
+	allTogether = 45 * time.Minute
+	smokeAlone  = 2 * time.Minute
+)
+
+func TestShippedSuites(t *testing.T) {
+	if !slices.Equal(Names(), shipped) {
+		t.Fatalf("the suites are %v", Names())
+	}
+	var total time.Duration
+	for _, name := range Names() {
+		s, _, err := Load(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if s.Name != name {
+			t.Errorf("%s.yaml is called %s", name, s.Name)
+		}
+		if len(s.Graphs) == 0 {
+			t.Errorf("%s draws nothing", name)
+		}
+		takes := suite.Estimate(s.Plan(1, s.Repeats), s.Warmup, s.Duration)
+		total += takes
+		if name == "smoke" && takes > smokeAlone {
+			t.Errorf("smoke takes %v", takes)
+		}
+		adaptiveBesideFixed(t, s)
+	}
+	if total > allTogether {
+		t.Errorf("all suites take %v", total)
+	}
+	t.Logf("all suites take %v", total)
+}
+
+// A fixed batching policy without the adaptive one beside it would be a comparison with the rival left out.
+func adaptiveBesideFixed(t *testing.T, s *suite.Suite) {
+	t.Helper()
+	for _, axis := range s.Axes {
+		if axis.Knob == "batch" && !slices.Contains(axis.Values, "adaptive") {
+			t.Errorf("%s varies batch without adaptive", s.Name)
+		}
+	}
+}
+
+func TestUnknownSuite(t *testing.T) {
+	for _, name := range []string{"nonsense", "", "../suites/smoke"} {
+		if _, _, err := Load(name); err == nil || !strings.Contains(err.Error(), "smoke") {
+			t.Errorf("Load(%q): %v", name, err)
+		}
+	}
+}
+
+// The example of the README is a suite.
+func TestReadmeExample(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	example, _, ok := strings.Cut(rest, "```")
+	if !ok {
+		t.Fatal("there is no example")
+	}
+	if _, err := suite.Parse("README.md", []byte(example)); err != nil {
+		t.Error(err)
+	}
+	for _, c := range suite.Columns() {
+		if !strings.Contains(string(text), "`"+c.Name+"`") {
+			t.Errorf("column %s is not described", c.Name)
+		}
+	}
+}
