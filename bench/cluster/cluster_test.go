@@ -1,0 +1,193 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"paxosbench/bench/link"
+	"paxosbench/wire"
+)
+
+// program is the replica that TestMain has built.
+var program string
+
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "paxosbench-cluster-test-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	program = filepath.Join(dir, "replica")
+	if out, err := exec.Command("go", "build", "-o", program, "paxosbench/cmd/replica").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the replica: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+func config(t *testing.T, n int, flags ...string) Config {
+	t.Helper()
+	return Config{
+		Program: program, Replicas: n, Dir: filepath.Join(t.TempDir(), "cluster"), PortBase: DefaultPortBase + 8000,
+		Flags: append([]string{"--durability", "none"}, flags...),
+	}
+}
+
+func start(t *testing.T, c Config) *Cluster {
+	t.Helper()
+	cluster, err := Start(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := cluster.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return cluster
+}
+
+func leader(t *testing.T, c *Cluster) wire.ReplicaID {
+	t.Helper()
+	id, err := c.Leader(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+func TestFailover(t *testing.T) {
+	c := start(t, config(t, 3))
+	first := leader(t, c)
+	if err := c.Kill(first); err != nil {
+		t.Fatal(err)
+	}
+	if second := leader(t, c); second == first {
+		t.Errorf("replica %d leads though it was killed", first)
+	}
+	if err := c.Kill(first); err == nil {
+		t.Error("killed twice")
+	}
+	if err := c.Err(); err != nil {
+		t.Errorf("a death on purpose is reported: %v", err)
+	}
+	if err := c.Restart(t.Context(), first); err != nil {
+		t.Error(err)
+	}
+	if err := c.Restart(t.Context(), first); err == nil {
+		t.Error("started what runs")
+	}
+}
+
+func TestCloseLeavesNothing(t *testing.T) {
+	c, err := Start(t.Context(), config(t, 1, "--unreplicated"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := c.replicas[1]
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p.alive() || !p.cmd.ProcessState.Success() {
+		t.Errorf("the replica ended with: %s", p.fate())
+	}
+	if _, err := os.Stat(c.config.Dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("data is left: %v", err)
+	}
+}
+
+func TestUnknownFlagIsReported(t *testing.T) {
+	c := config(t, 1, "--no-such-flag")
+	_, err := Start(t.Context(), c)
+	if err == nil || !strings.Contains(err.Error(), "no-such-flag") || !strings.Contains(err.Error(), "exit status 2") {
+		t.Errorf("started with an unknown flag: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(c.Dir, "replica-1.log")); err != nil {
+		t.Errorf("the log is gone: %v", err)
+	}
+}
+
+func TestUnexpectedDeathIsReported(t *testing.T) {
+	c := start(t, config(t, 3))
+	p := c.replicas[2]
+	if err := p.kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Err(); err == nil || !strings.Contains(err.Error(), "replica 2") {
+		t.Errorf("the death of replica 2 gives %v", err)
+	}
+}
+
+func TestSlowLinks(t *testing.T) {
+	slow := config(t, 3)
+	slow.Link = link.Config{Delay: 2 * time.Millisecond}
+	leader(t, start(t, slow))
+}
+
+func TestNoLeader(t *testing.T) {
+	impatient := config(t, 3)
+	impatient.Patience = time.Millisecond
+	if _, err := Start(t.Context(), impatient); !errors.Is(err, ErrNoLeader) {
+		t.Errorf("a millisecond of patience gives %v", err)
+	}
+}
+
+func TestCancelledStart(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Start(ctx, config(t, 3)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled start gives %v", err)
+	}
+}
+
+func TestImpossibleConfig(t *testing.T) {
+	for _, change := range []func(*Config){
+		func(c *Config) { c.Replicas = 0 },
+		func(c *Config) { c.Replicas = MaxReplicas + 1 },
+		func(c *Config) { c.PortBase = 80 },
+		func(c *Config) { c.Link.Delay = -1 },
+	} {
+		c := config(t, 3)
+		change(&c)
+		if _, err := Start(t.Context(), c); err == nil {
+			t.Errorf("started %+v", c)
+		}
+	}
+}
+
+// Clusters that start at the same time do not get into each other's way: each has ports of its own until it is stopped.
+func TestClustersShareNoPorts(t *testing.T) {
+	const n = 20
+	blocks := make(chan *block, n)
+	for range n {
+		go func() {
+			b, err := claimBlock(DefaultPortBase+8000, 3*MaxReplicas)
+			if err != nil {
+				t.Error(err)
+			}
+			blocks <- b
+		}()
+	}
+	seen := make(map[int]bool)
+	for range n {
+		b := <-blocks
+		if b == nil {
+			continue
+		}
+		if seen[b.first] {
+			t.Errorf("port %d was claimed twice", b.first)
+		}
+		seen[b.first] = true
+		defer b.release()
+	}
+}

@@ -1,0 +1,51 @@
+package cluster
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+)
+
+// block is a range of ports that belongs to one cluster while claim is open. Ports that are merely free at the moment
+// would not do: two clusters that start at the same time would find the same ones, and the replicas of one would end up
+// behind the addresses of the other.
+type block struct {
+	first int
+	claim net.Listener // on the first port
+}
+
+// claimBlock claims the first block from base on that nobody has claimed, and whose ports are free.
+func claimBlock(base, ports int) (*block, error) {
+	for first := base; first+portBlock <= base+portRange; first += portBlock {
+		claim, err := net.Listen("tcp", loopback(first))
+		if err != nil {
+			continue // claimed
+		}
+		b := &block{first, claim}
+		if b.free(ports) {
+			return b, nil
+		}
+		if err := b.release(); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("no %d ports in a row are free from %d to %d: choose another port base", portBlock, base, base+portRange-1)
+}
+
+// free tells whether nobody listens on the ports that will be used.
+func (b *block) free(ports int) bool {
+	for i := 1; i <= ports; i++ {
+		listener, err := net.Listen("tcp", b.addr(i))
+		if err != nil || listener.Close() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// addr returns the address of a port of the block; 0 is the one that claims it.
+func (b *block) addr(i int) string { return loopback(b.first + i) }
+
+func (b *block) release() error { return b.claim.Close() }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

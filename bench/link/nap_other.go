@@ -1,0 +1,8 @@
+//go:build !linux
+
+package link
+
+import "time"
+
+// nap sleeps with the precision of Go's timers.
+func nap(d time.Duration) { time.Sleep(d) }
