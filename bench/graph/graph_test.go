@@ -1,0 +1,252 @@
+package graph
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"paxosbench/bench/graph/graphtest"
+	"paxosbench/bench/suite"
+	"paxosbench/bench/suites"
+)
+
+// everything is a suite with a graph of every kind.
+const everything = `
+name: everything
+title: Everything
+question: Is every kind of graph drawn?
+axes:
+  link-delay: [0s, 5ms]
+  batch: [none, "count:64", adaptive]
+  pipeline: [1, 4, 16, 64, adaptive]
+fixed: {conns: 4, window: 1024}
+repeats: 3
+warmup: 1s
+duration: 1s
+graphs:
+  - {name: line, title: Throughput by depth, kind: line, x: pipeline, y: throughput, series: batch, facet: link-delay, model: true}
+  - {name: single, title: Latency by depth, kind: line, x: pipeline, y: p99, series: batch, where: {link-delay: 0s}}
+  - {name: map, title: Throughput, kind: heatmap, x: pipeline, y: batch, value: throughput, facet: link-delay, model: true}
+  - {name: bars, title: CPU of the leader, kind: bars, x: batch, y: cpu_leader, series: pipeline, facet: link-delay}
+  - {name: dots, title: Latency, kind: bars, x: batch, y: p99, series: pipeline, where: {link-delay: 0s}}
+  - {name: hockey, title: Latency by throughput, kind: hockey, x: throughput, y: p50, series: batch, where: {link-delay: 0s}}
+  - {name: course, title: Over time, kind: timeline, facet: batch, where: {link-delay: 0s, pipeline: 1}}
+`
+
+const loaded = `
+name: loaded
+title: Latency under load
+question: Where is the knee?
+axes:
+  batch: [none, "count:64", adaptive]
+  load: [5%, 25%, 50%, 70%, 85%, 95%, 105%]
+fixed: {conns: 4, window: 1024}
+repeats: 6
+warmup: 1s
+duration: 1s
+graphs:
+  - {name: knee, title: Median latency by throughput, kind: hockey, x: throughput, y: p50, series: batch}
+`
+
+func parse(t *testing.T, text string) *suite.Suite {
+	t.Helper()
+	s, err := suite.Parse("test", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func collect(t *testing.T, s *suite.Suite, name string) *Data {
+	t.Helper()
+	i := slices.IndexFunc(s.Graphs, func(g suite.Graph) bool { return g.Name == name })
+	runs := graphtest.Runs(s, s.Plan(1, s.Repeats))
+	d, err := Collect(s, s.Graphs[i], graphtest.Manifest(s, 1), runs, graphtest.Calibration())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// TestEveryKind draws every kind of graph in both formats.
+func TestEveryKind(t *testing.T) {
+	for _, text := range []string{everything, loaded} {
+		s := parse(t, text)
+		for _, g := range s.Graphs {
+			d := collect(t, s, g.Name)
+			var svg, picture bytes.Buffer
+			if err := errors.Join(d.Write(&svg, "svg"), d.Write(&picture, "png")); err != nil {
+				t.Errorf("%s: %v", g.Name, err)
+				continue
+			}
+			text := textOf(t, svg.Bytes())
+			for _, want := range []string{g.Title, "Made-up Processor", "0123456789ab with changes", "2026-11-24", "conns=4"} {
+				if !strings.Contains(text, want) {
+					t.Errorf("%s: no %q in the picture", g.Name, want)
+				}
+			}
+			if _, err := png.Decode(bytes.NewReader(picture.Bytes())); err != nil {
+				t.Errorf("%s: %v", g.Name, err)
+			}
+			keep(t, g.Name, d)
+		}
+	}
+}
+
+// TestShippedSuites draws the graphs of every suite that ships, from made-up runs.
+func TestShippedSuites(t *testing.T) {
+	for _, name := range suites.Names() {
+		s, _, err := suites.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, g := range s.Graphs {
+			d := collect(t, s, g.Name)
+			if err := d.Write(io.Discard, "svg"); err != nil {
+				t.Errorf("suite %s: %v", name, err)
+			}
+			keep(t, name+"-"+g.Name, d)
+		}
+	}
+}
+
+// keep leaves a picture to be looked at, if PAXOSBENCH_PICTURES names a directory.
+func keep(t *testing.T, name string, d *Data) {
+	t.Helper()
+	dir := os.Getenv("PAXOSBENCH_PICTURES")
+	if dir == "" {
+		return
+	}
+	file, err := os.Create(filepath.Join(dir, name+".png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(d.Write(file, "png"), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// textOf returns the words of an SVG.
+func textOf(t *testing.T, svg []byte) string {
+	t.Helper()
+	var words strings.Builder
+	dec := xml.NewDecoder(bytes.NewReader(svg))
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return words.String()
+		}
+		if err != nil {
+			t.Fatalf("not XML: %v", err)
+		}
+		if data, ok := token.(xml.CharData); ok {
+			words.Write(data)
+		}
+	}
+}
+
+func TestCollect(t *testing.T) {
+	d := collect(t, parse(t, everything), "line")
+	if !slices.Equal(d.Facets, []string{"0s", "5ms"}) || !slices.Equal(d.Series, []string{"none", "count:64", "adaptive"}) ||
+		!slices.Equal(d.Xs, []string{"1", "4", "16", "64", "adaptive"}) || len(d.Spots)+d.Missing != 30 {
+		t.Errorf("facets %v, series %v, places %v, %d spots", d.Facets, d.Series, d.Xs, len(d.Spots))
+	}
+	for _, s := range d.Spots {
+		if s.Bound <= 0 || s.Y.Median > s.Bound || s.Y.Lo > s.Y.Median || s.Y.Median > s.Y.Hi {
+			t.Errorf("%s: %+v", s.Cell, s)
+		}
+	}
+}
+
+// TestHollow wants points past saturation marked: their runs are invalid or answered less than was offered.
+func TestHollow(t *testing.T) {
+	for _, s := range collect(t, parse(t, loaded), "knee").Spots {
+		if past := s.Cell.Get("load") == "105%"; past != s.Hollow {
+			t.Errorf("%s: hollow %v", s.Cell, s.Hollow)
+		}
+	}
+}
+
+// TestInvalidRuns wants invalid runs left out where there are others, and shown as such where there are none.
+func TestInvalidRuns(t *testing.T) {
+	s := parse(t, everything)
+	runs := graphtest.Runs(s, s.Plan(1, s.Repeats))
+	cells := s.Cells()
+	for i := range runs {
+		switch runs[i].Cell.String() {
+		case cells[0].String():
+			if runs[i].Repeat == 1 {
+				runs[i].Status = suite.StatusInvalid
+			}
+		case cells[1].String():
+			runs[i].Status = suite.StatusInvalid
+		case cells[2].String():
+			runs[i].Status, runs[i].Result = suite.StatusFailed, nil
+		}
+	}
+	d, err := Collect(s, s.Graphs[0], suite.Manifest{}, runs, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(cell suite.Cell) *Spot {
+		i := slices.IndexFunc(d.Spots, func(s Spot) bool { return s.Cell.String() == cell.String() })
+		if i < 0 {
+			return nil
+		}
+		return &d.Spots[i]
+	}
+	if got := of(cells[0]); got == nil || got.Hollow || got.Y.N != 2 {
+		t.Errorf("one invalid run of three: %+v", got)
+	}
+	if got := of(cells[1]); got == nil || !got.Hollow {
+		t.Errorf("three invalid runs: %+v", got)
+	}
+	if got := of(cells[2]); got != nil || d.Missing == 0 {
+		t.Errorf("three failed runs: %+v", got)
+	}
+	if d.anyBound() {
+		t.Error("a bound without a calibration")
+	}
+}
+
+func TestTwoCellsOnOneSpot(t *testing.T) {
+	s := parse(t, everything)
+	g := s.Graphs[0]
+	g.Facet = ""
+	if _, err := Collect(s, g, suite.Manifest{}, graphtest.Runs(s, s.Plan(1, 1)), nil); err == nil {
+		t.Error("different link delays were thrown together")
+	}
+}
+
+func TestEmpty(t *testing.T) {
+	s := parse(t, everything)
+	for _, g := range s.Graphs {
+		d, err := Collect(s, g, suite.Manifest{}, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Write(io.Discard, "svg"); !errors.Is(err, ErrEmpty) || d.Missing == 0 {
+			t.Errorf("%s: %v, %d missing", g.Name, err, d.Missing)
+		}
+	}
+}
+
+func TestWrap(t *testing.T) {
+	for text, want := range map[string]string{
+		"no batching, no pipeline": "no batching,\nno pipeline",
+		"put:0.5,get:0.5":          "put:0.5,\nget:0.5",
+		"adaptive":                 "adaptive",
+		"":                         "",
+	} {
+		if got := wrap(text, labelColumns); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

@@ -1,0 +1,174 @@
+// Package html renders a results directory: graphs, a report in one file that needs nothing else, and the figures in
+// Go's benchmark format.
+package html
+
+import (
+	"bytes"
+	_ "embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+
+	"github.com/dustin/go-humanize"
+
+	"paxosbench/bench/graph"
+	"paxosbench/bench/model"
+	"paxosbench/bench/paint"
+	"paxosbench/bench/suite"
+)
+
+// Names of what Write leaves in a results directory.
+const (
+	ReportFile    = "report.html"
+	BenchmarkFile = "benchmark.txt"
+	GraphsDir     = "graphs"
+)
+
+// Options of a report. The zero value is useful.
+type Options struct {
+	// Calibration has the constants of the model. nil: what model.Find finds, or no bounds.
+	Calibration *model.Calibration
+}
+
+// Write renders the runs that the directory has so far, over what an earlier call has left there. A graph that cannot
+// be drawn does not keep the others from being so: the report says why in its place.
+func Write(dir *suite.Dir, opts Options) error {
+	if opts.Calibration == nil {
+		var err error
+		if opts.Calibration, err = model.Find(dir.Path); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(filepath.Join(dir.Path, GraphsDir), 0o755); err != nil {
+		return err
+	}
+	p := &page{Dir: dir, Calibration: opts.Calibration}
+	for _, g := range dir.Suite.Graphs {
+		f, err := newFigure(dir, g, opts.Calibration)
+		if err != nil {
+			return err
+		}
+		p.Figures = append(p.Figures, f)
+	}
+	p.Adaptive = adaptiveTables(dir.Suite, dir.Runs())
+	var out bytes.Buffer
+	if err := layout.Execute(&out, p); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir.Path, ReportFile), out.Bytes(), 0o644); err != nil {
+		return err
+	}
+	benchmark, err := benchmarkText(dir)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir.Path, BenchmarkFile), benchmark, 0o644)
+}
+
+var (
+	//go:embed report.tmpl
+	layoutText string
+	//go:embed report.css
+	styleText string
+	//go:embed report.js
+	scriptText string
+)
+
+var layout = template.Must(template.New("report").Parse(layoutText))
+
+// page is what the layout is filled with.
+type page struct {
+	Dir         *suite.Dir
+	Calibration *model.Calibration
+	Figures     []figure
+	Adaptive    []table
+}
+
+// Style returns the style sheet.
+func (*page) Style() template.CSS { return template.CSS(styleText) }
+
+// Script returns the program that sorts tables.
+func (*page) Script() template.JS { return template.JS(scriptText) }
+
+// Memory says how much the host has.
+func (p *page) Memory() string { return humanize.IBytes(uint64(max(0, p.Dir.Manifest.Host.Memory))) }
+
+// Model says what the model was calibrated with.
+func (p *page) Model() string {
+	c := p.Calibration
+	return fmt.Sprintf("Calibrated %s on %s, programs of %s: a sync takes %s, the disk %sB/s, a round trip takes %s, %d processors.",
+		c.Taken.Format("2006-01-02"), c.Host, c.Commit, paint.Time(c.SyncNs), paint.SI(c.DiskBytesPerS), paint.Time(c.RoundTripNs), c.CPUs)
+}
+
+// figure is a graph with its table.
+type figure struct {
+	Graph   suite.Graph
+	Picture template.HTML // SVG
+	Problem string        // why there is no picture
+	Table   table
+	Replay  string
+}
+
+// newFigure draws a graph into the directory's files and for the report.
+func newFigure(dir *suite.Dir, g suite.Graph, calibration *model.Calibration) (figure, error) {
+	f := figure{Graph: g, Replay: replay(dir, g)}
+	data, err := graph.Collect(dir.Suite, g, dir.Manifest, dir.Runs(), calibration)
+	if err != nil {
+		f.Problem = err.Error()
+		return f, nil
+	}
+	f.Table = tableOf(data)
+	for _, format := range []string{"svg", "png"} {
+		path := filepath.Join(dir.Path, GraphsDir, g.Name+"."+format)
+		var picture bytes.Buffer
+		if err := data.Write(&picture, format); err != nil {
+			f.Problem = err.Error()
+			return f, removed(path)
+		}
+		if err := os.WriteFile(path, picture.Bytes(), 0o644); err != nil {
+			return f, err
+		}
+		if format == "svg" {
+			f.Picture = inline(picture.Bytes())
+		}
+	}
+	return f, nil
+}
+
+// removed makes sure that no picture of earlier runs stays behind where there is none to draw.
+func removed(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// inline takes the SVG element out of a file, without its prologue. It comes from our own renderer, which escapes texts.
+func inline(svg []byte) template.HTML {
+	return template.HTML(svg[max(0, bytes.Index(svg, []byte("<svg"))):])
+}
+
+// replay is the command that measures again what a graph shows.
+func replay(dir *suite.Dir, g suite.Graph) string {
+	m := dir.Manifest
+	args := []string{"bin/bench", "run", dir.Suite.Name, "--seed", fmt.Sprint(m.Seed), "--repeats", fmt.Sprint(m.Repeats),
+		"--duration", m.Duration.String()}
+	if len(g.Where) > 0 && onAxes(dir.Suite, g.Where) {
+		args = append(args, "--only", g.Where.String())
+	}
+	return suite.ShellLine(args)
+}
+
+// onAxes tells whether all cells can be told apart by these settings: --only matches what a cell itself sets.
+func onAxes(s *suite.Suite, where suite.Cell) bool {
+	for _, setting := range where {
+		for _, cell := range s.Cells() {
+			if cell.Get(setting.Knob) == "" {
+				return false
+			}
+		}
+	}
+	return true
+}

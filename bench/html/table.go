@@ -1,0 +1,220 @@
+package html
+
+import (
+	"fmt"
+	"math"
+
+	"paxosbench/bench/graph"
+	"paxosbench/bench/paint"
+	"paxosbench/bench/stat"
+	"paxosbench/bench/suite"
+)
+
+// table is one that can be sorted.
+type table struct {
+	Title, Note string
+	Head        []string
+	Rows        [][]entry
+}
+
+// entry is one field of a table: what is shown, and the number to sort by, if it is one.
+type entry struct {
+	Text   string
+	Key    float64
+	Number bool
+	Class  string
+}
+
+func words(text string) entry { return entry{Text: text} }
+
+func number(key float64, text string) entry {
+	if math.IsNaN(key) {
+		return entry{Text: "–"}
+	}
+	return entry{Text: text, Key: key, Number: true}
+}
+
+// knobEntry sorts values that are numbers as such.
+func knobEntry(value string) entry {
+	if v, ok := suite.Numeric(value); ok {
+		return entry{Text: value, Key: v, Number: true}
+	}
+	return words(value)
+}
+
+// tableOf lists the figures of a graph.
+func tableOf(d *graph.Data) table {
+	if d.Graph.Kind == suite.KindTimeline {
+		return coursesTable(d)
+	}
+	var t table
+	knobs := knobsOf(d.Spots)
+	t.Head = append(t.Head, knobs...)
+	x, measured := suite.ColumnOf(d.Graph.X)
+	if measured {
+		t.Head = append(t.Head, x.Label)
+	}
+	t.Head = append(t.Head, fmt.Sprintf("%s, median", d.Column.Label), "interval", "runs", "remarks")
+	bounded := false
+	for _, s := range d.Spots {
+		bounded = bounded || s.Bound > 0
+	}
+	if bounded {
+		t.Head = append(t.Head, "bound", "of bound", "bound by")
+	}
+	for _, s := range d.Spots {
+		var row []entry
+		for _, knob := range knobs {
+			row = append(row, knobEntry(s.Cell.Get(knob)))
+		}
+		if measured {
+			row = append(row, number(s.XValue.Median, graph.Spell(x, s.XValue.Median)))
+		}
+		row = append(row, number(s.Y.Median, graph.Spell(d.Column, s.Y.Median)),
+			interval(d.Column, s.Y), number(float64(s.Y.N), fmt.Sprint(s.Y.N)), remarks(s))
+		if bounded {
+			row = append(row, boundEntries(s)...)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	t.Note = "Unit, where none stands: " + d.Column.Unit + ". Click a heading to sort."
+	return t
+}
+
+// interval spells a median's interval, and says where it is only the range of the runs.
+func interval(c suite.Column, s stat.Summary) entry {
+	text := graph.Spell(c, s.Lo) + " to " + graph.Spell(c, s.Hi)
+	switch {
+	case s.N == 1:
+		return words("–")
+	case s.IsRange():
+		text += " (range)"
+	}
+	return number(s.Hi-s.Lo, text)
+}
+
+func remarks(s graph.Spot) entry {
+	text := ""
+	if s.Hollow {
+		text = "load not kept up with, or invalid runs"
+	}
+	if s.Y.Noisy() {
+		if text != "" {
+			text += "; "
+		}
+		text += "noisy"
+	}
+	return words(text)
+}
+
+func boundEntries(s graph.Spot) []entry {
+	if s.Bound == 0 {
+		return []entry{words("–"), words("–"), words("–")}
+	}
+	share := s.Y.Median / s.Bound
+	return []entry{number(s.Bound, paint.SI(s.Bound)), number(share, fmt.Sprintf("%.0f %%", 100*share)), words(s.Resource)}
+}
+
+// knobsOf lists the knobs that spots differ in, in the order of their cells.
+func knobsOf(spots []graph.Spot) []string {
+	var knobs []string
+	seen := make(map[string]bool)
+	for _, s := range spots {
+		for _, setting := range s.Cell {
+			if !seen[setting.Knob] {
+				seen[setting.Knob] = true
+				knobs = append(knobs, setting.Knob)
+			}
+		}
+	}
+	return knobs
+}
+
+func coursesTable(d *graph.Data) table {
+	t := table{Head: []string{"cell", "repeat", "longest time without an answer", "throughput", "p99 latency"}}
+	for _, c := range d.Courses {
+		row := []entry{words(c.Run.Cell.String()), number(float64(c.Run.Repeat), fmt.Sprint(c.Run.Repeat))}
+		outage, _ := c.Run.Value("outage")
+		row = append(row, number(outage, fmt.Sprintf("%.1f s", outage)))
+		for _, name := range []string{"throughput", "p99"} {
+			row = append(row, valueEntry(c.Run, name))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func valueEntry(r *suite.Run, column string) entry {
+	c, _ := suite.ColumnOf(column)
+	v, ok := r.Value(column)
+	if !ok {
+		return words("–")
+	}
+	return number(v, graph.Spell(c, v))
+}
+
+// Runs lists the runs, failed and invalid ones too.
+func (p *page) Runs() table {
+	columns := []string{"throughput", "p50", "p99", "cpu_leader", "batch_mean", "depth_mean", "syncs"}
+	t := table{Head: []string{"order", "kind", "cell", "repeat", "status"}}
+	for _, name := range columns {
+		c, _ := suite.ColumnOf(name)
+		t.Head = append(t.Head, c.Label)
+	}
+	t.Head = append(t.Head, "reasons", "replay")
+	runs := p.Dir.Runs()
+	for i := range runs {
+		r := &runs[i]
+		row := []entry{number(float64(r.Order), fmt.Sprint(r.Order)), words(r.Kind), words(r.Cell.String()),
+			number(float64(r.Repeat), fmt.Sprint(r.Repeat)), {Text: r.Status, Class: r.Status}}
+		for _, name := range columns {
+			row = append(row, valueEntry(r, name))
+		}
+		t.Rows = append(t.Rows, append(row, words(joined(r.Reasons)), entry{Text: r.Replay(), Class: "command"}))
+	}
+	return t
+}
+
+// Reservations lists the runs that are not simply valid: what else a reader should know before believing the graphs.
+func (p *page) Reservations() table {
+	t := table{Head: []string{"order", "cell", "repeat", "status", "reasons"}}
+	for _, r := range p.Dir.Runs() {
+		if r.Status != suite.StatusValid {
+			t.Rows = append(t.Rows, []entry{number(float64(r.Order), fmt.Sprint(r.Order)), words(r.Cell.String()),
+				number(float64(r.Repeat), fmt.Sprint(r.Repeat)), {Text: r.Status, Class: r.Status}, words(joined(r.Reasons))})
+		}
+	}
+	return t
+}
+
+func joined(reasons []string) string {
+	text := ""
+	for i, r := range reasons {
+		if i > 0 {
+			text += "; "
+		}
+		text += r
+	}
+	return text
+}
+
+// Tally counts runs by status, and those that are still to be made.
+func (p *page) Tally() string {
+	count := make(map[string]int)
+	for _, r := range p.Dir.Runs() {
+		count[r.Status]++
+	}
+	text := fmt.Sprintf("%d runs", len(p.Dir.Runs()))
+	for _, status := range []string{suite.StatusValid, suite.StatusDegraded, suite.StatusInvalid, suite.StatusFailed} {
+		if count[status] > 0 {
+			text += fmt.Sprintf(", %d %s", count[status], status)
+		}
+	}
+	if pending := len(p.Dir.Pending()); pending > 0 {
+		text += fmt.Sprintf("; %d of the plan are still to be made", pending)
+	}
+	return text
+}
+
+// MinPairs is the least number of repeats that shows a difference.
+func (*page) MinPairs() int { return stat.MinPairs }

@@ -1,0 +1,199 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"paxosbench/bench/cluster"
+	"paxosbench/bench/record"
+	"paxosbench/bench/suite"
+)
+
+// Local makes runs with processes on this host.
+type Local struct {
+	// Bin holds the programs replica and loadgen.
+	Bin string
+	// Self is the path of cmd/bench, through which the load generator has replicas killed and started.
+	Self string
+	// Scratch holds data and logs of the run under way. It is removed and made again for each.
+	Scratch string
+	// Logs receives, under the run's id, the logs of runs that failed.
+	Logs string
+	// PortBase is where the search for free ports begins.
+	PortBase int
+}
+
+// CheckPrograms refuses a directory without the programs, which would otherwise fail every run.
+func (l *Local) CheckPrograms() error {
+	for _, name := range []string{"replica", "loadgen"} {
+		if _, err := exec.LookPath(l.program(name)); err != nil {
+			return fmt.Errorf("%s is no program: build with `go build -o %s/ ./cmd/...` or say --bin (%w)", l.program(name), l.Bin, err)
+		}
+	}
+	return nil
+}
+
+// Replica returns the path of the program under test.
+func (l *Local) Replica() string { return l.program("replica") }
+
+func (l *Local) program(name string) string { return filepath.Join(l.Bin, name) }
+
+// Execute implements Executor.
+func (l *Local) Execute(ctx context.Context, job Job) (Measured, error) {
+	if err := errors.Join(os.RemoveAll(l.Scratch), os.MkdirAll(l.Scratch, 0o755)); err != nil {
+		return Measured{}, err
+	}
+	m := l.measure(ctx, job)
+	if err := ctx.Err(); err != nil {
+		return Measured{}, errors.Join(err, os.RemoveAll(l.Scratch))
+	}
+	if m.Status == suite.StatusFailed {
+		if err := l.keepLogs(job.ID); err != nil {
+			return Measured{}, fmt.Errorf("keep the logs of a failed run: %w", err)
+		}
+	}
+	return m, os.RemoveAll(l.Scratch)
+}
+
+// failed is the outcome of a run that came to nothing.
+func failed(err error) Measured {
+	return Measured{Status: suite.StatusFailed, Reasons: strings.Split(err.Error(), "\n")}
+}
+
+// measure starts a cluster, loads it and stops it. Data and logs stay.
+func (l *Local) measure(ctx context.Context, job Job) Measured {
+	s, err := newSetup(job.Settings)
+	if err != nil {
+		return failed(err)
+	}
+	c, err := cluster.Start(ctx, cluster.Config{
+		Program: l.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
+		Dir: filepath.Join(l.Scratch, "cluster"), PortBase: l.PortBase,
+	})
+	if err != nil {
+		return failed(err)
+	}
+	m := l.load(ctx, job, s, c)
+	died := c.Err()
+	if err := errors.Join(died, c.Stop()); err != nil {
+		m.Status = suite.StatusFailed
+		m.Reasons = append(m.Reasons, err.Error())
+	}
+	return m
+}
+
+// overtime is what a load may take beside warm-up and measurement: preloading, and answers that are awaited.
+const overtime = time.Minute
+
+// load runs the load generator and reads what it left.
+func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster) Measured {
+	args := l.loadArgs(job, s, c)
+	if s.events {
+		control, err := serveControl(c, l.Self, l.Scratch)
+		if err != nil {
+			return failed(err)
+		}
+		defer control.close()
+		args = append(args, "--cluster-script", control.script)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, job.Warmup+job.Duration+overtime, errors.New("the load did not end in time"))
+	defer cancel()
+	cmd := cluster.Command(ctx, l.program("loadgen"), args...)
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	err := cmd.Run()
+	if ctx.Err() != nil {
+		return failed(context.Cause(ctx))
+	}
+	if logErr := os.WriteFile(filepath.Join(l.Scratch, "loadgen.log"), said.Bytes(), 0o644); logErr != nil {
+		return failed(logErr)
+	}
+	return l.collect(job, err, said.String())
+}
+
+func (l *Local) out() string { return filepath.Join(l.Scratch, "out") }
+
+func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
+	return append([]string{
+		"run", "--quiet", "--out", l.out(),
+		"--addrs", strings.Join(c.Addrs(), ","), "--admin", strings.Join(c.Admins(), ","),
+		"--warmup", job.Warmup.String(), "--duration", job.Duration.String(), "--seed", strconv.FormatUint(job.Seed, 10),
+	}, s.loadFlags...)
+}
+
+// exitInvalid is the load generator's exit code for a run whose figures describe the generator.
+const exitInvalid = 6
+
+// collect judges a finished load by exit code and result.
+func (l *Local) collect(job Job, exit error, said string) Measured {
+	result, err := record.Load(l.out())
+	if err != nil {
+		if exit != nil {
+			err = fmt.Errorf("loadgen: %w: %s", exit, lastLine(said))
+		}
+		return failed(err)
+	}
+	m := Measured{Status: string(result.Verdict), Reasons: result.Reasons, Result: result}
+	var code *exec.ExitError
+	if exit != nil && (!errors.As(exit, &code) || code.ExitCode() != exitInvalid) {
+		m.Status = suite.StatusFailed
+		m.Reasons = append(m.Reasons, lastLine(said))
+	}
+	for _, event := range result.Events {
+		if event.Error != "" { // the run shows what was not to be shown
+			m.Status = suite.StatusFailed
+			m.Reasons = append(m.Reasons, event.Text+": "+event.Error)
+		}
+	}
+	if job.Timeline {
+		if m.Timeline, err = readTimeline(filepath.Join(l.out(), record.SeriesFile)); err != nil {
+			return failed(err)
+		}
+	}
+	return m
+}
+
+func readTimeline(path string) ([]suite.Point, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	rows, err := record.ReadRows(file)
+	return suite.Timeline(rows), err
+}
+
+func lastLine(text string) string {
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	return lines[len(lines)-1]
+}
+
+// maxLog is how much is kept of a log: its end.
+const maxLog = 64 << 10
+
+// keepLogs copies the ends of all logs from Scratch to Logs.
+func (l *Local) keepLogs(id string) error {
+	dir := filepath.Join(l.Logs, id)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return filepath.WalkDir(l.Scratch, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".log" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(dir, filepath.Base(path)), text[max(0, len(text)-maxLog):], 0o644)
+	})
+}

@@ -1,0 +1,101 @@
+package model
+
+import (
+	"strings"
+
+	"paxosbench/bench/suite"
+	"paxosbench/wire"
+)
+
+// defaults are those of the programs, for knobs that a suite leaves alone.
+var defaults = suite.Cell{
+	{Knob: suite.KnobReplicas, Value: "3"}, {Knob: "durability", Value: "fsync"}, {Knob: "batch", Value: "adaptive"},
+	{Knob: "batch-bytes", Value: "1MiB"}, {Knob: "pipeline", Value: "adaptive"}, {Knob: "compress", Value: "none"},
+	{Knob: "reads", Value: "log"}, {Knob: "mix", Value: "put:1"}, {Knob: "machine", Value: "kv"},
+	{Knob: "key-size", Value: "8"}, {Knob: "value-size", Value: "8"}, {Knob: "compress-ratio", Value: "1"},
+	{Knob: "conns", Value: "4"}, {Knob: suite.KnobWindow, Value: "1024"},
+	{Knob: suite.KnobLinkDelay, Value: "0s"}, {Knob: suite.KnobLinkRate, Value: "unlimited"},
+}
+
+// point is a configuration in the model's terms. Times are seconds, sizes bytes.
+type point struct {
+	replicas     float64
+	unreplicated bool
+	durability   string
+	batch        float64 // commands of the largest batch that can form
+	depth        float64 // batches in flight
+	inFlight     float64 // commands that the clients have in flight; 0: as many as are due
+	dataBytes    float64 // of key and value
+	wireBytes    float64 // of a command's share of the message that carries the batch
+	storedBytes  float64 // of that share, compressed
+	linkDelay    float64 // one way
+	linkRate     float64 // bytes per second; 0: as fast as it goes
+}
+
+// most is the depth of an adaptive pipeline: the most that a replica allows.
+const most = 4096
+
+// newPoint reads the settings of a cell. It is false if the model does not cover them: reads that bypass the log, a
+// state machine that was not calibrated, sizes drawn at random.
+func newPoint(cell suite.Cell) (point, bool) {
+	s := cell.Over(defaults)
+	if s.Get("machine") != "kv" || s.Get("reads") != "log" && s.Get("mix") != "put:1" || s.Get("workload") != "" {
+		return point{}, false
+	}
+	ok := true
+	number := func(knob string) float64 {
+		v, numeric := suite.Numeric(s.Get(knob))
+		ok = ok && numeric
+		return v
+	}
+	p := point{
+		replicas:     number(suite.KnobReplicas),
+		unreplicated: s.Get(suite.KnobUnreplicated) == "true",
+		durability:   s.Get("durability"),
+		inFlight:     number("conns") * number(suite.KnobWindow),
+		dataBytes:    number("key-size") + number("value-size"),
+		linkDelay:    number(suite.KnobLinkDelay),
+	}
+	if rate := s.Get(suite.KnobLinkRate); rate != "unlimited" {
+		p.linkRate = number(suite.KnobLinkRate)
+	}
+	if s.Get(suite.KnobLoad) != "" || s.Get("rate") != "" {
+		p.inFlight = 0
+	}
+	command := wire.CommandHeaderSize + p.dataBytes
+	p.setDepth(s.Get("pipeline"))
+	p.setBatch(s.Get("batch"), command, number("batch-bytes"))
+	p.wireBytes = command + (wire.MessageHeaderSize+wire.RunHeaderSize)/p.batch
+	p.storedBytes = p.wireBytes
+	if s.Get("compress") != "none" {
+		p.storedBytes = p.wireBytes / max(number("compress-ratio"), 1)
+	}
+	return p, ok
+}
+
+func (p *point) setDepth(pipeline string) {
+	p.depth = most
+	if n, numeric := suite.Numeric(pipeline); numeric {
+		p.depth = n
+	}
+}
+
+// setBatch finds how many commands a batch can have: what the policy asks for, if clients have that many in flight. An
+// adaptive batch takes all of them at best.
+func (p *point) setBatch(policy string, command, largestBytes float64) {
+	largest := max(1, largestBytes/command)
+	n, numeric := suite.Numeric(policy)
+	switch {
+	case policy == "none":
+		p.batch = 1
+	case !numeric:
+		p.batch = largest
+	case strings.HasPrefix(policy, "bytes:"):
+		p.batch = min(largest, max(1, n/command))
+	default:
+		p.batch = min(largest, n)
+	}
+	if p.inFlight > 0 {
+		p.batch = max(1, min(p.batch, p.inFlight))
+	}
+}

@@ -1,0 +1,84 @@
+package bench
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+
+	"paxosbench/bench/link"
+	"paxosbench/bench/suite"
+)
+
+// defaultReplicas is the size of a cluster if neither axis nor fixed setting says otherwise.
+const defaultReplicas = 3
+
+// setup is what the settings of a cell come to: a cluster and a load.
+type setup struct {
+	replicas     int
+	link         link.Config
+	replicaFlags []string
+	loadFlags    []string
+	events       bool // the load does something to the cluster
+}
+
+// newSetup sorts settings by who acts on them.
+func newSetup(settings suite.Cell) (*setup, error) {
+	s := &setup{replicas: defaultReplicas}
+	for _, setting := range settings {
+		if err := s.add(setting); err != nil {
+			return nil, fmt.Errorf("%s=%s: %w", setting.Knob, setting.Value, err)
+		}
+	}
+	return s, nil
+}
+
+func (s *setup) add(setting suite.Setting) (err error) {
+	flag := "--" + setting.Knob + "=" + setting.Value
+	switch suite.OwnerOf(setting.Knob) {
+	case suite.Replica:
+		s.replicaFlags = append(s.replicaFlags, flag)
+		return nil
+	case suite.Load:
+		s.addLoadFlag(setting, flag)
+		return nil
+	}
+	switch setting.Knob {
+	case suite.KnobReplicas:
+		s.replicas, err = strconv.Atoi(setting.Value)
+	case suite.KnobLinkDelay:
+		s.link.Delay, err = time.ParseDuration(setting.Value)
+	case suite.KnobLinkRate:
+		s.link.Rate, err = parseRate(setting.Value)
+	case suite.KnobVariant: // a name only
+	default:
+		err = fmt.Errorf("BUG: a knob that nobody acts on")
+	}
+	return err
+}
+
+// addLoadFlag adds a flag of the load generator; the events of one run are separated by semicolons.
+func (s *setup) addLoadFlag(setting suite.Setting, flag string) {
+	if setting.Knob != "at" {
+		s.loadFlags = append(s.loadFlags, flag)
+		return
+	}
+	s.events = true
+	for event := range strings.SplitSeq(setting.Value, ";") {
+		s.loadFlags = append(s.loadFlags, "--at="+strings.TrimSpace(event))
+	}
+}
+
+// parseRate reads bytes per second.
+func parseRate(text string) (float64, error) {
+	if text == "unlimited" {
+		return 0, nil
+	}
+	bytes, err := humanize.ParseBytes(text)
+	if err != nil {
+		return 0, fmt.Errorf("want bytes per second as in 100MB, or unlimited: %w", err)
+	}
+	return float64(bytes), nil
+}
