@@ -1,0 +1,212 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"paxosbench/bench/suite"
+)
+
+// bin is where TestMain has built the programs.
+var bin string
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "control" { // as the load generator calls it
+		os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	os.Exit(buildAndRun(m))
+}
+
+func buildAndRun(m *testing.M) int {
+	dir, err := os.MkdirTemp("", "paxosbench-bench-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	if out, err := exec.Command("go", "build", "-o", dir, "paxosbench/cmd/replica", "paxosbench/cmd/loadgen").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// invoke runs a command line.
+func invoke(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	return invokeUntil(t.Context(), args...)
+}
+
+func invokeUntil(ctx context.Context, args ...string) (code int, stdout, stderr string) {
+	var out, err bytes.Buffer
+	code = execute(ctx, args, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "s.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const tiny = `
+name: tiny
+title: T
+question: Q
+axes:
+  batch: [none, adaptive]
+fixed: {conns: 1, window: 4, durability: none}
+repeats: 1
+warmup: 0s
+duration: 200ms
+`
+
+func mustOpen(t *testing.T, dir string) *suite.Dir {
+	t.Helper()
+	d, err := suite.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// One suite on real processes: run, refused a second time, resumed with nothing to do, compared with itself.
+func TestSweep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	args := []string{"run", write(t, tiny), "--out", dir, "--bin", bin, "--port-base", "26000"}
+	if code, stdout, stderr := invoke(t, args...); code != exitDone || !strings.Contains(stdout, "0 failed") {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	d := mustOpen(t, dir)
+	for _, r := range d.Runs() {
+		if ops, ok := r.Value("throughput"); !ok || ops <= 0 || len(r.Result.Replicas) != 3 {
+			t.Errorf("%s: %s, %v ops/s, %v", r.Cell, r.Status, ops, r.Reasons)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(dir, "scratch")); err == nil {
+		t.Error("data directories are left")
+	}
+	if code, _, stderr := invoke(t, args...); code != exitUsage || !strings.Contains(stderr, "--resume") {
+		t.Errorf("run over results: exit code %d: %s", code, stderr)
+	}
+	if code, stdout, stderr := invoke(t, append(args, "--resume")...); code != exitDone || !strings.Contains(stdout, "nothing to run") {
+		t.Errorf("resumed: exit code %d: %s%s", code, stdout, stderr)
+	}
+	if code, _, stderr := invoke(t, append(args, "--resume", "--repeats", "2")...); code != exitUsage || !strings.Contains(stderr, "another plan") {
+		t.Errorf("resumed with another plan: exit code %d: %s", code, stderr)
+	}
+	if code, _, stderr := invoke(t, "report", dir); code != exitDone {
+		t.Errorf("report: exit code %d: %s", code, stderr)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
+		t.Error(err)
+	}
+	if code, stdout, _ := invoke(t, "diff", dir, dir); code != exitDone || !strings.Contains(stdout, "1.000") {
+		t.Errorf("compared with itself: exit code %d: %s", code, stdout)
+	}
+}
+
+// The leader is killed during the run and comes back, and the timeline shows it.
+func TestFailoverSuite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	path := write(t, `
+name: killed
+title: T
+question: Q
+include: [{election-timeout: 200ms}]
+fixed: {conns: 1, rate: 1000, interval: 100ms, durability: none, at: 300ms kill leader; 1s start victim, max-send-lag: 10s}
+repeats: 1
+duration: 2s
+graphs: [{name: course, title: C, kind: timeline}]
+`)
+	code, stdout, stderr := invoke(t, "run", path, "--out", dir, "--bin", bin, "--port-base", "26000")
+	if code != exitDone {
+		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
+	}
+	r := mustOpen(t, dir).Runs()[0]
+	if len(r.Result.Events) != 2 || r.Result.Events[0].Error != "" || r.Result.Events[1].Error != "" {
+		t.Errorf("events: %+v", r.Result.Events)
+	}
+	if outage, ok := r.Value("outage"); !ok || outage == 0 {
+		t.Errorf("no outage in %+v", r.Timeline)
+	}
+}
+
+// A flag that the replica does not know makes failed runs, kept with the reason and the logs.
+func TestFailedRunsAreKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	path := write(t, strings.Replace(tiny, "durability: none", "io-loops: 1000000", 1))
+	code, _, stderr := invoke(t, "run", path, "--out", dir, "--bin", bin, "--port-base", "26000")
+	if code != exitUnreachable || !strings.Contains(stderr, "io-loops") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	for _, r := range mustOpen(t, dir).Runs() {
+		if r.Status != suite.StatusFailed || len(r.Reasons) == 0 {
+			t.Errorf("%+v", r)
+		}
+		if logs, err := os.ReadDir(filepath.Join(dir, "logs", r.ID)); err != nil || len(logs) == 0 {
+			t.Errorf("logs: %v, %v", logs, err)
+		}
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "out")
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(500*time.Millisecond, cancel) // anywhere in the first run, which takes a minute
+	args := []string{"run", write(t, strings.Replace(tiny, "200ms", "1m", 1)), "--out", dir, "--bin", bin, "--port-base", "26000"}
+	code, _, stderr := invokeUntil(ctx, args...)
+	if code != exitInterrupted || !strings.Contains(stderr, "--resume") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	if d := mustOpen(t, dir); len(d.Runs()) != 0 || len(d.Pending()) != 2 {
+		t.Errorf("%d runs kept, %d pending", len(d.Runs()), len(d.Pending()))
+	}
+}
+
+func TestUsage(t *testing.T) {
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"no suite is called", []string{"run", "nonsense"}},
+		{"no such file", []string{"run", "nonsense.yaml"}},
+		{"budget", []string{"run", "smoke", "--budget", "10s", "--out", t.TempDir()}},
+		{"no cell", []string{"run", "smoke", "--only", "batch=unheard-of"}},
+		{"KNOB=VALUE", []string{"run", "smoke", "--only", "batch"}},
+		{"is no program", []string{"run", "smoke", "--bin", t.TempDir(), "--out", filepath.Join(t.TempDir(), "out")}},
+		{"unknown flag", []string{"run", "smoke", "--frobnicate"}},
+		{"no measured column", []string{"diff", ".", ".", "--by", "beauty"}},
+		{"holds no results", []string{"diff", t.TempDir(), t.TempDir()}},
+		{"holds no results", []string{"report", t.TempDir()}},
+	} {
+		if code, _, stderr := invoke(t, c.args...); code != exitUsage || !strings.Contains(stderr, c.want) {
+			t.Errorf("%q: exit code %d: %s", c.args, code, stderr)
+		}
+	}
+}
+
+func TestDryRunAndList(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "out")
+	code, stdout, _ := invoke(t, "run", "latency-throughput", "--dry-run", "--out", out, "--only", "batch=none load=5%")
+	if code != exitDone || !strings.Contains(stdout, "6 of 6 runs, about 26s") {
+		t.Errorf("exit code %d: %s", code, stdout)
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("a dry run leaves a directory")
+	}
+	if code, stdout, _ := invoke(t, "list"); code != exitDone || !strings.Contains(stdout, "smoke") {
+		t.Errorf("exit code %d: %s", code, stdout)
+	}
+}

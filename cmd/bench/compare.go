@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"paxosbench/bench/compare"
+	"paxosbench/bench/stat"
+)
+
+// compareCommand is bench compare.
+type compareCommand struct {
+	A        string        `arg:"" help:"Flags of replicas and, behind --, of the load: '--batch none -- --window 64'."`
+	B        string        `arg:"" help:"Other ones."`
+	Pairs    int           `help:"Runs of each (${default}); at least six can show a difference." default:"10" placeholder:"N"`
+	Warmup   time.Duration `help:"Load before each measurement (${default})." default:"500ms" placeholder:"D"`
+	Duration time.Duration `help:"Length of each measurement (${default})." default:"2s" placeholder:"D"`
+	Seed     uint64        `help:"Determines keys, values and arrivals (${default})." default:"1" placeholder:"N"`
+	programFlags
+}
+
+// Help is the text below the usage line.
+func (*compareCommand) Help() string {
+	return `A and B are measured in interleaved pairs (A B, B A, ..), each run with a cluster of its own. The ratio is the
+median of those of the pairs, with a bootstrap interval for 95 % and an exact sign test; both must agree before
+one is called faster.`
+}
+
+// Run carries out bench compare.
+func (c *compareCommand) Run(s *session) error {
+	if c.Pairs < 1 || c.Duration <= 0 || c.Warmup < 0 {
+		return usage(errors.New("--pairs and --duration want more than 0, --warmup not less"))
+	}
+	a, err := compare.ParseFlags(c.A)
+	if err != nil {
+		return usage(err)
+	}
+	b, err := compare.ParseFlags(c.B)
+	if err != nil {
+		return usage(err)
+	}
+	scratch, err := scratchDir()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(scratch) // if nothing has come into it
+	local, err := c.local(scratch)
+	if err != nil {
+		return err
+	}
+	if c.Pairs < stat.MinPairs {
+		fmt.Fprintf(s.err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, stat.MinPairs)
+	}
+	outcome, err := compare.Run(s.ctx, local, compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}, s.err)
+	var failed *compare.FailedError
+	if errors.As(err, &failed) {
+		return &exitError{exitUnreachable, fmt.Errorf("%w; logs: %s", err, local.Logs)}
+	}
+	if err = errors.Join(err, os.RemoveAll(scratch)); err != nil {
+		return err
+	}
+	return outcome.Write(s.out)
+}
+
+// scratchDir makes a directory beside those of scripts/cluster.sh: temporary directories are often in memory, where a
+// sync costs nothing.
+func scratchDir() (string, error) {
+	const parent = ".cluster"
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(parent, "compare-*")
+}

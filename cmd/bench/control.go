@@ -1,0 +1,23 @@
+package main
+
+import (
+	"fmt"
+
+	"paxosbench/bench"
+)
+
+// controlCommand is bench control: the cluster script of a load generator that the runner has started.
+type controlCommand struct {
+	Addr    string   `arg:"" help:"Address of the runner."`
+	Command []string `arg:"" help:"leader, kill ID or start ID."`
+}
+
+// Run carries out bench control.
+func (c *controlCommand) Run(s *session) error {
+	answer, err := bench.Control(c.Addr, c.Command)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprint(s.out, answer)
+	return err
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/google/pprof/profile"
+
+	"paxosbench/bench/flame"
+)
+
+// flameCommand is bench flame.
+type flameCommand struct {
+	Profile string `arg:"" type:"existingfile" help:"A profile in pprof's format."`
+	Out     string `short:"o" placeholder:"FILE.svg" help:"Where to write. Default: beside the profile, with the ending .svg."`
+	Title   string `help:"Title of the picture. Default: the name of the profile."`
+}
+
+// Run carries out bench flame.
+func (c *flameCommand) Run() error {
+	file, err := os.Open(c.Profile)
+	if err != nil {
+		return err
+	}
+	p, err := profile.Parse(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return fmt.Errorf("%s: %w", c.Profile, err)
+	}
+	stem := strings.TrimSuffix(c.Profile, filepath.Ext(c.Profile))
+	if c.Out == "" {
+		c.Out = stem + ".svg"
+	}
+	if c.Title == "" {
+		c.Title = filepath.Base(stem)
+	}
+	var svg bytes.Buffer
+	if err := flame.Write(&svg, p, c.Title); err != nil {
+		return fmt.Errorf("%s: %w", c.Profile, err)
+	}
+	return os.WriteFile(c.Out, svg.Bytes(), 0o644)
+}

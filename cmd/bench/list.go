@@ -1,0 +1,39 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"paxosbench/bench/suite"
+	"paxosbench/bench/suites"
+)
+
+// listCommand is bench list.
+type listCommand struct {
+	Names bool `help:"Only the names, one to a line."`
+}
+
+// Run carries out bench list.
+func (c *listCommand) Run(s *session) error {
+	if c.Names {
+		_, err := fmt.Fprintln(s.out, strings.Join(suites.Names(), "\n"))
+		return err
+	}
+	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "suite\tcells\truns\ttakes\tquestion")
+	var total time.Duration
+	for _, name := range suites.Names() {
+		of, _, err := suites.Load(name)
+		if err != nil {
+			return err
+		}
+		plan := of.Plan(1, of.Repeats)
+		takes := suite.Estimate(plan, of.Warmup, of.Duration)
+		total += takes
+		fmt.Fprintf(table, "%s\t%d\t%d\t%v\t%s\n", name, len(of.Cells()), len(plan), rounded(takes), of.Question)
+	}
+	fmt.Fprintf(table, "all\t\t\t%v\t\n", rounded(total))
+	return table.Flush()
+}

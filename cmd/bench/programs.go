@@ -1,0 +1,37 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+
+	"paxosbench/bench"
+)
+
+// programFlags say what to start, and where.
+type programFlags struct {
+	Bin      string `help:"Directory of the programs replica and loadgen. Default: that of this program." placeholder:"DIR"`
+	PortBase int    `help:"Where the search for free ports begins (${default})." default:"17000" placeholder:"PORT"`
+}
+
+// local returns an executor that keeps its files in a directory.
+func (f *programFlags) local(dir string) (*bench.Local, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	bin := f.Bin
+	if bin == "" {
+		bin = filepath.Dir(self)
+	}
+	if bin, err = filepath.Abs(bin); err != nil { // exec looks up names without a slash elsewhere
+		return nil, err
+	}
+	local := &bench.Local{
+		Bin: bin, Self: self, PortBase: f.PortBase,
+		Scratch: filepath.Join(dir, "scratch"), Logs: filepath.Join(dir, "logs"),
+	}
+	if err := local.CheckPrograms(); err != nil {
+		return nil, usage(err)
+	}
+	return local, nil
+}

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"paxosbench/bench/html"
+	"paxosbench/bench/suite"
+)
+
+// reportCommand is bench report.
+type reportCommand struct {
+	Dir string `arg:"" help:"Results directory."`
+}
+
+// Help is the text below the usage line.
+func (*reportCommand) Help() string {
+	return `Writes report.html, which is complete in itself, graphs/ (SVG and PNG), and benchmark.txt for benchstat.
+A sweep that is not complete is reported as far as it is.`
+}
+
+// Run carries out bench report.
+func (c *reportCommand) Run(s *session) error {
+	dir, err := suite.Open(c.Dir)
+	if err != nil {
+		return usage(err)
+	}
+	if err := html.Write(dir, html.Options{}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(s.out, "report:", filepath.Join(c.Dir, "report.html"))
+	return err
+}

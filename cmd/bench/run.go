@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"paxosbench/bench"
+	"paxosbench/bench/suite"
+)
+
+// runCommand is bench run.
+type runCommand struct {
+	Suite string `arg:"" help:"Name of a suite (see bench list), or a YAML file."`
+
+	Out      string        `help:"Results directory (default: results/NAME)." placeholder:"DIR"`
+	Resume   bool          `help:"Go on with what the results directory lacks. What it has is not run again."`
+	Only     []string      `help:"Only cells with these settings, as in 'batch=none window=64'. Repeat for others." sep:"none" placeholder:"CELL"`
+	Repeats  int           `help:"Runs of each cell. Default: the suite's." placeholder:"N"`
+	Duration time.Duration `help:"Length of each measurement. Default: the suite's." placeholder:"D"`
+	Seed     uint64        `help:"Determines the order of the runs and their loads (${default})." default:"1" placeholder:"N"`
+
+	Budget time.Duration `help:"Refuse to begin what will take longer than this." placeholder:"D"`
+	DryRun bool          `help:"Print the plan and how long it will take, and run nothing."`
+
+	programFlags
+}
+
+// Help is the text below the usage line.
+func (*runCommand) Help() string {
+	return `Examples:
+  bench run smoke && bench report results/smoke
+  bench run batching --dry-run
+  bench run latency-throughput --resume --budget 10m
+  bench run batching --only 'batch=adaptive window=1024' --repeats 10 --out results/one-cell`
+}
+
+// Run carries out bench run.
+func (c *runCommand) Run(s *session) error {
+	w, err := c.prepare()
+	if err != nil {
+		return err
+	}
+	pending := w.pending()
+	takes := suite.Estimate(pending, w.manifest.Warmup, w.manifest.Duration)
+	if c.DryRun {
+		return w.print(s.out, pending, takes)
+	}
+	if c.Budget > 0 && takes > c.Budget {
+		return usage(fmt.Errorf("%d runs take about %v, and the budget is %v: lower --repeats or --duration, or choose cells by --only",
+			len(pending), rounded(takes), c.Budget))
+	}
+	return c.carryOut(s, w, pending)
+}
+
+// carryOut makes the pending runs.
+func (c *runCommand) carryOut(s *session, w *work, pending []suite.Planned) error {
+	local, err := c.local(w.path)
+	if err != nil {
+		return err
+	}
+	if err := w.open(s.args, local.Replica(), len(pending)); err != nil {
+		return err
+	}
+	before := len(w.dir.Runs())
+	progress := newProgress(s.err, len(pending))
+	runner := &bench.Runner{Dir: w.dir, Executor: local, Progress: progress, Replay: w.replay(c.Suite)}
+	err = runner.Run(s.ctx)
+	progress.finish()
+	made := w.dir.Runs()[before:]
+	if err := errors.Join(err, w.dir.Close()); err != nil {
+		return interrupted(err, len(made), len(pending))
+	}
+	return w.summary(s.out, made)
+}
+
+// interrupted says of an interruption what it leaves.
+func interrupted(err error, made, planned int) error {
+	if !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return fmt.Errorf("interrupted: %d of %d runs are kept; go on with --resume (%w)", made, planned, err)
+}
+
+// manifest is what the flags and the suite determine.
+func (c *runCommand) manifest(of *suite.Suite) suite.Manifest {
+	m := suite.Manifest{
+		Suite: of.Name, Seed: c.Seed, Repeats: of.Repeats, Warmup: of.Warmup, Duration: of.Duration, Only: c.Only,
+	}
+	if c.Repeats > 0 {
+		m.Repeats = c.Repeats
+	}
+	if c.Duration > 0 {
+		m.Duration = c.Duration
+	}
+	return m
+}

@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"paxosbench/bench"
+	"paxosbench/bench/suite"
+	"paxosbench/bench/suites"
+)
+
+// work is a suite to carry out, and the directory its results go to, which may have some.
+type work struct {
+	suite    *suite.Suite
+	text     []byte
+	path     string
+	manifest suite.Manifest
+	plan     []suite.Planned
+	dir      *suite.Dir // nil until open, unless resumed
+}
+
+// prepare reads the suite and makes the plan, or takes up that of the directory to resume.
+func (c *runCommand) prepare() (*work, error) {
+	s, text, err := loadSuite(c.Suite)
+	if err != nil {
+		return nil, usage(err)
+	}
+	w := &work{suite: s, text: text, path: c.Out, manifest: c.manifest(s)}
+	if w.path == "" {
+		w.path = filepath.Join("results", s.Name)
+	}
+	patterns, err := parsePatterns(c.Only)
+	if err != nil {
+		return nil, usage(err)
+	}
+	w.plan = suite.Select(s.Plan(c.Seed, w.manifest.Repeats), patterns)
+	if len(w.plan) == 0 {
+		return nil, usage(fmt.Errorf("no cell of %s matches --only %q: see --dry-run", s.Name, c.Only))
+	}
+	return w, w.resume(c)
+}
+
+// loadSuite reads a file, if there is one of that name, or a suite that comes with the program.
+func loadSuite(name string) (*suite.Suite, []byte, error) {
+	text, err := os.ReadFile(name)
+	if err == nil {
+		s, err := suite.Parse(name, text)
+		return s, text, err
+	}
+	if filepath.Base(name) != name || filepath.Ext(name) != "" {
+		return nil, nil, err
+	}
+	return suites.Load(name)
+}
+
+func parsePatterns(texts []string) ([]suite.Cell, error) {
+	var patterns []suite.Cell
+	for _, text := range texts {
+		p, err := suite.ParseCell(text)
+		if err != nil {
+			return nil, fmt.Errorf("--only: %w", err)
+		}
+		patterns = append(patterns, p)
+	}
+	return patterns, nil
+}
+
+// resume opens the directory if it has results, and refuses one with results of something else.
+func (w *work) resume(c *runCommand) error {
+	dir, err := suite.Open(w.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !c.Resume && !c.DryRun {
+		return usage(fmt.Errorf("%s %w: go on with --resume, or choose another --out", w.path, suite.ErrExists))
+	}
+	if !c.Resume {
+		return nil
+	}
+	m := dir.Manifest
+	same := reflect.DeepEqual(measured(dir.Suite), measured(w.suite)) && reflect.DeepEqual(dir.Plan, w.plan) &&
+		m.Warmup == w.manifest.Warmup && m.Duration == w.manifest.Duration
+	if !same {
+		return usage(fmt.Errorf("%s holds another plan, made by `bench %s`: repeat that command with --resume, or choose another --out",
+			w.path, suite.ShellLine(m.Command)))
+	}
+	w.dir = dir
+	return nil
+}
+
+// measured is a suite without what only the report shows, which may change between two runs.
+func measured(s *suite.Suite) suite.Suite {
+	m := *s
+	m.Title, m.Question, m.Graphs = "", "", nil
+	return m
+}
+
+func (w *work) pending() []suite.Planned {
+	if w.dir == nil {
+		return w.plan
+	}
+	return w.dir.Pending()
+}
+
+// open makes the directory, unless it was resumed, and locks it. Results of two versions of the program do not go
+// into one directory.
+func (w *work) open(args []string, replica string, pending int) error {
+	commit, dirty := bench.Revision(replica)
+	if w.dir != nil {
+		if was := w.dir.Manifest.Commit; pending > 0 && was != commit {
+			return usage(fmt.Errorf("%s holds results of commit %s, and the programs are of %s: choose another --out", w.path, was, commit))
+		}
+		return w.dir.Lock()
+	}
+	if err := os.MkdirAll(w.path, 0o755); err != nil {
+		return err
+	}
+	m := w.manifest
+	m.Started, m.Command, m.Commit, m.Dirty = time.Now().UTC(), args, commit, dirty
+	m.Host, m.Nice = bench.DescribeHost(w.path), bench.Niceness()
+	dir, err := suite.Create(w.path, w.suite, w.text, m, w.plan)
+	if err != nil {
+		return err
+	}
+	w.dir = dir
+	return dir.Lock()
+}
+
+// replay is the command line that repeats a run of this suite, save for its cell, repeat and directory.
+func (w *work) replay(name string) []string {
+	return []string{
+		"bin/bench", "run", name, "--seed", strconv.FormatUint(w.manifest.Seed, 10),
+		"--duration", w.manifest.Duration.String(),
+	}
+}
+
+// print shows a plan.
+func (w *work) print(out io.Writer, pending []suite.Planned, takes time.Duration) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "order\tkind\trepeat\tcell")
+	for _, p := range pending {
+		fmt.Fprintf(table, "%d\t%s\t%d\t%s\n", p.Order, p.Kind, p.Repeat, p.Cell)
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "%d of %d runs, about %v\n", len(pending), len(w.plan), rounded(takes))
+	return err
+}
+
+// summary counts what came of the runs made, and fails if nothing did.
+func (w *work) summary(out io.Writer, made []suite.Run) error {
+	if len(made) == 0 {
+		_, err := fmt.Fprintf(out, "%s is complete: nothing to run\n", w.path)
+		return err
+	}
+	count := make(map[string]int)
+	for _, r := range made {
+		count[r.Status]++
+	}
+	fmt.Fprintf(out, "%d runs: %d valid, %d degraded, %d invalid, %d failed\nresults: %s; look at them with: bench report %s\n",
+		len(made), count[suite.StatusValid], count[suite.StatusDegraded], count[suite.StatusInvalid], count[suite.StatusFailed],
+		w.path, suite.ShellLine([]string{w.path}))
+	if failures := count[suite.StatusFailed]; failures > 0 && failures == len(made) {
+		return &exitError{exitUnreachable, fmt.Errorf("not one run succeeded; the last one: %v; logs: %s", made[len(made)-1].Reasons, filepath.Join(w.path, "logs"))}
+	}
+	return nil
+}
+
+func rounded(d time.Duration) time.Duration { return d.Round(time.Second) }
