@@ -47,7 +47,7 @@ type Status struct {
 	State       machine.Stats   `json:"state"`
 	Journal     journal.Stats   `json:"journal"`
 	Transport   transport.Stats `json:"transport"`
-	Busy        uint64          `json:"busy"` // commands answered with BUSY
+	Busy        uint64          `json:"busy"` // commands and queries answered with BUSY
 
 	SnapshotSlot     wire.Slot      `json:"snapshot_slot"`     // of the newest snapshot kept here, 0: none
 	SnapshotBytes    int64          `json:"snapshot_bytes"`    // its size as it is stored
@@ -175,6 +175,8 @@ var metrics = []metric{
 	counter("batches_applied_total", "Batches applied.", func(s *Status) float64 { return float64(s.Node.BatchesApplied) }),
 	counter("commands_applied_total", "Commands applied.", func(s *Status) float64 { return float64(s.Node.CommandsApplied) }),
 	counter("commands_busy_total", "Commands answered with BUSY.", func(s *Status) float64 { return float64(s.Busy) }),
+	counter("queries_answered_total", "Gets answered without going through the log.", func(s *Status) float64 { return float64(s.Node.QueriesAnswered) }),
+	counter("read_rounds_total", "Leadership rounds begun because gets waited.", func(s *Status) float64 { return float64(s.Paxos.ReadRounds) }),
 	counter("duplicates_total", "Commands sent again and answered from memory.", func(s *Status) float64 { return float64(s.State.Duplicates) }),
 	counter("elections_total", "Candidacies of this replica.", func(s *Status) float64 { return float64(s.Paxos.Elections) }),
 	counter("leaderships_total", "Elections that this replica has won.", func(s *Status) float64 { return float64(s.Paxos.Leaderships) }),

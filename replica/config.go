@@ -49,7 +49,9 @@ type Config struct {
 
 	Compress string `name:"compress" default:"none" enum:"none,s2,zstd" help:"Compression of batches on the wire and in the journal: none, s2, zstd."`
 
-	Quorum2 int          `name:"quorum2" default:"0" help:"Acceptors that must accept a batch, the leader included. 0: a majority. Phase 1 then needs replicas-quorum2+1."`
+	Quorum2 int        `name:"quorum2" default:"0" help:"Acceptors that must accept a batch, the leader included. 0: a majority. Phase 1 then needs replicas-quorum2+1."`
+	Reads   wire.Reads `name:"reads" default:"log" help:"How gets are served: log (as commands), index (by the leader after a leadership round that all waiting gets share), lease (by the leader at once while the others have promised to elect nobody; no clock may run more than a ninth faster than another). Equal on all replicas, as is --election-timeout with lease."`
+
 	Machine machine.Kind `name:"machine" default:"kv" help:"State machine: kv (a key-value store) or noop (answers OK)."`
 
 	Unreplicated bool `name:"unreplicated" help:"Apply and answer without replication or journal: the bound to measure against. One member only."`
@@ -210,7 +212,8 @@ func (c *Config) quorum2() int {
 
 func (c *Config) state() machine.Config { return machine.Config{MaxSessions: c.MaxSessions} }
 
-// Hash sums up what must be equal on all replicas. Addresses are not part of it: they may differ by point of view.
+// Hash sums up what must be equal on all replicas as long as the cluster lives; it is in their journals and snapshots.
+// Addresses are not part of it: they may differ by point of view.
 func (c *Config) Hash() uint64 {
 	shared := struct {
 		Version     int
@@ -219,6 +222,25 @@ func (c *Config) Hash() uint64 {
 		Machine     machine.Kind
 		MaxSessions uint32
 	}{wire.Version, c.ids(), c.quorum2(), c.Machine, c.MaxSessions}
+	return hashOf(shared)
+}
+
+// PeerHash sums up what must be equal on replicas that talk to each other: besides Hash what may change from one start
+// of the whole cluster to the next. Clients take the way of serving gets from the first replica that they meet, and a
+// lease lasts as long as the others think it does.
+func (c *Config) PeerHash() uint64 {
+	shared := struct {
+		Hash  uint64
+		Reads wire.Reads
+		Lease time.Duration
+	}{Hash: c.Hash(), Reads: c.Reads}
+	if c.leases() {
+		shared.Lease = c.ElectionTimeout
+	}
+	return hashOf(shared)
+}
+
+func hashOf(shared any) uint64 {
 	text, err := json.Marshal(shared)
 	if err != nil {
 		panic("BUG: " + err.Error())
@@ -226,6 +248,9 @@ func (c *Config) Hash() uint64 {
 	sum := sha256.Sum256(text)
 	return binary.LittleEndian.Uint64(sum[:])
 }
+
+// leases reports whether replicas grant the leader leases.
+func (c *Config) leases() bool { return c.Reads == wire.ReadsLease }
 
 // node derives the configuration of the node from that of the replica, which must be valid.
 func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
@@ -238,7 +263,7 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 			Self: c.ID, Replicas: c.ids(), Quorum1: len(c.Members) - c.quorum2() + 1, Quorum2: c.quorum2(),
 			Heartbeat: c.Heartbeat, ElectionTimeout: c.ElectionTimeout,
 			Depth: c.Pipeline, WindowBytes: int(c.PipelineBytes), LogBytes: int(c.LogBytes), PinBytes: pinBytes,
-			Seed: seed, Buffers: buffers,
+			Leases: c.leases(), Seed: seed, Buffers: buffers,
 		},
 		Batching:      batching.Config{Policy: c.Batch, Linger: c.Linger, MaxBytes: int(c.BatchBytes)},
 		Codec:         codec,

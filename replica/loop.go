@@ -2,12 +2,14 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"paxosbench/batching"
+	"paxosbench/replica/machine"
 	"paxosbench/replica/node"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/transport"
@@ -17,6 +19,10 @@ import (
 // maxPendingBytes bounds the commands that wait to be proposed, over all clients; what comes on top is answered with
 // BUSY.
 const maxPendingBytes = 64 << 20
+
+// maxRoundReplies bounds what one round appends for a client, which may ask for far more than it sends: large values, many
+// at a time. The connection is closed behind it, and the client asks again for the rest.
+const maxRoundReplies = 64 << 20
 
 // loop owns the replica. It is the transport's Handler and the node's Env, and all its methods run on the event loop's
 // goroutine, except where they say otherwise.
@@ -30,8 +36,8 @@ type loop struct {
 	storage   *storage
 
 	clients map[*transport.Client]struct{} // that have said hello
-	start   int                            // where the Reply frame being written begins in its client's Out
-	busy    uint64                         // commands answered with BUSY
+	start   int                            // where the frame of answers being written begins in its client's Out
+	busy    uint64                         // commands and queries answered with BUSY
 	err     atomic.Pointer[error]          // why the replica stops
 }
 
@@ -50,7 +56,7 @@ func open(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, error) {
 		}
 	}
 	tc := transport.Config{
-		Self: cfg.ID, Cluster: cfg.ClusterID, ConfigHash: cfg.Hash(), Incarnation: incarnation,
+		Self: cfg.ID, Cluster: cfg.ClusterID, ConfigHash: cfg.PeerHash(), Incarnation: incarnation,
 		ClientAddr: cfg.self().Client, Peers: peers, MaxClients: cfg.MaxClients, Buffers: l.buffers, Logger: log,
 	}
 	if len(peers) > 0 {
@@ -96,7 +102,7 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 	c.Touch()
 	c.Out = wire.AppendWelcome(c.Out, wire.Welcome{
 		Cluster: l.cfg.ClusterID, Ballot: l.node.Core().Ballot(), Window: window,
-		Replica: l.cfg.ID, Leader: leader, LeaderAddr: l.cfg.member(leader).Client,
+		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.cfg.member(leader).Client,
 	})
 }
 
@@ -123,11 +129,36 @@ func (l *loop) Request(c *transport.Client, body []byte) error {
 	}
 	_, waiting := l.node.Pending()
 	if c.InFlight+info.Commands > l.cfg.ClientWindow || waiting > maxPendingBytes {
-		l.refuse(c, body, info)
+		l.refuse(c, body, info, wire.TypeReply)
 		return nil
 	}
 	c.InFlight += info.Commands
 	l.node.Request(l.transport.Now(), batching.Origin(c.ID()), body, info)
+	return nil
+}
+
+// Query admits a fragment of gets that are not to go through the log.
+func (l *loop) Query(c *transport.Client, body []byte) error {
+	if l.cfg.Reads == wire.ReadsLog {
+		return errors.New("this cluster serves gets through the log, as commands; see --reads")
+	}
+	info, err := wire.DecodeFragment(body)
+	if err != nil {
+		return err
+	}
+	if err := machine.CheckQuery(body); err != nil {
+		return err
+	}
+	if !l.node.Leads() {
+		l.redirect(c)
+		return nil
+	}
+	if c.InFlight+info.Commands > l.cfg.ClientWindow || l.node.QueryBytes() > maxPendingBytes {
+		l.refuse(c, body, info, wire.TypeQueryReply)
+		return nil
+	}
+	c.InFlight += info.Commands
+	l.node.Query(batching.Origin(c.ID()), body)
 	return nil
 }
 
@@ -141,7 +172,7 @@ func (l *loop) redirect(c *transport.Client) {
 }
 
 // refuse answers every run of a fragment with BUSY.
-func (l *loop) refuse(c *transport.Client, fragment []byte, info wire.FragmentInfo) {
+func (l *loop) refuse(c *transport.Client, fragment []byte, info wire.FragmentInfo, answer wire.Type) {
 	l.busy += uint64(info.Commands)
 	c.Touch()
 	start := len(c.Out)
@@ -154,7 +185,7 @@ func (l *loop) refuse(c *transport.Client, fragment []byte, info wire.FragmentIn
 		c.Out = wire.AppendUniformReply(c.Out, run.Session, run.First, run.Count, wire.StatusBusy)
 		fragment = fragment[n:]
 	}
-	wire.EndFrame(c.Out, start, wire.TypeReply)
+	wire.EndFrame(c.Out, start, answer)
 }
 
 // PeerUp does nothing: the protocol finds out by itself.
@@ -163,8 +194,15 @@ func (l *loop) PeerUp(wire.ReplicaID) {}
 // PeerDown does nothing: see PeerUp.
 func (l *loop) PeerDown(wire.ReplicaID) {}
 
-// Message passes a peer's message to the protocol.
-func (l *loop) Message(m *wire.Message) { l.node.Step(l.transport.Now(), m) }
+// Message passes a peer's message to the protocol. A heartbeat may begin the grant of a lease, which must not begin
+// before the heartbeat has come: this iteration's time may have been read long before.
+func (l *loop) Message(m *wire.Message) {
+	now := l.transport.Now()
+	if m.Type == wire.TypeHeartbeat {
+		now = l.transport.ReadClock()
+	}
+	l.node.Step(now, m)
+}
 
 // Tick passes the time on.
 func (l *loop) Tick(now time.Duration) {
@@ -215,22 +253,38 @@ func (l *loop) Persist(alone bool) uint64 {
 }
 
 // Replies begins a Reply frame for a client that is still there.
-func (l *loop) Replies(origin batching.Origin) []byte {
+func (l *loop) Replies(origin batching.Origin) []byte { return l.beginAnswers(origin) }
+
+// Answered ends the Reply frame that Replies began.
+func (l *loop) Answered(origin batching.Origin, replies []byte, commands int) {
+	l.endAnswers(origin, replies, commands, wire.TypeReply)
+}
+
+// QueryReplies begins a QueryReply frame for a client that is still there.
+func (l *loop) QueryReplies(origin batching.Origin) []byte { return l.beginAnswers(origin) }
+
+// QueriesAnswered ends the QueryReply frame that QueryReplies began.
+func (l *loop) QueriesAnswered(origin batching.Origin, replies []byte, gets int) {
+	l.endAnswers(origin, replies, gets, wire.TypeQueryReply)
+}
+
+func (l *loop) beginAnswers(origin batching.Origin) []byte {
 	c := l.transport.Client(uint64(origin))
-	if c == nil {
+	if c != nil && len(c.Out) > maxRoundReplies {
+		c.Close() // it comes again for the rest
+	}
+	if c == nil || !c.Touch() {
 		return nil
 	}
-	c.Touch()
 	l.start = len(c.Out)
 	return wire.BeginFrame(c.Out)
 }
 
-// Answered ends the Reply frame that Replies began.
-func (l *loop) Answered(origin batching.Origin, replies []byte, commands int) {
+func (l *loop) endAnswers(origin batching.Origin, replies []byte, answered int, frame wire.Type) {
 	c := l.transport.Client(uint64(origin))
-	wire.EndFrame(replies, l.start, wire.TypeReply)
+	wire.EndFrame(replies, l.start, frame)
 	c.Out = replies
-	c.InFlight -= commands
+	c.InFlight -= answered
 }
 
 // LeaderChanged tells clients that wait for a lost leadership where to go.

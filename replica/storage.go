@@ -24,16 +24,14 @@ type storage struct {
 	appended  uint64
 	inPlace   uint64 // records known durable from syncing on the loop, of this life
 	forgot    bool   // the journal still says that the replica may not vote
+	rejoin    node.Rejoin
 	snapshots *snapshotWriter
 
 	// The journal is not asked for slots up to covered: a snapshot of a peer stands for them, and what was accepted here
 	// may be something else than what was chosen.
 	covered wire.Slot
 
-	// See release. Once mark records are durable, the journal holds everything up to slot marked, as it does up to
-	// slot settled already.
-	released, settled, marked wire.Slot
-	mark                      uint64
+	archive *node.Archive // nil: volatile
 
 	// Written by the sync thread.
 	newest atomic.Uint64 // LSN
@@ -49,28 +47,30 @@ func openStorage(cfg *Config, log *slog.Logger, n *node.Node, stored func(wire.S
 		s.volatile = true
 		return s, nil
 	}
-	recovery := &recovery{cfg: cfg, node: n, store: newSnapshotStore(cfg, log)}
+	store := newSnapshotStore(cfg, log)
+	recovery := node.NewRecovery(n, store)
 	var err error
 	s.journal, err = journal.Open(journal.Options{
 		FS: journal.OSFS{}, Dir: cfg.Data, Durability: cfg.Durability,
 		Identity:     journal.Identity{Cluster: cfg.ClusterID, Replica: cfg.ID, ConfigHash: cfg.Hash()},
 		SegmentBytes: int64(cfg.SegmentBytes), RecycleSegments: cfg.recycleSegments(),
 		Bootstrap: cfg.Bootstrap, Rejoin: cfg.Rejoin, Logger: log,
-	}, recovery.replay)
+	}, replayInto(recovery))
 	if err != nil {
 		return nil, err
 	}
-	if err := recovery.finish(s.journal.FirstSlot()); err != nil {
+	if err := finish(recovery, s.journal, cfg.Data); err != nil {
 		return nil, errors.Join(err, s.journal.Close())
 	}
-	s.base, s.covered = recovery.last, recovery.slot
+	s.base, s.covered = journal.LSN(recovery.Last()), recovery.Covered()
+	s.archive = node.NewArchive(s.journal)
 	if s.forgot = s.journal.Forgot(); s.forgot {
 		n.Forget()
 		log.Warn("this replica has forgotten what it voted; it learns, and votes again once the leader has told it from where on")
 	}
 	s.newest.Store(uint64(s.base))
 	s.committer = journal.NewCommitter(s.journal, s.synced)
-	s.snapshots = newSnapshotWriter(recovery.store, log, stored)
+	s.snapshots = newSnapshotWriter(store, log, stored)
 	return s, nil
 }
 
@@ -127,9 +127,13 @@ func (s *storage) persist(alone bool) (uint64, error) {
 	return 0, nil
 }
 
-// markVoter has the journal remember that the replica votes again, once it does.
+// markVoter has the journal remember that the replica votes again, once it does (see node.Rejoin).
 func (s *storage) markVoter(core *paxos.Core) {
-	if !s.forgot || !core.Voting() {
+	durable, err := s.durable()
+	if s.volatile {
+		durable = s.appended
+	}
+	if !s.forgot || err != nil || !s.rejoin.Done(core.Voting(), s.appended, durable) {
 		return
 	}
 	s.forgot = false
@@ -139,23 +143,13 @@ func (s *storage) markVoter(core *paxos.Core) {
 	s.log.Info("voting again", "ballot", core.Ballot(), "commit", core.Commit())
 }
 
-// release lets go of the part of the journal that is of no more use. It does so only once the slot behind the newest
-// snapshot has a durable record: a restart can then tell that the journal, cut short, and the snapshot belong together.
+// release lets go of the part of the journal that is of no more use (see node.Archive.Release).
 func (s *storage) release(n *node.Node) {
 	durable, err := s.durable()
 	if s.volatile || err != nil {
 		return
 	}
-	if durable >= s.mark { // records are appended before the slots that they are for are applied
-		s.settled = s.marked
-		s.mark, s.marked = s.appended, n.State().Applied()
-	}
-	through := n.Releasable()
-	if through <= s.released || s.settled <= n.Snapshots().Newest.Slot {
-		return
-	}
-	s.released = through
-	s.journal.Truncate(through)
+	s.archive.Release(n, s.appended, durable)
 }
 
 // oldest returns the first slot that can be read back, given the first one in memory.
@@ -163,7 +157,7 @@ func (s *storage) oldest(memory wire.Slot) wire.Slot {
 	if s.volatile {
 		return memory
 	}
-	return max(s.covered+1, s.journal.FirstSlot())
+	return s.archive.Oldest(s.covered)
 }
 
 // read finds chosen entries on disk and passes the answer to send, on a goroutine of its own. oldest is the first slot
@@ -175,16 +169,14 @@ func (s *storage) read(f paxos.Fetch, oldest wire.Slot, send func(wire.Message))
 }
 
 func (s *storage) entries(f paxos.Fetch, oldest wire.Slot) wire.Message {
-	truncated := wire.Message{Type: wire.TypeEntries, Slot: max(oldest, f.From+1), Flags: wire.FlagTruncated}
-	if s.volatile || f.From < oldest {
-		return truncated
+	if s.volatile {
+		return node.Truncated(f, oldest)
 	}
-	body, last, err := s.journal.ReadEntries(f.From, f.Through, f.MaxBytes, nil)
+	m, err := s.archive.Entries(f, oldest)
 	if err != nil {
 		s.log.Error("reading entries for a peer", "from", f.From, "err", err)
-		return truncated
 	}
-	return wire.Message{Type: wire.TypeEntries, Slot: f.From, Last: last, BodyCRC: wire.Checksum(body), Body: body}
+	return m
 }
 
 // close syncs what has been appended and lets go of the data directory.

@@ -12,6 +12,10 @@
 // last+1 only, so operations of a session take effect in order and once, however often they are sent. What the client
 // does about it: after a refusal (Busy, Gap) a session waits until everything it has on the wire is answered and then
 // sends again from the first unanswered operation; after a lost connection it does so on the next one.
+//
+// Where the cluster serves gets without its log (Loop.Reads), gets may go as queries instead: each session has a reader
+// beside it, whose gets are numbered apart and may be executed more than once, which changes nothing. A get then sees
+// everything that was answered before it was sent, and perhaps what was under way.
 package client
 
 import (
@@ -27,11 +31,12 @@ import (
 type Number uint64
 
 // Handler is what a Loop reports to and takes commands from. Every method is called on the goroutine that drives the
-// loop, from inside Poll or Flush, and must not call back into them.
+// loop, from inside Poll or Flush, and must not call back into them. What is said of sessions holds for readers, except
+// that these are never Lost, and can take operations whenever their session is Ready.
 type Handler interface {
 	// AppendCommands appends the encoded commands of operations first, first+1, .. of the session: at least one, at
 	// most count, and none that begins after dst has reached limit bytes. It returns dst and how many it appended.
-	// For operations sent before it must append the same bytes as then.
+	// For operations sent before it must append the same bytes as then. Those of a reader must be gets.
 	AppendCommands(dst []byte, s *Session, first Number, count, limit int) ([]byte, int)
 
 	// Sent tells that count operations from first on are being handed to the socket for the first time.
@@ -62,7 +67,8 @@ type Config struct {
 	Sessions int
 	// Window is the number of commands a connection may have in flight; the replica may grant less. 0: as granted.
 	Window int
-	// SessionWindow is the number of commands a session may have in flight. 0: its share of its connection's window.
+	// SessionWindow is the number of commands a session may have in flight, and of gets its reader may. 0: its share of
+	// its connection's window.
 	SessionWindow int
 	// Cluster is the cluster id to insist on; 0 accepts any.
 	Cluster uint64

@@ -36,6 +36,10 @@ func (c *counter) AppendCommands(dst []byte, s *client.Session, first client.Num
 		if i > 0 && len(dst) >= limit {
 			return dst, i
 		}
+		if s.Reads() {
+			dst = wire.AppendCommand(dst, wire.OpGet, 0, key, nil)
+			continue
+		}
 		value := binary.LittleEndian.AppendUint64(nil, uint64(first)+uint64(i))
 		dst = wire.AppendCommand(dst, wire.OpPut, 0, key, value)
 	}
@@ -80,7 +84,7 @@ type rig struct {
 
 func newRig(t testing.TB, cfg client.Config) *rig {
 	t.Helper()
-	handler := &counter{t: t, answered: make([]client.Number, cfg.Sessions), statuses: make(map[wire.Status]int)}
+	handler := &counter{t: t, answered: make([]client.Number, 2*cfg.Sessions), statuses: make(map[wire.Status]int)}
 	loop, err := client.NewLoop(cfg, handler)
 	if err != nil {
 		t.Fatal(err)
@@ -106,13 +110,19 @@ func (r *rig) until(what string, done func() bool) {
 // issue has every session answer count further operations, feeding them as there is room.
 func (r *rig) issue(count int) {
 	r.t.Helper()
-	target := make([]client.Number, len(r.Sessions()))
-	for i, s := range r.Sessions() {
+	r.issueTo(r.Sessions(), count)
+}
+
+// issueTo is issue for some sessions or readers.
+func (r *rig) issueTo(sessions []*client.Session, count int) {
+	r.t.Helper()
+	target := make([]client.Number, len(sessions))
+	for i, s := range sessions {
 		target[i] = s.Assigned() + client.Number(count)
 	}
 	r.until("answers", func() bool {
 		open := false
-		for i, s := range r.Sessions() {
+		for i, s := range sessions {
 			if n := min(s.Room(), int(target[i]-s.Assigned())); n > 0 {
 				s.Assign(n)
 			}

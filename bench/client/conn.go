@@ -53,9 +53,10 @@ type conn struct {
 	outstanding int // commands, registrations included, that no reply has mentioned yet
 
 	sessions    []*Session
+	readers     []*Session // one for each session
 	byID        map[wire.SessionID]*Session
-	unqueued    int // index of the first session of pending that is still to transmit
-	pending     []*Session
+	commands    lane       // sessions that have commands to transmit
+	queries     lane       // readers that have gets to transmit
 	parked      []*Session // wait for their resumeAt
 	registering []*Session // still to register on this socket
 
@@ -146,10 +147,14 @@ func (c *conn) welcomed(w wire.Welcome) {
 		return
 	}
 	l := c.loop
+	if l.leaderID != 0 && w.Reads != l.reads {
+		c.drop(fmt.Errorf("gets are served by %v, and were by %v: the client has to begin anew", w.Reads, l.reads))
+		return
+	}
 	c.state = stateOpen
 	l.open++
 	l.counters.Connects++
-	l.leader, l.leaderID = c.addr, w.Leader
+	l.leader, l.leaderID, l.reads = c.addr, w.Leader, w.Reads
 	c.window = max(1, min(int(w.Window), maxWindow))
 	if l.cfg.Window > 0 {
 		c.window = min(c.window, l.cfg.Window)
@@ -165,6 +170,9 @@ func (c *conn) welcomed(w wire.Welcome) {
 		}
 		c.queue(s)
 		l.handler.Ready(s)
+	}
+	for _, s := range c.readers {
+		c.queue(s)
 	}
 	c.markDirty()
 }
@@ -199,10 +207,14 @@ func (c *conn) drop(cause error) {
 	c.outstanding = 0
 	c.out, c.taken = c.out[:0], 0
 	c.carry = c.carry[:0]
-	c.pending, c.unqueued = c.pending[:0], 0
+	c.commands.clear()
+	c.queries.clear()
 	c.parked = c.parked[:0]
 	c.registering = c.registering[:0]
 	for _, s := range c.sessions {
+		s.disconnected()
+	}
+	for _, s := range c.readers {
 		s.disconnected()
 	}
 	c.retryAt = l.Now() + c.backoff()
@@ -274,8 +286,8 @@ func (c *conn) frames(src []byte, at time.Duration) ([]byte, error) {
 // frame handles one checked frame.
 func (c *conn) frame(header wire.Header, frame []byte, at time.Duration) error {
 	switch {
-	case header.Type == wire.TypeReply && c.state == stateOpen:
-		return c.replies(frame[header.Size:], at)
+	case (header.Type == wire.TypeReply || header.Type == wire.TypeQueryReply) && c.state == stateOpen:
+		return c.replies(header.Type, frame[header.Size:], at)
 	case header.Type == wire.TypeWelcome && c.state == stateGreeting:
 		w, err := wire.DecodeWelcome(frame)
 		if err != nil {

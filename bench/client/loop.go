@@ -37,11 +37,13 @@ type Loop struct {
 	buffer   []byte // bytes just read, behind the connection's carry
 	conns    []*conn
 	sessions []*Session
+	readers  []*Session
 	dirty    []*conn // connections with sessions to transmit
 	nextScan time.Duration
 
 	leader     netip.AddrPort // where the leader was last seen; invalid: unknown
 	leaderID   wire.ReplicaID
+	reads      wire.Reads // as the leader has said
 	registered int
 	open       int
 	counters   Counters
@@ -76,16 +78,37 @@ func (l *Loop) makeSessions() {
 	l.conns = make([]*conn, l.cfg.Conns)
 	for i := range l.conns {
 		l.conns[i] = &conn{loop: l, index: i, fd: -1, target: i, byID: make(map[wire.SessionID]*Session)}
+		l.conns[i].commands.frame, l.conns[i].queries.frame = wire.TypeRequest, wire.TypeQuery
 	}
 	l.sessions = make([]*Session, l.cfg.Sessions)
 	for i := range l.sessions {
 		c := l.conns[i%len(l.conns)]
 		// A nonce may not be 0, which is no sequence number, and the run that carries it has to end below the
 		// largest one.
-		s := &Session{conn: c, index: i, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
+		s := &Session{conn: c, lane: &c.commands, index: i, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
 		l.sessions[i] = s
 		c.sessions = append(c.sessions, s)
 	}
+	l.makeReaders()
+}
+
+// makeReaders gives each session a reader on its connection. The number that a reader puts in the place of a session is
+// its own affair, and not 0.
+func (l *Loop) makeReaders() {
+	l.readers = make([]*Session, len(l.sessions))
+	for i, s := range l.sessions {
+		r := &Session{conn: s.conn, lane: &s.conn.queries, index: len(l.sessions) + i, id: wire.SessionID(i + 1)}
+		l.readers[i] = r
+		s.conn.readers = append(s.conn.readers, r)
+	}
+}
+
+// reader returns the reader that goes by that number, nil if there is none.
+func (l *Loop) reader(id wire.SessionID) *Session {
+	if id-1 >= wire.SessionID(len(l.readers)) {
+		return nil
+	}
+	return l.readers[id-1]
 }
 
 // mix is the finaliser of splitmix64, a bijection that spreads neighbouring values.
@@ -112,6 +135,14 @@ func (l *Loop) Now() time.Duration { return time.Since(l.cfg.Start) }
 
 // Sessions returns the loop's sessions, by Index. The slice is the loop's.
 func (l *Loop) Sessions() []*Session { return l.sessions }
+
+// Readers returns the loop's readers, one for each session, in the order of the sessions and on the same connections. The
+// slice is the loop's.
+func (l *Loop) Readers() []*Session { return l.readers }
+
+// Reads returns how the cluster serves gets, as it said when a connection was last welcomed by the leader. Unless it is
+// log, gets may be assigned to readers.
+func (l *Loop) Reads() wire.Reads { return l.reads }
 
 // Registered returns how many sessions are registered.
 func (l *Loop) Registered() int { return l.registered }

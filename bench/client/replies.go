@@ -7,8 +7,8 @@ import (
 	"paxosbench/wire"
 )
 
-// replies handles the body of a Reply frame. An error condemns the connection.
-func (c *conn) replies(body []byte, at time.Duration) error {
+// replies handles the body of a Reply or a QueryReply. An error condemns the connection.
+func (c *conn) replies(frame wire.Type, body []byte, at time.Duration) error {
 	c.attempts = 0
 	for len(body) > 0 {
 		run, n, err := wire.DecodeReplyRun(body)
@@ -16,25 +16,46 @@ func (c *conn) replies(body []byte, at time.Duration) error {
 			return err
 		}
 		body = body[n:]
-		if run.Session == 0 {
-			err = c.registrationReply(&run)
-		} else if s := c.byID[run.Session]; s != nil {
-			err = c.reply(s, &run, at)
+		if frame == wire.TypeQueryReply {
+			err = c.queryReply(&run, at)
 		} else {
-			// A session that was lost, and the rest of what it had on the wire.
-			c.loop.counters.Duplicates += int64(run.Count)
+			err = c.commandReply(&run, at)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if c.unqueued < len(c.pending) || len(c.registering) > 0 {
+	if !c.commands.empty() || !c.queries.empty() || len(c.registering) > 0 {
 		c.markDirty()
 	}
 	return nil
 }
 
-// reply handles one reply run of a registered session.
+// commandReply handles one reply run of a Reply.
+func (c *conn) commandReply(run *wire.ReplyRun, at time.Duration) error {
+	if run.Session == 0 {
+		return c.registrationReply(run)
+	}
+	s := c.byID[run.Session]
+	if s == nil {
+		// A session that was lost, and the rest of what it had on the wire.
+		c.loop.counters.Duplicates += int64(run.Count)
+		return nil
+	}
+	return c.reply(s, run, at)
+}
+
+// queryReply handles one reply run of a QueryReply.
+func (c *conn) queryReply(run *wire.ReplyRun, at time.Duration) error {
+	s := c.loop.reader(run.Session)
+	if s == nil || s.conn != c {
+		c.loop.violation("answer to a query of reader %d, which did not send any", run.Session)
+		return wire.ErrField
+	}
+	return c.reply(s, run, at)
+}
+
+// reply handles one reply run of a registered session or of a reader.
 func (c *conn) reply(s *Session, run *wire.ReplyRun, at time.Duration) error {
 	first, last := s.base+Number(run.First), s.base+Number(run.Last())
 	if last > s.transmitted {
@@ -83,6 +104,9 @@ func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, 
 		c.loop.counters.Gaps += int64(count)
 		c.refused(s, count, at)
 	case wire.StatusNoSession:
+		if s.Reads() {
+			c.loop.violation("reader %d: query answered %v", s.index, status)
+		}
 		c.lost(s, at)
 	default:
 		// Forgotten: the client never asks again for what it has said to hold.
@@ -94,6 +118,10 @@ func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, 
 // executed passes on the outcome of executed operations, except those answered before.
 func (c *conn) executed(s *Session, first Number, count int, status wire.Status, at time.Duration) {
 	if first > s.answered+1 {
+		if s.Reads() && s.rewinding {
+			c.refused(s, count, at) // gets before these were refused: they are asked for again together
+			return
+		}
 		c.loop.violation("session %d: operation %d answered before operation %d", s.index, first, s.answered+1)
 		c.lost(s, at)
 		return
@@ -124,7 +152,7 @@ func (c *conn) account(s *Session, count int) {
 }
 
 // refused begins or continues going back to the first unanswered operation. The replica refuses everything behind a
-// refused command as well, so the session first lets the wire run dry: then no late refusal can be mistaken for one
+// refused command as well (and what it answers behind a refused get counts for nothing), so the session first lets the wire run dry: then no late refusal can be mistaken for one
 // of the next attempt. The attempt itself waits a little, longer each time in a row.
 func (c *conn) refused(s *Session, count int, at time.Duration) {
 	s.rewinding = true
@@ -154,8 +182,13 @@ func (c *conn) resume(now time.Duration) {
 	c.parked = waiting
 }
 
-// lost gives up a session that the replicas do not know and registers it anew.
+// lost gives up a session that the replicas do not know and registers it anew. A reader has no registration to lose: it
+// sends its gets again.
 func (c *conn) lost(s *Session, at time.Duration) {
+	if s.Reads() {
+		c.refused(s, s.outstanding, at)
+		return
+	}
 	c.loop.counters.LostSessions++
 	c.loop.registered--
 	delete(c.byID, s.id)

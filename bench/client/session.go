@@ -6,12 +6,14 @@ import (
 	"paxosbench/wire"
 )
 
-// Session is one client session, bound to one connection of its loop.
+// Session is one client session, bound to one connection of its loop. A reader is a Session as well, whose operations
+// are gets that go as queries: it numbers them like a session, but is not registered and stands in no order with it.
 //
 // Invariants: answered <= transmitted <= sent <= assigned, and outstanding <= transmitted - answered while the session
 // is not rewinding.
 type Session struct {
 	conn  *conn
+	lane  *lane // of the connection, by what the operations travel in
 	index int
 	id    wire.SessionID // 0: not registered
 	nonce wire.Seq       // names the registration
@@ -32,8 +34,11 @@ type Session struct {
 	resumeAt    time.Duration
 }
 
-// Index returns the session's place in its loop, from 0.
+// Index returns the session's place in its loop, from 0. Readers come behind the sessions.
 func (s *Session) Index() int { return s.index }
+
+// Reads reports whether this is a reader.
+func (s *Session) Reads() bool { return s.lane.frame == wire.TypeQuery }
 
 // ConnIndex returns the place of the session's connection in its loop, from 0.
 func (s *Session) ConnIndex() int { return s.conn.index }

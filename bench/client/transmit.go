@@ -8,7 +8,7 @@ import (
 	"paxosbench/wire"
 )
 
-// frameBytes is where a Request frame is closed: no command begins behind it.
+// frameBytes is where a Request or Query frame is closed: no command begins behind it.
 const frameBytes = 1 << 20
 
 // Even if the last command is of the largest size, the fragment must fit into a batch.
@@ -20,9 +20,20 @@ func (c *conn) queue(s *Session) {
 		return
 	}
 	s.queued = true
-	c.pending = append(c.pending, s)
+	s.lane.pending = append(s.lane.pending, s)
 	c.markDirty()
 }
+
+// lane is a connection's queue of sessions that have something to transmit in frames of one type.
+type lane struct {
+	frame    wire.Type
+	pending  []*Session
+	unqueued int // index of the first one that is still to transmit
+}
+
+func (l *lane) empty() bool { return l.unqueued == len(l.pending) }
+
+func (l *lane) clear() { l.pending, l.unqueued = l.pending[:0], 0 }
 
 func (c *conn) markDirty() {
 	if !c.dirty {
@@ -31,22 +42,36 @@ func (c *conn) markDirty() {
 	}
 }
 
-// transmit sends what the window allows, as long as the socket takes it.
+// transmit sends what the window allows, as long as the socket takes it: commands and queries in turn.
 func (c *conn) transmit() {
-	for c.writable && c.state == stateOpen && c.outstanding < c.window {
-		start := len(c.out)
-		c.out = wire.BeginFrame(c.out)
-		bodyStart := len(c.out)
-		c.appendRegistrations()
-		c.appendRuns(bodyStart)
-		if len(c.out) == bodyStart {
-			c.out = c.out[:start]
-			return
+	for more := true; more && c.writable && c.state == stateOpen; {
+		more = c.appendFrame(&c.commands)
+		more = c.appendFrame(&c.queries) || more
+		if more {
+			c.flush()
 		}
-		wire.EndFrame(c.out, start, wire.TypeRequest)
-		c.loop.counters.FramesSent++
-		c.flush()
 	}
+}
+
+// appendFrame appends one frame of what the window allows, and reports whether there was anything to put into it.
+func (c *conn) appendFrame(l *lane) bool {
+	if c.outstanding >= c.window || l.empty() && len(c.registering) == 0 {
+		return false
+	}
+	start := len(c.out)
+	c.out = wire.BeginFrame(c.out)
+	bodyStart := len(c.out)
+	if l == &c.commands {
+		c.appendRegistrations()
+	}
+	c.appendRuns(l, bodyStart)
+	if len(c.out) == bodyStart {
+		c.out = c.out[:start]
+		return false
+	}
+	wire.EndFrame(c.out, start, l.frame)
+	c.loop.counters.FramesSent++
+	return true
 }
 
 // appendRegistrations appends the registrations that the window has room for.
@@ -63,14 +88,14 @@ func (c *conn) appendRegistrations() {
 
 // appendRuns appends one run after the other until the window, the frame or what is assigned is used up. The time is
 // read once for all of them.
-func (c *conn) appendRuns(bodyStart int) {
+func (c *conn) appendRuns(l *lane, bodyStart int) {
 	at := c.loop.Now()
 	limit := bodyStart + frameBytes
-	for c.unqueued < len(c.pending) && c.outstanding < c.window && len(c.out) < limit {
-		s := c.pending[c.unqueued]
+	for !l.empty() && c.outstanding < c.window && len(c.out) < limit {
+		s := l.pending[l.unqueued]
 		if s.rewinding || s.parked || s.transmitted == s.assigned {
 			s.queued = false
-			c.unqueued++
+			l.unqueued++
 			continue
 		}
 		first := s.transmitted + 1
@@ -85,9 +110,9 @@ func (c *conn) appendRuns(bodyStart int) {
 			c.loop.handler.Sent(s, s.sent+1-Number(fresh), fresh, at)
 		}
 	}
-	if c.unqueued*2 >= len(c.pending) {
-		c.pending = c.pending[:copy(c.pending, c.pending[c.unqueued:])]
-		c.unqueued = 0
+	if l.unqueued*2 >= len(l.pending) {
+		l.pending = l.pending[:copy(l.pending, l.pending[l.unqueued:])]
+		l.unqueued = 0
 	}
 }
 

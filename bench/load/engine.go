@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -19,9 +20,9 @@ type engine struct {
 	cfg      *Config
 	thread   int
 	loop     *client.Loop
-	sessions []*client.Session
-	clients  []clientState
-	ready    *sessionQueue // sessions that can take operations
+	streams  streams
+	books    []book        // by stream
+	ready    *sessionQueue // clients that can take operations
 	work     *workload
 	rec      recorder
 	verifier *verifier // nil: nothing is verified
@@ -30,8 +31,8 @@ type engine struct {
 	connectedAt time.Duration // when a connection was last seen open
 }
 
-// clientState is what the engine knows of a session's unanswered operations.
-type clientState struct {
+// book is what the engine knows of a stream's unanswered operations.
+type book struct {
 	due  stamps // when they were due
 	sent stamps // when they were handed to the socket
 }
@@ -45,7 +46,7 @@ var ErrUnreachable = errors.New("no leader reachable")
 func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce uint64, stop *atomic.Bool) (*engine, error) {
 	e := &engine{cfg: cfg, thread: thread, work: work, stop: stop}
 	conns, sessions := share(cfg.Conns, thread, cfg.Threads), share(cfg.Clients, thread, cfg.Threads)
-	e.clients = make([]clientState, sessions)
+	e.books = make([]book, 2*sessions)
 	e.ready = newSessionQueue(sessions)
 	loop, err := client.NewLoop(client.Config{
 		Addrs:         cfg.Addrs,
@@ -61,9 +62,9 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce u
 		return nil, err
 	}
 	e.loop = loop
-	e.sessions = loop.Sessions()
+	e.streams = streams{work: work, all: slices.Concat(loop.Sessions(), loop.Readers())}
 	if cfg.Verify != VerifyNone {
-		e.verifier = newVerifier(cfg, work, e.sessions)
+		e.verifier = newVerifier(cfg, work, &e.streams)
 	}
 	return e, nil
 }
@@ -124,19 +125,30 @@ func (e *engine) checkReachable(now time.Duration) error {
 	return fmt.Errorf("%w for %v; last error: %w", ErrUnreachable, e.cfg.GiveUp, e.loop.LastError())
 }
 
-// connect opens the connections and registers the sessions.
+// connect opens the connections, registers the sessions, and learns how gets are to be sent.
 func (e *engine) connect() error {
 	e.connectedAt = e.loop.Now()
 	end := e.connectedAt + e.cfg.GiveUp
-	all := func() bool { return e.loop.Registered() == len(e.sessions) }
+	all := func() bool { return e.loop.Registered() == e.streams.clients() }
 	if err := e.drive(idleFeeder{}, end, all); err != nil {
 		return err
 	}
 	if all() || e.stop.Load() {
+		if e.loop.Reads() != wire.ReadsLog && e.cfg.Mix.share(wire.OpGet) > 0 {
+			e.deal()
+		}
 		return nil
 	}
 	return fmt.Errorf("%w: %d of %d sessions registered within %v; last error: %v", ErrUnreachable,
-		e.loop.Registered(), len(e.sessions), e.cfg.GiveUp, e.loop.LastError())
+		e.loop.Registered(), e.streams.clients(), e.cfg.GiveUp, e.loop.LastError())
+}
+
+// deal has gets go as queries from now on.
+func (e *engine) deal() {
+	e.streams.deal()
+	if e.verifier != nil {
+		e.verifier.deal()
+	}
 }
 
 // preload writes every key once.
@@ -146,9 +158,9 @@ func (e *engine) preload() error {
 	return e.drive(f, never, func() bool { return f.sum == 0 && e.rec.inFlight == 0 })
 }
 
-// offerAll puts every session on the list of those that can take operations, at the beginning of a phase.
+// offerAll puts every client on the list of those that can take operations, at the beginning of a phase.
 func (e *engine) offerAll() {
-	for i := range e.sessions {
+	for i := range e.streams.clients() {
 		e.ready.push(i)
 	}
 }
@@ -184,7 +196,7 @@ func (e *engine) drain() error {
 func (e *engine) finish(f feeder, end time.Duration) {
 	now := e.loop.Now()
 	counts := &e.rec.set.Counts
-	for i, s := range e.sessions {
+	for i, s := range e.streams.all {
 		e.giveUp(i, s.Answered()+1, int(s.Assigned()-s.Answered()), func(sent time.Duration, count int64) {
 			if now-sent >= e.cfg.Timeout {
 				counts.TimedOut += count
@@ -212,10 +224,10 @@ func (e *engine) miss(f *openFeeder, end, now time.Duration) {
 	}
 }
 
-// giveUp takes a session's unanswered operations off the books: sent is called for those that were sent, the others
+// giveUp takes a stream's unanswered operations off the books: sent is called for those that were sent, the others
 // count as not sent, and all of them are observations of at least their age.
-func (e *engine) giveUp(session int, first client.Number, count int, sent func(time.Duration, int64), at time.Duration) {
-	c := &e.clients[session]
+func (e *engine) giveUp(stream int, first client.Number, count int, sent func(time.Duration, int64), at time.Duration) {
+	c := &e.books[stream]
 	set := e.rec.set
 	last := first + client.Number(count) - 1
 	for n := first; n <= last; {
@@ -242,15 +254,17 @@ func (e *engine) AppendCommands(dst []byte, s *client.Session, first client.Numb
 			return dst, i
 		}
 		n := first + client.Number(i)
-		dst = e.work.appendCommand(dst, s, n, n > s.SentUpTo())
+		session, number := e.streams.operation(s.Index(), n)
+		dst = e.work.appendCommand(dst, session, number, e.streams.answeredUpTo(session), n > s.SentUpTo())
 	}
 	return dst, count
 }
 
 // Sent implements client.Handler.
 func (e *engine) Sent(s *client.Session, first client.Number, count int, at time.Duration) {
-	c := &e.clients[s.Index()]
+	c := &e.books[s.Index()]
 	last := first + client.Number(count) - 1
+	e.streams.sent(s.Index(), last)
 	for n := first; n <= last; {
 		due := c.due.advance(last)
 		end := min(due.last, last)
@@ -266,8 +280,9 @@ func (e *engine) Sent(s *client.Session, first client.Number, count int, at time
 
 // Answered implements client.Handler.
 func (e *engine) Answered(s *client.Session, first client.Number, count int, status wire.Status, at time.Duration) {
+	e.streams.answered(s.Index(), first+client.Number(count)-1)
 	if e.verifier != nil {
-		e.verifier.answered(s.Index(), first, count, status, e.clients[s.Index()].sent.front().at, at)
+		e.verifier.answered(s.Index(), first, count, status, e.books[s.Index()].sent.front().at, at)
 	}
 	e.count(s.Index(), first, count, status)
 	e.settle(s, first, count, at)
@@ -275,38 +290,39 @@ func (e *engine) Answered(s *client.Session, first client.Number, count int, sta
 
 // Result implements client.Handler.
 func (e *engine) Result(s *client.Session, n client.Number, status wire.Status, value []byte, at time.Duration) {
+	e.streams.answered(s.Index(), n)
 	if e.verifier != nil {
-		e.verifier.result(s.Index(), n, status, value, e.clients[s.Index()].sent.front().at, at)
+		e.verifier.result(s.Index(), n, status, value, e.books[s.Index()].sent.front().at, at)
 	}
 	e.count(s.Index(), n, 1, status)
 	e.settle(s, n, 1, at)
 }
 
 // count counts the answers that are neither values nor plain success.
-func (e *engine) count(session int, first client.Number, count int, status wire.Status) {
+func (e *engine) count(stream int, first client.Number, count int, status wire.Status) {
 	counts := &e.rec.set.Counts
 	switch status {
 	case wire.StatusNotFound:
 		counts.NotFound += int64(count)
 	case wire.StatusMismatch:
 		counts.Mismatch += int64(count)
-		e.forget(session, first, count)
+		e.forget(stream, first, count)
 	}
 }
 
 // forget gives up what compare-and-sets believed about the keys of some operations.
-func (e *engine) forget(session int, first client.Number, count int) {
+func (e *engine) forget(stream int, first client.Number, count int) {
 	if e.work.expect == nil {
 		return
 	}
 	for i := range count {
-		e.work.expect.forget(e.work.operation(session, first+client.Number(i)).key)
+		e.work.expect.forget(e.work.operation(e.streams.operation(stream, first+client.Number(i))).key)
 	}
 }
 
 // settle records the answers to count operations, one histogram entry for those that were due and sent together.
 func (e *engine) settle(s *client.Session, first client.Number, count int, at time.Duration) {
-	c := &e.clients[s.Index()]
+	c := &e.books[s.Index()]
 	set := e.rec.set
 	last := first + client.Number(count) - 1
 	for n := first; n <= last; {
@@ -325,11 +341,13 @@ func (e *engine) settle(s *client.Session, first client.Number, count int, at ti
 		n = end + 1
 	}
 	e.rec.settled(count, at)
-	e.ready.push(s.Index())
+	session, _ := e.streams.of(s.Index())
+	e.ready.push(session)
 }
 
 // Lost implements client.Handler.
 func (e *engine) Lost(s *client.Session, first client.Number, count int, at time.Duration) {
+	e.streams.answered(s.Index(), first+client.Number(count)-1)
 	e.giveUp(s.Index(), first, count, func(sent time.Duration, n int64) {
 		e.rec.set.Counts.Failed += n
 		e.rec.set.Failure.Record(at-sent, n)

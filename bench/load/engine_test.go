@@ -43,10 +43,10 @@ func idleEngine(t testing.TB, cfg *Config) *engine {
 
 // exchange sends count operations in one frame and has them answered at once.
 func (e *engine) exchange(buf []byte, first client.Number, count int) []byte {
-	s := e.sessions[0]
+	s := e.streams.all[0]
 	last := first + client.Number(count) - 1
 	now := e.loop.Now()
-	e.clients[0].due.push(last, now)
+	e.books[0].due.push(last, now)
 	buf, _ = e.AppendCommands(buf[:0], s, first, count, 1<<20)
 	e.Sent(s, first, count, e.loop.Now())
 	e.Answered(s, first, count, wire.StatusOK, e.loop.Now())

@@ -14,15 +14,12 @@ const (
 // expectations are what compare-and-sets compare with: the value that the operations sent before leave under the key.
 // It is the one part of a workload that has a memory, and exists only if the mix has compare-and-sets.
 type expectations struct {
-	last  []valueID // by key
-	rings []expectRing
+	last  []valueID       // by key
+	rings []ring[valueID] // by session: what its unanswered compare-and-sets expect
 }
 
-// expectRing holds the expected values of a session's unanswered compare-and-sets, by operation number.
-type expectRing struct{ ids []valueID } // power-of-two length
-
 func newExpectations(keys uint64, sessions int) *expectations {
-	return &expectations{last: make([]valueID, keys), rings: make([]expectRing, sessions)}
+	return &expectations{last: make([]valueID, keys), rings: make([]ring[valueID], sessions)}
 }
 
 // send notes an operation that is sent for the first time. The session's operations behind answered are unanswered.
@@ -42,25 +39,8 @@ func (x *expectations) send(session int, n, answered client.Number, o operation,
 // expected returns what the unanswered compare-and-set n of a session compares with. Unknown means that it is sent as
 // a put, which makes the value known again.
 func (x *expectations) expected(session int, n client.Number) valueID {
-	ids := x.rings[session].ids
-	return ids[uint64(n)&uint64(len(ids)-1)]
+	return x.rings[session].at(n)
 }
 
 // forget makes a key's value unknown: a compare-and-set failed, or an operation's outcome is unknown.
 func (x *expectations) forget(key uint64) { x.last[key] = idUnknown }
-
-func (r *expectRing) put(n, answered client.Number, id valueID) {
-	for n-answered > client.Number(len(r.ids)) {
-		r.grow(answered)
-	}
-	r.ids[uint64(n)&uint64(len(r.ids)-1)] = id
-}
-
-func (r *expectRing) grow(answered client.Number) {
-	old := r.ids
-	r.ids = make([]valueID, max(8, 2*len(old)))
-	for i := range old {
-		n := uint64(answered) + 1 + uint64(i)
-		r.ids[n&uint64(len(r.ids)-1)] = old[n&uint64(len(old)-1)]
-	}
-}

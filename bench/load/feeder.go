@@ -7,7 +7,7 @@ import (
 	"paxosbench/bench/client"
 )
 
-// feeder assigns operations to sessions that have room: the policy of a phase.
+// feeder assigns operations to clients that have room: the policy of a phase.
 type feeder interface {
 	// feed assigns what is to be sent at now.
 	feed(e *engine, now time.Duration)
@@ -32,7 +32,7 @@ func (f closedFeeder) feed(e *engine, now time.Duration) {
 	}
 	for range e.ready.len() {
 		i := e.ready.pop()
-		if room := e.sessions[i].Room(); room > 0 {
+		if room := e.streams.room(i); room > 0 {
 			e.assign(i, room, now)
 		}
 	}
@@ -40,14 +40,14 @@ func (f closedFeeder) feed(e *engine, now time.Duration) {
 
 func (closedFeeder) wake() time.Duration { return never }
 
-// preloadFeeder is a closed loop that ends when every session has written each of its keys.
+// preloadFeeder is a closed loop that ends when every client has written each of its keys.
 type preloadFeeder struct {
-	left []int // operations still to assign, by session
+	left []int // operations still to assign, by client
 	sum  int
 }
 
 func newPreloadFeeder(e *engine) *preloadFeeder {
-	f := &preloadFeeder{left: make([]int, len(e.sessions))}
+	f := &preloadFeeder{left: make([]int, e.streams.clients())}
 	for i := range f.left {
 		f.left[i] = int(e.work.preloaded(i))
 		f.sum += f.left[i]
@@ -58,7 +58,7 @@ func newPreloadFeeder(e *engine) *preloadFeeder {
 func (f *preloadFeeder) feed(e *engine, now time.Duration) {
 	for range e.ready.len() {
 		i := e.ready.pop()
-		if n := min(e.sessions[i].Room(), f.left[i]); n > 0 {
+		if n := min(e.streams.room(i), f.left[i]); n > 0 {
 			f.left[i] -= n
 			f.sum -= n
 			e.assign(i, n, now)
@@ -68,7 +68,7 @@ func (f *preloadFeeder) feed(e *engine, now time.Duration) {
 
 func (f *preloadFeeder) wake() time.Duration { return never }
 
-// openFeeder follows a schedule, whatever the answers do. Operations that are due while no session has room stay due
+// openFeeder follows a schedule, whatever the answers do. Operations that are due while no client has room stay due
 // from when they were: what they waited is send lag and part of their latency.
 type openFeeder struct {
 	pacer  Pacer
@@ -83,12 +83,11 @@ func newOpenFeeder(pacer Pacer, start, end, tick time.Duration) *openFeeder {
 	return &openFeeder{pacer: pacer, start: start, end: end, due: start + pacer.Next(), tick: tick}
 }
 
-// feed deals due operations to sessions in turn, as independent clients would issue them.
+// feed deals due operations to clients in turn, as independent clients would issue them.
 func (f *openFeeder) feed(e *engine, now time.Duration) {
 	for f.due <= now && f.due < f.end && e.ready.len() > 0 {
 		i := e.ready.pop()
-		s := e.sessions[i]
-		room := s.Room()
+		room := e.streams.room(i)
 		if room == 0 {
 			continue
 		}
@@ -118,10 +117,20 @@ func (f *openFeeder) missed(end time.Duration, rate float64) (int64, time.Durati
 	return int64(math.Ceil((end - f.due).Seconds() * rate)), f.due
 }
 
-// assign gives a session its next count operations, due at the same time.
+// assign gives a client its next count operations, due at the same time.
 func (e *engine) assign(session, count int, due time.Duration) {
-	s := e.sessions[session]
-	e.clients[session].due.push(s.Assigned()+client.Number(count), due)
-	s.Assign(count)
+	gets := e.streams.next(session, count)
+	e.assignTo(session, count-gets, due)
+	e.assignTo(session+e.streams.clients(), gets, due)
 	e.rec.set.Counts.Scheduled += int64(count)
+}
+
+// assignTo gives a stream its next count operations.
+func (e *engine) assignTo(stream, count int, due time.Duration) {
+	if count == 0 {
+		return
+	}
+	s := e.streams.all[stream]
+	e.books[stream].due.push(s.Assigned()+client.Number(count), due)
+	s.Assign(count)
 }

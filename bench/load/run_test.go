@@ -173,7 +173,13 @@ func TestOpenLoop(t *testing.T) {
 
 // TestWorkloadsVerify runs every distribution against a correct server: no false alarm.
 func TestWorkloadsVerify(t *testing.T) {
-	server := listen(t, clienttest.Config{})
+	for _, reads := range []wire.Reads{wire.ReadsLog, wire.ReadsIndex} {
+		t.Run(reads.String(), func(t *testing.T) { testWorkloadsVerify(t, reads) })
+	}
+}
+
+func testWorkloadsVerify(t *testing.T, reads wire.Reads) {
+	server := listen(t, clienttest.Config{Reads: reads})
 	for _, dist := range []string{"uniform", "seq", "latest", "zipf:0.99", "hot:0.1,0.9", "conflict:30"} {
 		cfg := shortConfig(server.Addr())
 		cfg.Duration, cfg.Preload, cfg.Verify = 100*time.Millisecond, true, VerifyHistory
@@ -188,13 +194,22 @@ func TestWorkloadsVerify(t *testing.T) {
 			t.Errorf("%s: %+v", dist, v)
 		}
 	}
+	if queried := server.State().Queried() > 0; queried != (reads != wire.ReadsLog) {
+		t.Errorf("gets went as queries: %v", queried)
+	}
 }
 
 // TestFaultsDoNotUpsetTheAccounting: replies lost, frames damaged, sessions refused; every operation is accounted for
 // and every answer right.
 func TestFaultsDoNotUpsetTheAccounting(t *testing.T) {
+	for _, reads := range []wire.Reads{wire.ReadsLog, wire.ReadsIndex} {
+		t.Run(reads.String(), func(t *testing.T) { testAccountingOfFaults(t, reads) })
+	}
+}
+
+func testAccountingOfFaults(t *testing.T, reads wire.Reads) {
 	var runs atomic.Int64
-	server := listen(t, clienttest.Config{Intercept: func(*wire.Run) clienttest.Action {
+	server := listen(t, clienttest.Config{Reads: reads, Intercept: func(*wire.Run) clienttest.Action {
 		switch runs.Add(1) % 50 {
 		case 10:
 			return clienttest.Action{DropReply: true}
@@ -281,6 +296,9 @@ func TestInterruptedRunIsComplete(t *testing.T) {
 	r := o.Result
 	if !o.Interrupted || r.Ops.OK == 0 || r.MeasuredS <= 0 || r.MeasuredS > 60 {
 		t.Errorf("interrupted %v after %v s with %d answers", o.Interrupted, r.MeasuredS, r.Ops.OK)
+	}
+	if last := r.Reasons[len(r.Reasons)-1]; r.Verdict == record.Valid || !strings.HasPrefix(last, "interrupted: ") {
+		t.Errorf("a part of what was asked for is %s because of %q", r.Verdict, r.Reasons)
 	}
 }
 
@@ -388,6 +406,7 @@ func fakeRunner(capacity float64, rates *[]float64) Runner {
 		r.Ops.Scheduled, r.Ops.OK = 1000, 1000
 		if float64(cfg.Rate) > capacity {
 			r.Verdict = record.Invalid
+			r.Checks = []record.Check{{Name: "send lag p99", Value: 3e6, Limit: 1e6, Unit: "ns", Severity: record.Invalid}}
 		}
 		set.Intended.Record(time.Millisecond, 1000)
 		return &Outcome{Result: r, Set: set}, nil
@@ -403,10 +422,17 @@ func TestSearchFindsTheKnee(t *testing.T) {
 	if len(points) != len(rates) || rates[0] != 0 || len(rates) > 12 {
 		t.Errorf("%d points of runs at %v", len(points), rates)
 	}
+	if last := LowestNotHeld(points); last == nil || last.Rate <= best.Rate || fmt.Sprint(last.Shortfalls) != "[send lag p99 3ms (limit 1ms)]" {
+		t.Errorf("the search was ended by %+v", last)
+	}
 	impossible := testConfig()
 	impossible.Objective = Objective{Percentile: 99, Bound: time.Microsecond}
-	if _, best, err = Search(context.Background(), impossible, 0.02, fakeRunner(100_000, &rates), func(Point) {}); best != nil || err != nil {
+	points, best, err = Search(context.Background(), impossible, 0.02, fakeRunner(100_000, &rates), func(Point) {})
+	if best != nil || err != nil {
 		t.Errorf("an objective that is never met has best %+v, error %v", best, err)
+	}
+	if last := LowestNotHeld(points); last == nil || fmt.Sprint(last.Shortfalls) != "[objective p99<1µs: 1ms]" {
+		t.Errorf("the search was ended by %+v", last)
 	}
 }
 
@@ -418,6 +444,9 @@ func TestRampStepsEvenly(t *testing.T) {
 	}
 	if !points[1].Holds || points[2].Holds {
 		t.Errorf("2000 held %v, 3000 held %v", points[1].Holds, points[2].Holds)
+	}
+	if last := LowestNotHeld(points[:2]); last != nil {
+		t.Errorf("%+v was not held", last)
 	}
 }
 

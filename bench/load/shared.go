@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// sharedKeys judges keys that several sessions write. In which order concurrent writes took effect is not known, so a
+// sharedKeys judges reads that are concurrent with the writes of their keys: keys that several sessions write, or gets
+// outside of their session's order. In which order concurrent writes took effect is not known, so a
 // read is wrong only if what it found was certainly overwritten before the read was sent: some write x was sent after
 // the write that was found had been acknowledged, and was itself acknowledged before the read was sent.
 //
@@ -16,6 +17,7 @@ type sharedKeys struct {
 	verifier *verifier
 	keys     []sharedKey
 	lost     bool // some operation's outcome is unknown: it may take effect at any time
+	ordered  bool // a key has one writer, whose writes take effect in the order in which they are acknowledged
 }
 
 type sharedKey struct {
@@ -36,8 +38,8 @@ func (s *sharedKeys) write(key uint64, id valueID, sent, at time.Duration) {
 func (s *sharedKeys) read(key uint64, id valueID, sent time.Duration) string {
 	k := &s.keys[key]
 	// Nothing is certain if x is unknown, is what was found, or was under way when the read was sent; or if x itself
-	// was under way together with an earlier write.
-	if k.id == idUnknown || k.id == id || k.acked >= sent || k.prior >= k.sent || s.lost {
+	// was under way together with an earlier write, in an order that nobody knows.
+	if k.id == idUnknown || k.id == id || k.acked >= sent || k.prior >= k.sent && !s.ordered || s.lost {
 		return ""
 	}
 	if s.uncertain(id) {

@@ -17,8 +17,10 @@ import (
 // holds, which is an array by key and a recomputation of each answered operation.
 type verifier struct {
 	work     *workload
+	streams  *streams
 	sessions []progress
 	keys     keyJudge // nil: the mix has no answer that depends on an earlier operation
+	queries  keyJudge // judges gets that stand outside of their session's order; nil: there are none
 	history  *history // nil: not recorded
 	scratch  []byte
 
@@ -54,6 +56,7 @@ const maxReports = 8
 type outcome struct {
 	session int
 	n       client.Number
+	query   bool // a get that stands outside of its session's order
 	operation
 	expected valueID // of a compare-and-set
 	status   wire.Status
@@ -61,11 +64,9 @@ type outcome struct {
 	sent, at time.Duration
 }
 
-func newVerifier(cfg *Config, work *workload, sessions []*client.Session) *verifier {
-	v := &verifier{work: work}
-	for _, s := range sessions {
-		v.sessions = append(v.sessions, s)
-	}
+func newVerifier(cfg *Config, work *workload, streams *streams) *verifier {
+	v := &verifier{work: work, streams: streams}
+	v.follow()
 	if cfg.Mix.Reads() {
 		if cfg.KeyDist.shared() {
 			v.keys = newSharedKeys(v, uint64(cfg.Keys))
@@ -79,13 +80,33 @@ func newVerifier(cfg *Config, work *workload, sessions []*client.Session) *verif
 	return v
 }
 
+// follow takes note of whose progress is to be looked at.
+func (v *verifier) follow() {
+	v.sessions = v.sessions[:0]
+	for i := range v.streams.clients() {
+		v.sessions = append(v.sessions, v.streams.progress(i))
+	}
+}
+
+// deal has gets judged as queries: of a key that several write that makes no difference, but of a key that has one writer
+// a query is not bound to see exactly what its session has done before.
+func (v *verifier) deal() {
+	v.follow()
+	switch keys := v.keys.(type) {
+	case *sharedKeys:
+		v.queries = keys
+	case ownKeys:
+		v.queries = &sharedKeys{verifier: v, keys: make([]sharedKey, len(keys)), ordered: true}
+	}
+}
+
 // sent is called for operations sent for the first time.
-func (v *verifier) sent(session int, first client.Number, count int, at time.Duration) {
+func (v *verifier) sent(stream int, first client.Number, count int, at time.Duration) {
 	if v.history == nil {
 		return
 	}
 	for i := range count {
-		n := first + client.Number(i)
+		session, n := v.streams.operation(stream, first+client.Number(i))
 		o, expected := v.work.effective(session, n)
 		if v.history.sampled(o.key) {
 			v.history.sent(historyID{session, n}, o, expected, v.work.valueID(session, n), at)
@@ -95,31 +116,33 @@ func (v *verifier) sent(session int, first client.Number, count int, at time.Dur
 
 // answered checks count operations that were executed with one status and no value. sent is when the first of them
 // was sent, which is not after the others.
-func (v *verifier) answered(session int, first client.Number, count int, status wire.Status, sent, at time.Duration) {
+func (v *verifier) answered(stream int, first client.Number, count int, status wire.Status, sent, at time.Duration) {
 	v.checked += int64(count)
 	if v.keys == nil && v.history == nil {
 		if status != wire.StatusOK {
-			v.violation("session %d: put %d answered %v", session, first, status)
+			v.violation("session %d: put %d answered %v", stream, first, status)
 		}
 		return
 	}
 	for i := range count {
-		v.judge(session, first+client.Number(i), status, nil, sent, at)
+		v.judge(stream, first+client.Number(i), status, nil, sent, at)
 	}
 }
 
 // result checks one operation.
-func (v *verifier) result(session int, n client.Number, status wire.Status, value []byte, sent, at time.Duration) {
+func (v *verifier) result(stream int, n client.Number, status wire.Status, value []byte, sent, at time.Duration) {
 	v.checked++
 	if v.keys == nil && v.history == nil {
-		v.violation("session %d: put %d answered %v with %d bytes", session, n, status, len(value))
+		v.violation("session %d: put %d answered %v with %d bytes", stream, n, status, len(value))
 		return
 	}
-	v.judge(session, n, status, value, sent, at)
+	v.judge(stream, n, status, value, sent, at)
 }
 
-func (v *verifier) judge(session int, n client.Number, status wire.Status, value []byte, sent, at time.Duration) {
-	o := outcome{session: session, n: n, status: status, value: value, sent: sent, at: at}
+func (v *verifier) judge(stream int, n client.Number, status wire.Status, value []byte, sent, at time.Duration) {
+	query := stream >= v.streams.clients()
+	session, n := v.streams.operation(stream, n)
+	o := outcome{session: session, n: n, query: query, status: status, value: value, sent: sent, at: at}
 	o.operation, o.expected = v.work.effective(session, n)
 	if v.history != nil && v.history.sampled(o.key) {
 		v.history.answered(historyID{session, n}, status, wordOf(value), at)
@@ -136,7 +159,7 @@ func (v *verifier) judge(session int, n client.Number, status wire.Status, value
 func (v *verifier) check(o *outcome) string {
 	switch {
 	case o.op == wire.OpPut && o.status == wire.StatusOK:
-		v.keys.write(o.key, v.work.valueID(o.session, o.n), o.sent, o.at)
+		v.wrote(o, v.work.valueID(o.session, o.n))
 	case o.op == wire.OpGet && o.status == wire.StatusOK:
 		return v.checkValue(o)
 	case o.op == wire.OpGet && o.status == wire.StatusNotFound:
@@ -144,11 +167,11 @@ func (v *verifier) check(o *outcome) string {
 		return v.checkRead(o, idAbsent)
 	case o.op == wire.OpDelete && (o.status == wire.StatusOK || o.status == wire.StatusNotFound):
 		wrong := v.checkDelete(o)
-		v.keys.write(o.key, idAbsent, o.sent, o.at)
+		v.wrote(o, idAbsent)
 		return wrong
 	case o.op == wire.OpCompareAndSet && o.status == wire.StatusOK:
 		wrong := v.keys.read(o.key, o.expected, o.sent)
-		v.keys.write(o.key, v.work.valueID(o.session, o.n), o.sent, o.at)
+		v.wrote(o, v.work.valueID(o.session, o.n))
 		return wrong
 	case o.op == wire.OpCompareAndSet && o.status == wire.StatusMismatch:
 		return v.checkMismatch(o)
@@ -156,6 +179,14 @@ func (v *verifier) check(o *outcome) string {
 		return "no such answer to this operation"
 	}
 	return ""
+}
+
+// wrote notes that an operation has left id under its key.
+func (v *verifier) wrote(o *outcome, id valueID) {
+	v.keys.write(o.key, id, o.sent, o.at)
+	if v.queries != nil && v.queries != v.keys {
+		v.queries.write(o.key, id, o.sent, o.at)
+	}
 }
 
 // checkMismatch: where a key has one writer, a compare-and-set with the value that the key is known to hold succeeds.
@@ -202,6 +233,9 @@ func (v *verifier) checkValue(o *outcome) string {
 // checkRead checks what a get found. A get that was sent again was perhaps executed again, when operations behind it in
 // its session had taken effect already: then it may have found what one of those left.
 func (v *verifier) checkRead(o *outcome, id valueID) string {
+	if o.query {
+		return v.queries.read(o.key, id, o.sent)
+	}
 	if own, ok := v.keys.(ownKeys); ok && own[o.key] != id && v.leftByLater(o, id) {
 		return ""
 	}
@@ -250,12 +284,16 @@ func (v *verifier) checkOrigin(key uint64, id valueID) string {
 }
 
 // lost notes operations of unknown outcome.
-func (v *verifier) lost(session int, first client.Number, count int) {
+func (v *verifier) lost(stream int, first client.Number, count int) {
 	if v.keys == nil {
 		return
 	}
 	for i := range count {
-		v.keys.forget(v.work.operation(session, first+client.Number(i)).key)
+		key := v.work.operation(v.streams.operation(stream, first+client.Number(i))).key
+		v.keys.forget(key)
+		if v.queries != nil {
+			v.queries.forget(key)
+		}
 	}
 }
 

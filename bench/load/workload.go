@@ -107,12 +107,12 @@ func (w *workload) effective(session int, n client.Number) (operation, valueID) 
 	return o, expected
 }
 
-// appendCommand appends encoded operation n of a session; fresh tells that it was not sent before.
-func (w *workload) appendCommand(dst []byte, s *client.Session, n client.Number, fresh bool) []byte {
-	session := s.Index()
+// appendCommand appends encoded operation n of a session whose commands up to answered are answered; fresh tells that it
+// was not sent before.
+func (w *workload) appendCommand(dst []byte, session int, n, answered client.Number, fresh bool) []byte {
 	id := w.valueID(session, n)
 	if w.expect != nil {
-		return w.appendAnyCommand(dst, s, n, id, fresh)
+		return w.appendAnyCommand(dst, session, n, answered, id, fresh)
 	}
 	o := w.operation(session, n)
 	if o.op != wire.OpPut {
@@ -130,10 +130,9 @@ func (w *workload) appendPut(dst []byte, key uint64, id valueID) []byte {
 }
 
 // appendAnyCommand is appendCommand for mixes with compare-and-sets.
-func (w *workload) appendAnyCommand(dst []byte, s *client.Session, n client.Number, id valueID, fresh bool) []byte {
-	session := s.Index()
+func (w *workload) appendAnyCommand(dst []byte, session int, n, answered client.Number, id valueID, fresh bool) []byte {
 	if fresh {
-		w.expect.send(session, n, s.Answered(), w.operation(session, n), id)
+		w.expect.send(session, n, answered, w.operation(session, n), id)
 	}
 	o, expected := w.effective(session, n)
 	switch {

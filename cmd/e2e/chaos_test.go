@@ -132,11 +132,7 @@ func (c *chaos) between(least, most time.Duration) time.Duration {
 // executed returns how many commands the replicas, which agree, have executed.
 func (c *chaos) executed() uint64 {
 	c.t.Helper()
-	s, err := c.status(1)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return s.State.Executed
+	return c.executedBy(1)
 }
 
 // follower returns a replica that does not lead.

@@ -188,7 +188,11 @@ type status struct {
 	Digest  string `json:"state_digest"`
 	State   struct {
 		Executed uint64 `json:"executed"`
+		Reads    uint64 `json:"reads"` // gets among them
 	} `json:"state"`
+	Node struct {
+		QueriesAnswered uint64 `json:"queries_answered"`
+	} `json:"node"`
 }
 
 func (c *cluster) status(id int) (s status, err error) {
@@ -287,6 +291,10 @@ type result struct {
 		Failed   uint64 `json:"failed"`
 		TimedOut uint64 `json:"timed_out"`
 	} `json:"ops"`
+	Verification struct {
+		Reads      uint64 `json:"reads"`
+		Violations uint64 `json:"violations"`
+	} `json:"verification"`
 	Latency struct {
 		Max int64 `json:"max"` // ns
 	} `json:"latency_ns"`

@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 
 	"paxosbench/wire"
 )
@@ -11,34 +12,51 @@ import (
 // from a batch that wire.DecodeFragment accepts. With reply, reply runs that together answer every command of the run
 // are appended to dst; without, nothing is, and gets are not executed at all. Neither run nor dst is kept.
 func (s *State) ApplyRun(slot wire.Slot, run *wire.Run, dst []byte, reply bool) []byte {
+	rest := *run
+	return s.ApplyPart(slot, &rest, dst, reply, math.MaxInt)
+}
+
+// ApplyPart is ApplyRun for the first commands of a run, which it takes off: at least one, and none once dst has grown to
+// limit bytes. The states of replicas that cut a run at different places, or not at all, are the same behind it.
+func (s *State) ApplyPart(slot wire.Slot, run *wire.Run, dst []byte, reply bool, limit int) []byte {
 	if slot != s.applied+1 {
 		panic(fmt.Sprintf("BUG: run of slot %d after slot %d", slot, s.applied))
 	}
 	s.inBatch = true
 	part := stretch{session: run.Session, first: run.First, count: run.Count, commands: run.Commands}
-	if run.Session == 0 {
-		return s.register(part, newAnswer(dst, reply))
+	dst = s.applyPart(&part, run.Seen, dst, reply, limit)
+	run.First, run.Count, run.Commands = part.first, part.count, part.commands
+	return dst
+}
+
+// applyPart executes the first commands of part, and leaves the others in it.
+func (s *State) applyPart(part *stretch, seen wire.Seq, dst []byte, reply bool, limit int) []byte {
+	if part.session == 0 {
+		return s.register(part.all(), newAnswer(dst, reply))
 	}
-	client := s.sessions.find(run.Session)
+	client := s.sessions.find(part.session)
 	if client == nil {
-		return refuse(part, wire.StatusNoSession, &s.stats.Stale, newAnswer(dst, reply))
+		return refuse(part.all(), wire.StatusNoSession, &s.stats.Stale, newAnswer(dst, reply))
 	}
-	s.sessions.activate(run.Session.Index())
-	client.confirm(run.Seen)
+	s.sessions.activate(part.session.Index())
+	client.confirm(seen)
 	switch {
-	case run.First-1 > client.last:
-		return refuse(part, wire.StatusGap, &s.stats.Gaps, newAnswer(dst, reply))
-	case run.Last() > client.last && run.Last()-client.seen > wire.MaxSessionWindow:
-		return refuse(part, wire.StatusBusy, &s.stats.Busy, newAnswer(dst, reply))
+	case part.first-1 > client.last:
+		return refuse(part.all(), wire.StatusGap, &s.stats.Gaps, newAnswer(dst, reply))
+	case part.last() > client.last && part.last()-client.seen > wire.MaxSessionWindow:
+		return refuse(part.all(), wire.StatusBusy, &s.stats.Busy, newAnswer(dst, reply))
 	}
 	if n := part.upTo(client.seen); n > 0 {
 		dst = refuse(part.cut(n), wire.StatusForgotten, &s.stats.Forgotten, newAnswer(dst, reply))
 	}
 	if n := part.upTo(client.last); n > 0 {
-		dst = s.recall(client, part.cut(n), newAnswer(dst, reply))
+		dst = s.recall(client, part, n, newAnswer(dst, reply), limit)
+		if part.upTo(client.last) > 0 || len(dst) >= limit {
+			return dst
+		}
 	}
 	if part.count > 0 {
-		dst = s.execute(client, part, newAnswer(dst, reply))
+		dst = s.execute(client, part, newAnswer(dst, reply), limit)
 	}
 	return dst
 }
@@ -63,17 +81,19 @@ func refuse(part stretch, status wire.Status, counter *uint64, a answer) []byte 
 	return a.end(&part)
 }
 
-// recall answers commands that were executed before, from memory; gets are executed again.
-func (s *State) recall(client *session, part stretch, a answer) []byte {
-	s.stats.Duplicates += uint64(part.count)
+// recall answers the first n commands of part, which were executed before, from memory; gets are executed again. Those
+// that it does not come to stay in part.
+func (s *State) recall(client *session, part *stretch, n int, a answer, limit int) []byte {
 	if a.quiet {
+		s.stats.Duplicates += uint64(n)
+		part.cut(n)
 		return a.dst
 	}
-	at := 0
-	for i := range part.count {
+	at, done := 0, 0
+	for done == 0 || done < n && len(a.dst) < limit {
 		op, flags, key, value, end := commandAt(part.commands, at)
 		at = end
-		switch outcome := client.outcome(part.first + wire.Seq(i)); {
+		switch outcome := client.outcome(part.first + wire.Seq(done)); {
 		case outcome != outcomeRead:
 			a.add(wire.Status(outcome), 1)
 		case op == wire.OpGet:
@@ -81,21 +101,25 @@ func (s *State) recall(client *session, part stretch, a answer) []byte {
 		default: // not the command that had this number: the client is at fault, and its get's value is gone
 			a.add(wire.StatusForgotten, 1)
 		}
+		done++
 	}
-	return a.end(&part)
+	s.stats.Duplicates += uint64(done)
+	head := part.take(done, at)
+	return a.end(&head)
 }
 
-// execute executes commands that have not been executed before.
-func (s *State) execute(client *session, part stretch, a answer) []byte {
+// execute executes commands of part that have not been executed before. Those that it does not come to stay in part.
+func (s *State) execute(client *session, part *stretch, a answer, limit int) []byte {
 	client.advance(part.count)
-	s.stats.Executed += uint64(part.count)
 	s.machine.Prepare(part.commands, part.count, !a.quiet)
-	at, oks := 0, 0 // oks: results StatusOK that have not been added to the answer yet
-	for i := range part.count {
+	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
+	for done == 0 || done < part.count && len(a.dst) < limit {
+		seq := part.first + wire.Seq(done)
 		op, flags, key, value, end := commandAt(part.commands, at)
 		at = end
+		done++
 		if op == wire.OpGet && a.quiet {
-			s.noteRead(client, part.first+wire.Seq(i))
+			s.noteRead(client, seq)
 			continue
 		}
 		status, result := s.machine.Apply(op, flags, key, value)
@@ -107,13 +131,19 @@ func (s *State) execute(client *session, part stretch, a answer) []byte {
 		oks = 0
 		a.addValue(status, result)
 		if op == wire.OpGet {
-			s.noteRead(client, part.first+wire.Seq(i))
+			s.noteRead(client, seq)
 		} else {
-			s.noteFailure(client, part.first+wire.Seq(i), status)
+			s.noteFailure(client, seq, status)
 		}
 	}
 	a.add(wire.StatusOK, oks)
-	return a.end(&part)
+	if left := part.count - done; left > 0 {
+		client.retreat(left)
+		s.machine.Prepare(nil, 0, false) // what it was told to expect is not what comes next
+	}
+	s.stats.Executed += uint64(done)
+	head := part.take(done, at)
+	return a.end(&head)
 }
 
 func (s *State) noteRead(client *session, seq wire.Seq) {

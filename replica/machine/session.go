@@ -49,6 +49,9 @@ func (s *session) advance(n int) {
 	s.last += wire.Seq(n)
 }
 
+// retreat takes back the newest n sequence numbers of an advance.
+func (s *session) retreat(n int) { s.last -= wire.Seq(n) }
+
 // reserve makes room for n outcomes.
 func (s *session) reserve(n int) {
 	if n <= len(s.outcomes) {

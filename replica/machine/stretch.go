@@ -22,25 +22,30 @@ func (p *stretch) upTo(seq wire.Seq) int {
 	return int(min(uint64(seq-p.first)+1, uint64(p.count)))
 }
 
-// skip drops the first n commands, which take size bytes.
-func (p *stretch) skip(n, size int) {
+func (p *stretch) last() wire.Seq { return p.first + wire.Seq(p.count) - 1 }
+
+// take takes the first n commands off the stretch, which take size bytes.
+func (p *stretch) take(n, size int) stretch {
+	head := stretch{session: p.session, first: p.first, count: n, commands: p.commands[:size]}
 	p.first += wire.Seq(n)
 	p.count -= n
 	p.commands = p.commands[size:]
+	return head
 }
 
-// cut takes the first n commands off the stretch and returns them.
+// all takes everything off the stretch.
+func (p *stretch) all() stretch { return p.take(p.count, len(p.commands)) }
+
+// cut takes the first n commands off the stretch.
 func (p *stretch) cut(n int) stretch {
-	size := len(p.commands)
-	if n < p.count {
-		size = 0
-		for range n {
-			size += wire.CommandLen(p.commands[size:])
-		}
+	if n == p.count {
+		return p.all()
 	}
-	head := stretch{session: p.session, first: p.first, count: n, commands: p.commands[:size]}
-	p.skip(n, size)
-	return head
+	size := 0
+	for range n {
+		size += wire.CommandLen(p.commands[size:])
+	}
+	return p.take(n, size)
 }
 
 // commandAt returns the parts of the command at the given place, and the place behind it. It is wire.DecodeCommand for

@@ -300,13 +300,17 @@ func TestStateAgainstTwin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, w := NewState(NewKV(), Config{MaxSessions: 3}), newTwin(3)
 		quiet := NewState(NewKV(), Config{MaxSessions: 3})
+		parts := NewState(NewKV(), Config{MaxSessions: 3}) // is given every run in parts
 		for range rapid.IntRange(1, 30).Draw(t, "batches") {
 			for range rapid.IntRange(0, 4).Draw(t, "runs") {
 				run := g.run(t, w)
 				encoded := run.encode()
-				got := flatten(t, s.ApplyRun(s.Applied()+1, encoded, nil, true))
-				if want := w.apply(run); !slices.Equal(got, want) {
+				got, want := flatten(t, s.ApplyRun(s.Applied()+1, encoded, nil, true)), w.apply(run)
+				if !slices.Equal(got, want) {
 					t.Fatalf("run %+v\n got %+v\nwant %+v", run, got, want)
+				}
+				if got := flatten(t, applyInParts(t, parts, *encoded)); !slices.Equal(got, want) {
+					t.Fatalf("in parts, run %+v\n got %+v\nwant %+v", run, got, want)
 				}
 				if out := quiet.ApplyRun(quiet.Applied()+1, encoded, nil, false); len(out) != 0 {
 					t.Fatalf("%d bytes of reply that nobody wanted", len(out))
@@ -314,10 +318,26 @@ func TestStateAgainstTwin(t *testing.T) {
 			}
 			s.EndBatch(s.Applied()+1, 1)
 			quiet.EndBatch(quiet.Applied()+1, 1)
+			parts.EndBatch(parts.Applied()+1, 1)
 		}
 		compareRecords(t, s, w.records)
+		if s.Digest() != parts.Digest() || s.ContentDigest() != parts.ContentDigest() || s.Stats() != parts.Stats() {
+			t.Fatalf("whole and in parts: %+v\n%+v", s.Stats(), parts.Stats())
+		}
 		if s.Digest() != quiet.Digest() || s.ContentDigest() != quiet.ContentDigest() || s.Stats() != quiet.Stats() {
 			t.Fatalf("with and without replies: %+v\n%+v", s.Stats(), quiet.Stats())
 		}
 	})
+}
+
+// applyInParts applies a run in parts of any size, and returns all replies.
+func applyInParts(t *rapid.T, s *State, run wire.Run) (replies []byte) {
+	for run.Count > 0 {
+		limit := len(replies) + rapid.IntRange(0, 300).Draw(t, "limit")
+		before := run.Count
+		if replies = s.ApplyPart(s.Applied()+1, &run, replies, true, limit); run.Count >= before {
+			t.Fatalf("no command of %d was taken", before)
+		}
+	}
+	return replies
 }

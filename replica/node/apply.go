@@ -51,28 +51,64 @@ func (n *Node) applyBatch(slot wire.Slot, body []byte) {
 // maxRuns is more runs than a batch can hold.
 const maxRuns = wire.MaxBatch
 
-// applySpan applies runs from the front of body, and answers their origin if there is one. It returns the rest.
+// replyFrameBytes is where a frame of replies is closed: no reply begins behind it.
+const replyFrameBytes = 1 << 20
+
+// Even if the last reply is of the largest size, the replies must fit into a frame.
+const _ uint = wire.MaxBody - (replyFrameBytes + wire.ReplyRunHeaderSize + wire.ResultHeaderSize + wire.MaxValue)
+
+// applySpan applies runs from the front of body, and answers their origin if there is one, in as many frames as that
+// takes. It returns the rest.
 func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte {
-	var replies []byte
-	if span.Origin != 0 {
-		replies = n.env.Replies(span.Origin)
+	a := spanAnswer{origin: span.Origin, limit: replyFrameBytes}
+	if a.origin != 0 {
+		a.begin(n.env)
 	}
-	answer, commands := replies != nil, 0
 	for ; span.Runs > 0 && len(body) > 0; span.Runs-- {
 		run, size, err := wire.DecodeRun(body)
 		if err != nil {
 			n.fail("chosen batch of slot %d: %w", slot, err)
 			break
 		}
-		replies = n.state.ApplyRun(slot, &run, replies, answer)
-		commands += run.Count
+		n.stats.CommandsApplied += uint64(run.Count)
+		n.applyRun(slot, &run, &a)
 		body = body[size:]
 	}
-	n.stats.CommandsApplied += uint64(commands)
-	if answer {
-		n.env.Answered(span.Origin, replies, commands)
-	}
+	a.end(n.env)
 	return body
+}
+
+// applyRun applies a run, and begins another frame of replies whenever one is full.
+func (n *Node) applyRun(slot wire.Slot, run *wire.Run, a *spanAnswer) {
+	for run.Count > 0 {
+		if a.open && len(a.replies) >= a.limit {
+			a.end(n.env)
+			a.begin(n.env)
+		}
+		before := run.Count
+		a.replies = n.state.ApplyPart(slot, run, a.replies, a.open, a.limit)
+		a.commands += before - run.Count
+	}
+}
+
+// spanAnswer is the frame of replies to one origin that is being written.
+type spanAnswer struct {
+	origin   batching.Origin
+	open     bool // there is a frame: somebody waits
+	replies  []byte
+	limit    int // of their length
+	commands int // answered in this frame
+}
+
+func (a *spanAnswer) begin(env Env) {
+	a.replies = env.Replies(a.origin)
+	a.open, a.limit, a.commands = a.replies != nil, len(a.replies)+replyFrameBytes, 0
+}
+
+func (a *spanAnswer) end(env Env) {
+	if a.open {
+		env.Answered(a.origin, a.replies, a.commands)
+	}
 }
 
 // applyDirectly applies a fragment as it comes, as a batch of its own.

@@ -58,11 +58,17 @@ type Env interface {
 	Replies(origin batching.Origin) []byte
 	Answered(origin batching.Origin, replies []byte, commands int)
 
+	// QueryReplies and QueriesAnswered are the same for gets that did not go through the log. One frame of the client
+	// may be answered with several.
+	QueryReplies(origin batching.Origin) []byte
+	QueriesAnswered(origin batching.Origin, replies []byte, gets int)
+
 	// Fetch answers a peer that wants slots which are no longer in memory.
 	Fetch(f paxos.Fetch)
 
 	// LeaderChanged says that this replica leads, no longer leads, or follows another. Commands that it had accepted
-	// while it led and has not answered may or may not take effect; their clients have to ask the new leader.
+	// while it led and has not answered may or may not take effect; their clients have to ask the new leader. Queries
+	// are not answered any more.
 	LeaderChanged(lost bool)
 
 	SnapshotStore
@@ -82,6 +88,7 @@ type Node struct {
 	leading   bool // as the env was told last
 	leader    wire.ReplicaID
 	proposals proposals
+	queries   queries
 	snapshots snapshots
 	pull      pull
 	durable   uint64 // records known durable, of those appended since the node was made
@@ -98,6 +105,7 @@ type Stats struct {
 	WindowDepthSum   uint64                      `json:"window_depth_sum"` // slots in flight, this one included, summed over the batches proposed
 	BatchesApplied   uint64                      `json:"batches_applied"`
 	CommandsApplied  uint64                      `json:"commands_applied"` // answered or applied, whoever proposed them
+	QueriesAnswered  uint64                      `json:"queries_answered"` // gets that did not go through the log
 	Rounds           uint64                      `json:"rounds"`
 	SnapshotsTaken   uint64                      `json:"snapshots_taken"`
 	SnapshotsFetched uint64                      `json:"snapshots_fetched"` // of peers, that took the place of this replica's state
@@ -193,15 +201,18 @@ func (n *Node) Request(now time.Duration, origin batching.Origin, fragment []byt
 
 // Round carries whatever has arrived since the last one on its way: batches are sealed and proposed while the window
 // has room, records go to the journal and messages to the peers, and chosen batches are applied and answered. Where one
-// step makes room for another, it goes round again. An error is final.
+// step makes room for another, it goes round again. Then come the queries that the state can answer. now must have been
+// read after everything had arrived. An error is final.
 func (n *Node) Round(now time.Duration) error {
 	n.stats.Rounds++
+	n.askForRound(now)
 	for again := true; again && n.err == nil; {
 		proposed := n.propose(now)
 		durable := n.carryOut(now)
 		applied := n.apply()
 		again = proposed || durable || applied
 	}
+	n.answerQueries(now)
 	n.core.Trim(n.state.Applied())
 	n.takeSnapshot()
 	n.resumePull(now)
@@ -222,6 +233,7 @@ func (n *Node) observe() {
 	if lost {
 		n.builder.Drop(nil)
 		n.proposals.drop(n.builder)
+		n.queries.drop(n.cfg.Paxos.Buffers)
 	}
 	n.env.LeaderChanged(lost)
 }

@@ -27,6 +27,7 @@ type trio struct {
 	queue    []wire.Message
 	lose     func(m *wire.Message) bool // nil: nothing
 	volatile bool
+	leases   bool
 	snapshot int // Config.SnapshotBytes
 	pin      int // Config.PinBytes
 	seq      wire.Seq
@@ -50,6 +51,14 @@ type replica struct {
 	full   bool      // the store has no room
 	begun  []begun   // snapshots of its own
 	jobs   []func()
+
+	answers []answer // to queries
+}
+
+// answer is the body of a QueryReply.
+type answer struct {
+	origin batching.Origin
+	runs   []byte
 }
 
 // begun is what a state looked like when its snapshot was begun.
@@ -93,7 +102,7 @@ func (r *replica) config() Config {
 			Self: r.id, Replicas: []wire.ReplicaID{1, 2, 3}, Quorum1: 2, Quorum2: 2,
 			Heartbeat: testHeartbeat, ElectionTimeout: testTimeout,
 			Depth: pipeline.Depth{N: 16}, WindowBytes: 4 << 20, LogBytes: testLogBytes, PinBytes: c.pin,
-			Seed: uint64(r.id), Buffers: new(wire.Buffers),
+			Leases: c.leases, Seed: uint64(r.id), Buffers: new(wire.Buffers),
 		},
 		Batching:      batching.Config{Policy: batching.Policy{Kind: batching.Adaptive}, MaxBytes: 1 << 20},
 		Machine:       machine.KindKV,
@@ -288,6 +297,14 @@ func (r *replica) Replies(batching.Origin) []byte { return nil }
 
 // Answered implements Env.
 func (r *replica) Answered(batching.Origin, []byte, int) {}
+
+// QueryReplies implements Env.
+func (r *replica) QueryReplies(batching.Origin) []byte { return []byte{} }
+
+// QueriesAnswered implements Env.
+func (r *replica) QueriesAnswered(origin batching.Origin, replies []byte, _ int) {
+	r.answers = append(r.answers, answer{origin, replies})
+}
 
 // LeaderChanged implements Env.
 func (r *replica) LeaderChanged(bool) {}

@@ -159,6 +159,7 @@ type Stats struct {
 	Resent        uint64 `json:"resent"`         // Accepts sent again
 	Fetched       uint64 `json:"fetched"`        // slots learnt from peers
 	NoOps         uint64 `json:"no_ops"`         // holes filled
+	ReadRounds    uint64 `json:"read_rounds"`    // leadership rounds begun because reads waited
 }
 
 // New returns the core of a replica that has never run. For one that has, call Restore for each journal record, in

@@ -16,8 +16,10 @@ import (
 //
 // Lease: a replica that has answered a heartbeat promises no other ballot for an election timeout by its own clock. So
 // nobody else can finish phase 1 within an election timeout of the moment at which a confirmed round began. The holder
-// counts leaseShare of it, which is right as long as no clock runs faster than another by more than the rest. A replica
-// that has restarted does not know what it has answered, and waits for one election timeout.
+// counts leaseShare of it, which is right as long as no clock runs faster than another by more than the rest: a ninth. A
+// replica that has restarted does not know what it has answered, and waits for one election timeout. Its own candidacy
+// breaks no lease either: it begins at least an election timeout after the last heartbeat (resetDeadline). All of this
+// takes times of the right side: a grant must not be dated before the heartbeat came, nor a round after it was sent.
 //
 // Either way the leader must first have committed a batch of its own ballot, or it may not know everything that its
 // predecessors had chosen.
@@ -55,6 +57,7 @@ func (c *Core) confirmRound() {
 // startWantedRound starts a round for the reads that wait for one, unless one is under way.
 func (c *Core) startWantedRound() {
 	if c.roundWanted && c.confirmed == c.round.nonce {
+		c.stats.ReadRounds++
 		c.startRound()
 	}
 }

@@ -6,38 +6,16 @@ import (
 	"paxosbench/wire"
 )
 
-// disk is what is durable on one replica's disk, as the checkers know it.
-type disk struct {
-	promised wire.Ballot
-	slots    map[wire.Slot]stored
-	snapshot wire.Slot // stands for every slot up to here
-}
-
-type stored struct {
-	ballot  wire.Ballot
-	crc     uint32
-	decided bool
-}
-
-func newDisk() disk { return disk{slots: map[wire.Slot]stored{}} }
-
-func (d *disk) add(rec *paxos.Record) {
-	if rec.Kind != paxos.RecordDecide {
-		d.promised = max(d.promised, rec.Ballot)
-	}
-	if rec.Kind != paxos.RecordPromise {
-		d.slots[rec.Slot] = stored{rec.Ballot, rec.BodyCRC, rec.Kind == paxos.RecordDecide}
-	}
-}
-
 // checker sees everything that the replicas do, and knows what must never happen.
 type checker struct {
 	w        *world
 	proposed map[proposal]uint32 // checksum of the batch
-	votes    map[proposal]pipeline.VoteSet
+	votes    map[proposal]*votes
+	chosen   map[wire.Slot]proposal // that a quorum was the first to accept
 	decided  map[wire.Slot]uint32   // checksum of the batch that a quorum has accepted, or a replica applied
 	digests  map[wire.Slot]uint64   // of the state after the slot
 	applied  map[*replica]wire.Slot // in the present life
+	promises promises
 
 	operations []*operation // of all clients, in the order in which they were made
 }
@@ -47,23 +25,41 @@ type proposal struct {
 	slot   wire.Slot
 }
 
+// votes are the acceptances of one value for one slot in one ballot, with the disks that they were made durable on.
+type votes struct {
+	set   pipeline.VoteSet
+	disks [wire.MaxReplicas + 1]*disk
+}
+
 func newChecker(w *world) *checker {
 	return &checker{
-		w: w, proposed: map[proposal]uint32{}, votes: map[proposal]pipeline.VoteSet{}, decided: map[wire.Slot]uint32{}, digests: map[wire.Slot]uint64{},
-		applied: map[*replica]wire.Slot{},
+		w: w, proposed: map[proposal]uint32{}, votes: map[proposal]*votes{}, chosen: map[wire.Slot]proposal{},
+		decided: map[wire.Slot]uint32{}, digests: map[wire.Slot]uint64{}, applied: map[*replica]wire.Slot{}, promises: newPromises(),
 	}
 }
 
 // restarted: a replica comes back with what it had, and its state is that of its applied slot.
 func (c *checker) restarted(r *replica) {
+	if got := r.node.Core().Ballot(); got != r.disk.promised {
+		c.w.fail("replica %d comes back with the promise of %v, durable is that of %v", r.id, got, r.disk.promised)
+	}
+	if got := r.node.Core().Commit(); !r.forgetful && got < r.disk.learnt {
+		c.w.fail("replica %d comes back as a voter that knows the slots up to %d, but it was to know those up to %d", r.id, got, r.disk.learnt)
+	}
 	c.applied[r] = 0
 	c.round(r)
 }
 
-// append: no record is made for a ballot below one that was promised durably.
+// append: no record is made for a ballot below one that was promised durably, or that a leader counted on.
 func (c *checker) append(r *replica, rec *paxos.Record) {
-	if rec.Kind != paxos.RecordDecide && rec.Ballot < r.disk.promised {
+	if rec.Kind == paxos.RecordDecide {
+		return
+	}
+	if rec.Ballot < r.disk.promised {
 		c.w.fail("replica %d appends a record of ballot %v, but has promised %v", r.id, rec.Ballot, r.disk.promised)
+	}
+	if rec.Kind == paxos.RecordAccept {
+		c.promises.accept(c.w, r, rec.Ballot)
 	}
 }
 
@@ -90,6 +86,13 @@ func (c *checker) send(r *replica, m *wire.Message) {
 	}
 }
 
+// delivered sees a message before its receiver does. order says when it was sent.
+func (c *checker) delivered(to *replica, m *wire.Message, order uint64) {
+	if m.Type == wire.TypePromise {
+		c.promises.deliver(to, m, order)
+	}
+}
+
 // accepted: a value that a phase-2 quorum has accepted in one ballot is chosen, whether or not anybody knows it yet, and
 // there is one for each slot.
 func (c *checker) accepted(r *replica, rec *paxos.Record) {
@@ -97,17 +100,29 @@ func (c *checker) accepted(r *replica, rec *paxos.Record) {
 		return
 	}
 	p := proposal{rec.Ballot, rec.Slot}
-	votes := c.votes[p]
-	votes.Add(r.id)
-	c.votes[p] = votes
-	if votes.Len() >= c.w.quorum2 {
-		c.decide(r, rec.Slot, rec.BodyCRC)
+	v := c.votes[p]
+	if v == nil {
+		v = new(votes)
+		c.votes[p] = v
+	}
+	v.set.Add(r.id)
+	v.disks[r.id] = r.disk
+	if v.set.Len() < c.w.quorum2 {
+		return
+	}
+	c.decide(r, rec.Slot, rec.BodyCRC)
+	if _, ok := c.chosen[rec.Slot]; !ok {
+		c.chosen[rec.Slot] = p
 	}
 }
 
-// round: slots are applied in order, the same on all replicas.
+// round: slots are applied in order, the same on all replicas, and only what is chosen.
 func (c *checker) round(r *replica) {
 	state, core := r.node.State(), r.node.Core()
+	c.promises.round(c.w, r)
+	if r.forgetful && core.Voting() && r.disk.learnt == 0 {
+		r.disk.learnt = core.Commit()
+	}
 	last, now := c.applied[r], state.Applied()
 	if now < last {
 		c.w.fail("replica %d has applied slot %d, after slot %d", r.id, now, last)
@@ -117,6 +132,9 @@ func (c *checker) round(r *replica) {
 	}
 	for s := max(last+1, core.FirstSlot()); s <= now; s++ {
 		c.decide(r, s, core.Entry(s).BodyCRC)
+		if _, ok := c.chosen[s]; !ok {
+			c.w.fail("replica %d applies slot %d before it is chosen: it is on %d disks, the quorum is %d", r.id, s, c.holders(s), c.w.quorum2)
+		}
 	}
 	if now == last {
 		return
@@ -128,6 +146,17 @@ func (c *checker) round(r *replica) {
 	c.digests[now] = state.Digest()
 }
 
+// holders returns how many disks hold what was decided for a slot.
+func (c *checker) holders(s wire.Slot) (n int) {
+	for _, r := range c.w.replicas {
+		if r.disk.holds(s, c.decided[s]) {
+			n++
+		}
+	}
+	return n
+}
+
+// decide: there is one value for each slot.
 func (c *checker) decide(r *replica, s wire.Slot, crc uint32) {
 	if before, ok := c.decided[s]; ok && before != crc {
 		c.w.fail("a second value is chosen for slot %d, as replica %d knows", s, r.id)
@@ -135,46 +164,46 @@ func (c *checker) decide(r *replica, s wire.Slot, crc uint32) {
 	c.decided[s] = crc
 }
 
-// answered: what a client is told is on the disks of a phase-2 quorum. A disk may have been lost since.
+// answered: what a client is told has been accepted by a phase-2 quorum in one ballot, and is on all disks of that
+// quorum that have not been lost since.
 func (c *checker) answered(r *replica) {
 	slot := r.node.State().Applied() + 1
 	crc := r.node.Core().Entry(slot).BodyCRC
 	c.decide(r, slot, crc)
-	holders := 0
+	p, ok := c.chosen[slot]
+	if !ok {
+		c.w.fail("slot %d is answered before it is chosen: it is on %d disks, the quorum is %d", slot, c.holders(slot), c.w.quorum2)
+	}
+	v := c.votes[p]
 	for _, o := range c.w.replicas {
-		if got, ok := o.disk.slots[slot]; ok && got.crc == crc || o.disk.snapshot >= slot {
-			holders++
+		if v.set.Has(o.id) && v.disks[o.id] == o.disk && !o.disk.holds(slot, crc) {
+			c.w.fail("slot %d is answered, but replica %d, which had accepted it in ballot %v, holds it no more", slot, o.id, p.ballot)
 		}
-	}
-	needed := c.w.quorum2
-	if c.w.counts.LostDisks > 0 {
-		needed--
-	}
-	if holders < needed {
-		c.w.fail("slot %d is answered while it is on %d disks of %d", slot, holders, needed)
 	}
 }
 
-// end: all replicas hold the same, every command was executed exactly once, and the histories are linearizable.
+// end: all replicas hold the same, every command was executed exactly once, and the histories are linearizable. Of the
+// commands of a session that was evicted, those without an answer may or may not have been executed.
 func (c *checker) end() {
 	w := c.w
-	var assigned uint64
+	var made, answered uint64
 	for _, client := range w.clients {
-		assigned += client.assigned
-		w.counts.Answered += client.answeredEver
+		made += client.made
+		answered += client.answeredEver
 	}
+	w.counts.Answered = answered
+	first := w.replicas[0].node.State()
 	for _, r := range w.replicas {
 		state := r.node.State()
-		if first := w.replicas[0].node.State(); state.Digest() != first.Digest() || state.ContentDigest() != first.ContentDigest() {
+		if state.Digest() != first.Digest() || state.ContentDigest() != first.ContentDigest() {
 			w.fail("replicas 1 and %d have applied slot %d and differ", r.id, state.Applied())
 		}
-		stats := state.Stats()
-		if stats.Executed != assigned {
-			w.fail("replica %d has executed %d commands, the clients have sent %d", r.id, stats.Executed, assigned)
+		if n := state.Stats().Executed; n > made || n < answered {
+			w.fail("replica %d has executed %d commands, the clients have sent %d and had answers to %d", r.id, n, made, answered)
 		}
 	}
-	stats := w.replicas[0].node.State().Stats()
-	w.counts.Duplicates, w.counts.Gaps = stats.Duplicates, stats.Gaps
+	stats := first.Stats()
+	w.counts.Duplicates, w.counts.Gaps, w.counts.Evictions = stats.Duplicates, stats.Gaps, stats.Evictions
 	for _, r := range w.replicas {
 		p := r.node.Core().Stats()
 		w.counts.Elections += p.Leaderships

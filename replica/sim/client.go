@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"time"
 
-	"paxosbench/batching"
 	"paxosbench/wire"
 )
 
@@ -16,8 +15,8 @@ type client struct {
 	session wire.SessionID
 	nonce   wire.Seq // of the registration
 
-	assigned, sent, answered uint64 // sequence numbers: made, on the wire, answered
-	answeredEver             uint64
+	assigned, sent, answered uint64       // sequence numbers of the session: made, on the wire, answered
+	made, answeredEver       uint64       // commands, of all sessions
 	pending                  []*operation // answered+1 to assigned
 	heard                    time.Duration
 	patience                 time.Duration // before it tries another replica; doubles, or many clients drown a slow cluster
@@ -48,10 +47,13 @@ const (
 )
 
 func newClient(w *world, id int) *client {
-	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: wire.Seq(w.rng.Uint32()), patience: leastPatience, pause: leastPause}
+	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: newNonce(w), patience: leastPatience, pause: leastPause}
 	w.after(w.between(0, clientTick), c.tick)
 	return c
 }
+
+// newNonce returns a number for a registration. Visitors have others.
+func newNonce(w *world) wire.Seq { return wire.Seq(w.rng.Uint32()>>1) | 1 }
 
 // retire ends the making of new commands.
 func (c *client) retire() { c.retired = true }
@@ -62,10 +64,13 @@ func (c *client) tick() {
 	c.w.after(clientTick, c.tick)
 	if c.w.now-c.heard > c.patience {
 		c.heard, c.patience = c.w.now, min(2*c.patience, mostPatience)
-		c.turnTo(c.w.rng.IntN(len(c.w.replicas)))
+		c.turnTo(c.next())
 	}
 	if c.session == 0 {
-		c.transmit(wire.AppendRunHeader(nil, 0, c.nonce, 0, 1, wire.CommandHeaderSize), wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil))
+		if c.w.now >= c.resumeAt {
+			c.resumeAt, c.pause = c.w.now+c.pause, min(2*c.pause, mostPause/4) // every registration may take a place
+			c.register(c.nonce)
+		}
 		return
 	}
 	for !c.retired && len(c.pending) < c.w.window && c.w.chance(0.7) {
@@ -74,17 +79,25 @@ func (c *client) tick() {
 	c.send()
 }
 
+func (c *client) register(nonce wire.Seq) {
+	c.transmit(wire.AppendRunHeader(nil, 0, nonce, 0, 1, wire.CommandHeaderSize), wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil))
+}
+
 // turnTo sends everything that is unanswered to another replica, or to the same again.
 func (c *client) turnTo(target int) {
 	c.target = target
 	c.sent = c.answered
+	if c.session == 0 {
+		c.resumeAt = 0
+	}
 }
 
 // make makes a command up.
 func (c *client) make() {
 	rng := c.w.rng
 	c.assigned++
-	o := &operation{client: c.id, key: rng.IntN(c.w.keys), value: uint64(c.id)<<32 | c.assigned, called: c.w.now}
+	c.made++
+	o := &operation{client: c.id, key: rng.IntN(c.w.keys), value: uint64(c.id)<<32 | c.made, called: c.w.now}
 	o.op = []wire.Op{wire.OpPut, wire.OpPut, wire.OpGet, wire.OpGet, wire.OpDelete, wire.OpCompareAndSet}[rng.IntN(6)]
 	if o.op == wire.OpCompareAndSet {
 		o.expected = c.w.check.recent(o.key)
@@ -130,32 +143,41 @@ func (c *client) transmit(header, commands []byte) {
 		c.w.fail("client %d made a bad fragment: %v", c.id, err)
 	}
 	r := c.w.replicas[c.target]
-	c.w.transmit(func() {
+	c.w.transmit(0, func() {
 		if !r.up {
 			c.unreachable(int(r.id) - 1)
 			return
 		}
-		r.act(func() {
-			if !r.node.Leads() {
-				leader := r.node.Core().Leader()
-				c.w.transmit(func() { c.redirect(leader) })
-				return
-			}
-			r.node.Request(r.clock(), batching.Origin(c.id), fragment, info)
-		}, true)
+		r.act(func() { r.request(c, fragment, info) }, true)
 	})
+}
+
+// visit registers a session that nobody is going to use. It takes a place from the one that was active least recently.
+func (w *world) visit() {
+	w.counts.Visitors++
+	c := &client{w: w, id: w.clients[0].id, target: w.rng.IntN(len(w.replicas))}
+	if leader := w.leader(); leader != nil {
+		c.target = int(leader.id) - 1
+	}
+	c.register(wire.Seq(w.rng.Uint32()) | 1<<31)
 }
 
 // unreachable is what a refused connection leads to.
 func (c *client) unreachable(target int) {
 	if target == c.target {
-		c.turnTo(c.w.rng.IntN(len(c.w.replicas)))
+		c.turnTo(c.next())
 	}
 }
 
-// redirect is a replica's word that another one leads.
+// next returns the replica to try after the present one.
+func (c *client) next() int { return (c.target + 1) % len(c.w.replicas) }
+
+// redirect is a replica's word that another one leads, or that it knows of none: then the next may know more.
 func (c *client) redirect(leader wire.ReplicaID) {
-	if leader != 0 && int(leader)-1 != c.target {
+	switch {
+	case leader == 0:
+		c.patience = leastPatience
+	case int(leader)-1 != c.target:
 		c.turnTo(int(leader) - 1)
 	}
 }
@@ -188,6 +210,8 @@ func (c *client) result(session wire.SessionID, seq wire.Seq, result wire.Result
 	case session == 0:
 		c.registered(seq, result)
 	case session != c.session || uint64(seq) <= c.answered:
+	case result.Status == wire.StatusNoSession:
+		c.evicted()
 	case !result.Status.Executed():
 		c.refused(seq, result.Status)
 	case uint64(seq) != c.answered+1:
@@ -197,15 +221,22 @@ func (c *client) result(session wire.SessionID, seq wire.Seq, result wire.Result
 	}
 }
 
-// registered takes the first answer to the registration.
+// registered takes the first answer to the registration. After a refusal it comes again by itself.
 func (c *client) registered(nonce wire.Seq, result wire.Result) {
-	if c.session != 0 || nonce != c.nonce {
+	if c.session != 0 || nonce != c.nonce || result.Status == wire.StatusBusy {
 		return
 	}
 	if len(result.Value) != 8 {
 		c.w.fail("client %d registers and is answered %v with %d bytes", c.id, result.Status, len(result.Value))
 	}
 	c.session, c.heard = wire.SessionID(binary.LittleEndian.Uint64(result.Value)), c.w.now
+	c.pause, c.resumeAt = leastPause, 0
+}
+
+// evicted begins anew: whether the commands without an answer have been executed, nobody can say any more.
+func (c *client) evicted() {
+	c.session, c.nonce, c.resumeAt = 0, newNonce(c.w), c.w.now+c.pause
+	c.assigned, c.sent, c.answered, c.pending = 0, 0, 0, nil
 }
 
 func (c *client) refused(seq wire.Seq, status wire.Status) {

@@ -7,6 +7,7 @@ import (
 
 	"paxosbench/batching"
 	"paxosbench/pipeline"
+	"paxosbench/replica/journal"
 	"paxosbench/wire"
 )
 
@@ -33,10 +34,15 @@ type plan struct {
 	codec         wire.Codec
 	logBytes      int
 	snapshotBytes int // 0: never, but on demand
+	durability    journal.Durability
+
+	maxSessions  uint32 // as a replica keeps them
+	pendingBytes int    // of commands that wait to be proposed; beyond, BUSY
 
 	clients int
-	window  int // commands in flight per client
-	keys    int // few, so that clients meet
+	window  int        // commands in flight per client
+	keys    int        // few, so that clients meet
+	reads   wire.Reads // see queries.go
 
 	// Network: probabilities per message, and the mean of the delay.
 	loss, duplication float64
@@ -48,8 +54,14 @@ type plan struct {
 
 	// Faults: mean time between two of a kind; 0: never.
 	crashes, powerLosses, pauses, partitions, syncErrors, lostDisks time.Duration
+	stalls, fullDisks, rots                                         time.Duration // of disks
+	clogs, slowLinks                                                time.Duration // of single links
+	jumps, freezes                                                  time.Duration // of clocks
+	visitors                                                        time.Duration // sessions that are registered and left
+	plots                                                           time.Duration // see plots.go
 
 	drift float64 // most that a clock runs faster or slower than true time
+	probe int     // what the healed cluster is tried with at the end; see probes
 }
 
 // drawPlan draws a plan from a seed.
@@ -73,6 +85,8 @@ func drawPlan(seed uint64) plan {
 	p.snapshotBytes = []int{0, 64 << 10, 512 << 10}[rng.IntN(3)]
 	p.clients, p.window, p.keys = 1+rng.IntN(4), []int{1, 2, 4, 16}[rng.IntN(4)], 1+rng.IntN(8)
 	p.drawFaults(rng)
+	p.drawMore(rng)
+	p.drawReads()
 	return p
 }
 
@@ -98,15 +112,51 @@ func (p *plan) drawFaults(rng *rand.Rand) {
 	}
 }
 
+// drawMore draws what else there is: each seldom, so that they meet in all combinations and some runs have none of them.
+func (p *plan) drawMore(rng *rand.Rand) {
+	seldom := func(most time.Duration) time.Duration {
+		if rng.IntN(4) != 0 {
+			return 0
+		}
+		return 300*time.Millisecond + time.Duration(rng.Int64N(int64(most)))
+	}
+	fsync, none := journal.DurabilityFsync, journal.DurabilityNone
+	p.durability = []journal.Durability{fsync, fsync, fsync, fsync, fsync, fsync, journal.DurabilityOS, none}[rng.IntN(8)]
+	p.maxSessions, p.pendingBytes = 1<<12, 64<<20 // room for the sessions that clients register more than once
+	if p.visitors = seldom(time.Second); p.visitors != 0 {
+		p.visitors /= 8
+		p.depth.N = 64 // in a slow cluster, clients that register again and again would evict each other for ever
+		p.maxSessions = uint32(p.clients + 1 + rng.IntN(3))
+	}
+	if rng.IntN(4) == 0 {
+		p.pendingBytes = 64 << rng.IntN(6)
+	}
+	p.stalls, p.fullDisks, p.rots = seldom(2*time.Second), seldom(4*time.Second), seldom(4*time.Second)
+	p.clogs, p.slowLinks = seldom(2*time.Second), seldom(2*time.Second)
+	p.jumps, p.freezes = seldom(2*time.Second), seldom(2*time.Second)
+	if p.probe = rng.IntN(numProbes + 1); rng.IntN(3) == 0 {
+		p.plots = 300*time.Millisecond + time.Duration(rng.Int64N(int64(time.Second)))
+	}
+	if p.durability == none {
+		p.snapshotBytes = 0 // there is no journal to cut
+	}
+	if !p.mayLoseDisk() {
+		p.rots, p.plots = 0, 0
+	}
+}
+
 // mayLoseDisk reports whether losing one disk at a time loses nothing that was acknowledged: every decision must be on
-// another disk as well, and the replica must be able to find out what it may have forgotten from the others.
+// another disk as well, and the replica must be able to find out what it may have forgotten from the others. See
+// mayForget for several.
 func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 
 func (p *plan) String() string {
-	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
-		"%d clients with %d in flight on %d keys; loss %v, duplication %v, delay %v, stale %v, sync %v, drift %v; "+
-		"mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v",
-		p.seed, p.replicas, p.quorum1, p.quorum2, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
-		p.logBytes, p.snapshotBytes, p.clients, p.window, p.keys, p.loss, p.duplication, p.delay, p.stale, p.sync, p.drift,
-		p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks)
+	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
+		"%d sessions, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, sync %v, drift %v; "+
+		"mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
+		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, plots %v; probe %d",
+		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
+		p.logBytes, p.snapshotBytes, p.maxSessions, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale,
+		p.sync, p.drift, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
+		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.plots, p.probe)
 }

@@ -1,24 +1,15 @@
 package sim
 
 import (
-	"container/heap"
 	"fmt"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
 	"time"
 
+	"paxosbench/replica/journal"
 	"paxosbench/wire"
 )
-
-// Counts says what happened in a run, or in many.
-type Counts struct {
-	Crashes, PowerLosses, Pauses, Partitions, SyncErrors, LostDisks uint64 // faults
-	Lost, Duplicated, Delivered                                     uint64 // messages
-	Elections, Snapshots, Fetched, Resent, Duplicates, Gaps, NoOps  uint64 // what replicas did
-	Answered                                                        uint64 // commands
-	Undecided                                                       uint64 // histories whose check ran out of time
-}
 
 // Report is the outcome of one run.
 type Report struct {
@@ -42,8 +33,11 @@ type world struct {
 
 	replicas []*replica // by id-1
 	clients  []*client
-	blocked  map[[2]wire.ReplicaID]bool // by sender and receiver
-	calm     bool                       // no faults any more
+	readers  []*reader
+	links    [wire.MaxReplicas + 1][wire.MaxReplicas + 1]link // by sender and receiver
+	spy      func(from, to *replica, m *wire.Message, deliver func()) bool
+	plotting bool // a plot goes on, and no other faults
+	calm     bool // no faults any more
 
 	check  *checker
 	counts Counts
@@ -54,7 +48,7 @@ type world struct {
 // Run runs one seed. The transcript, a line per event, goes to out unless it is nil.
 func Run(seed uint64, out io.Writer) (report *Report) {
 	hash := fnv.New64a()
-	w := &world{plan: drawPlan(seed), rng: rand.New(rand.NewPCG(seed, 2)), blocked: map[[2]wire.ReplicaID]bool{}, hash: hash, out: out}
+	w := &world{plan: drawPlan(seed), rng: rand.New(rand.NewPCG(seed, 2)), hash: hash, out: out}
 	w.check = newChecker(w)
 	report = &Report{Seed: seed, Plan: w.plan.String()}
 	defer func() {
@@ -90,6 +84,12 @@ func (w *world) logf(format string, args ...any) {
 }
 
 func (w *world) begin() {
+	switch w.durability {
+	case journal.DurabilityOS:
+		w.counts.OSRuns++
+	case journal.DurabilityNone:
+		w.counts.VolatileRuns++
+	}
 	for id := 1; id <= w.plan.replicas; id++ {
 		w.replicas = append(w.replicas, newReplica(w, wire.ReplicaID(id)))
 	}
@@ -99,83 +99,29 @@ func (w *world) begin() {
 	for i := range w.plan.clients {
 		w.clients = append(w.clients, newClient(w, i+1))
 	}
+	w.makeReaders()
 }
 
-// rampage is the first part: all faults that the plan has.
-func (w *world) rampage() {
-	w.every(w.crashes, func() { w.victim().crash(false) })
-	w.every(w.powerLosses, func() { w.victim().crash(true) })
-	w.every(w.pauses, func() { w.victim().pause(w.between(2*heartbeat, 4*electionTimeout)) })
-	w.every(w.partitions, w.partition)
-	w.every(w.syncErrors, func() { w.victim().failSync() })
-	w.every(w.lostDisks, func() { w.victim().loseDisk() })
-	w.runUntil(func() bool { return w.now >= faultTime })
-}
-
-// every has something done again and again, at random, on average once in mean, as long as there are faults.
-func (w *world) every(mean time.Duration, do func()) {
-	if mean == 0 {
-		return
-	}
-	w.after(w.exponential(mean), func() {
-		if !w.calm {
-			do()
-			w.every(mean, do)
-		}
-	})
-}
-
-// victim returns a replica, the leader more often than its share.
-func (w *world) victim() *replica {
-	if w.rng.IntN(2) == 0 {
-		for _, r := range w.replicas {
-			if r.up && r.node.Leads() {
-				return r
-			}
-		}
-	}
-	return w.replicas[w.rng.IntN(len(w.replicas))]
-}
-
-// partition cuts some links for a while: a random group off from the rest, in both directions or one.
-func (w *world) partition() {
-	w.counts.Partitions++
-	side := make([]bool, len(w.replicas)+1)
-	for i := range side {
-		side[i] = w.rng.IntN(2) == 0
-	}
-	oneWay := w.rng.IntN(3) == 0
-	for _, a := range w.replicas {
-		for _, b := range w.replicas {
-			if side[a.id] != side[b.id] && (!oneWay || side[a.id]) {
-				w.blocked[[2]wire.ReplicaID{a.id, b.id}] = true
-			}
-		}
-	}
-	w.logf("partition %v, one way: %v", side[1:], oneWay)
-	w.after(w.between(electionTimeout/2, 6*electionTimeout), w.reconnect)
-}
-
-func (w *world) reconnect() {
-	clear(w.blocked)
-	w.logf("network whole")
-}
-
-// healQuorum is the second part: as many replicas as the larger quorum needs work, the others do not, and every client
-// must get on.
+// healQuorum is the second part: as many replicas as the larger quorum needs work, the others are down or cut off, and
+// every client must get on.
 func (w *world) healQuorum() {
 	w.calm = true
 	w.reconnect()
-	w.loss, w.duplication = 0, 0
+	w.loss, w.duplication, w.pendingBytes = 0, 0, 64<<20 // who is turned away all the time need not get on
 	needed, kept := max(w.quorum1, w.quorum2), 0
 	for _, at := range w.rng.Perm(len(w.replicas)) {
 		// A replica that may not vote is of no use to a quorum, and needs the others to become so: it stays up.
-		if r := w.replicas[at]; kept < needed || !r.votes() {
+		r := w.replicas[at]
+		switch {
+		case kept < needed || !r.votes():
 			r.heal()
 			if r.votes() {
 				kept++
 			}
-		} else {
+		case w.durability == journal.DurabilityNone || w.chance(0.5):
+			w.cut(w.replicas, []*replica{r})
+			w.cut([]*replica{r}, w.replicas)
+		default:
 			r.crash(false)
 			r.restartAt = 0
 		}
@@ -186,14 +132,17 @@ func (w *world) healQuorum() {
 
 // healAll is the third part: all replicas work, and must come to hold the same.
 func (w *world) healAll() {
+	w.reconnect()
 	for _, r := range w.replicas {
 		r.heal()
 	}
 	w.logf("all are healed")
 	w.progress(healTime, "all replicas are up and connected")
+	w.runProbe()
 	for _, c := range w.clients {
 		c.retire()
 	}
+	w.retireReaders()
 	deadline := w.now + settleTime
 	w.runUntil(func() bool {
 		if w.now > deadline {
@@ -227,6 +176,9 @@ func (w *world) progress(within time.Duration, why string, args ...any) {
 
 // settled reports whether nothing is left to do: all clients have their answers, and all replicas have applied the same.
 func (w *world) settled() bool {
+	if !w.allRead() {
+		return false
+	}
 	for _, c := range w.clients {
 		if !c.done() {
 			return false
@@ -239,6 +191,16 @@ func (w *world) settled() bool {
 		}
 	}
 	return true
+}
+
+// leader returns the replica that leads with the highest ballot, nil if none does.
+func (w *world) leader() (leader *replica) {
+	for _, r := range w.replicas {
+		if r.leads() && (leader == nil || r.node.Core().Ballot() > leader.node.Core().Ballot()) {
+			leader = r
+		}
+	}
+	return leader
 }
 
 func (w *world) describe() string {
@@ -256,70 +218,4 @@ func (w *world) describe() string {
 		text += fmt.Sprintf("[client %d target %d session %v answered %d sent %d]", c.id, c.target, c.session, c.answered, c.assigned)
 	}
 	return text
-}
-
-// event is something that happens at a time.
-type event struct {
-	at    time.Duration
-	order uint64
-	do    func()
-}
-
-type events []event
-
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].order < e[j].order
-}
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
-}
-
-// after has something happen later.
-func (w *world) after(d time.Duration, do func()) {
-	w.order++
-	heap.Push(&w.events, event{w.now + d, w.order, do})
-}
-
-func (w *world) runUntil(done func() bool) {
-	for !done() {
-		e := heap.Pop(&w.events).(event)
-		w.now = e.at
-		e.do()
-	}
-}
-
-func (w *world) between(least, most time.Duration) time.Duration {
-	return least + time.Duration(w.rng.Int64N(int64(most-least)))
-}
-
-func (w *world) exponential(mean time.Duration) time.Duration {
-	return time.Duration(w.rng.ExpFloat64() * float64(mean))
-}
-
-func (w *world) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
-
-// transmit carries something over the network, or does not. Every copy takes its own time, so that later messages
-// overtake earlier ones.
-func (w *world) transmit(deliver func()) {
-	copies := 1
-	if w.chance(w.loss) {
-		w.counts.Lost++
-		copies--
-	}
-	if w.chance(w.duplication) {
-		w.counts.Duplicated++
-		copies++
-	}
-	for range copies {
-		delay := w.delay/2 + w.exponential(w.delay/2)
-		if !w.calm && w.chance(w.stale) {
-			delay += w.between(0, 6*electionTimeout) // from long ago, from other ballots
-		}
-		w.after(delay, deliver)
-	}
 }

@@ -31,16 +31,20 @@ func (c *Client) ID() uint64 { return c.id }
 func (c *Client) RemoteAddr() string { return c.remote }
 
 // Touch has the transport write Out at the end of the round, and gives Out a buffer to append to. On a closed
-// connection it does nothing, and Out goes nowhere.
-func (c *Client) Touch() {
-	if c.dirty || !c.live() {
-		return
+// connection it does nothing, Out goes nowhere, and it returns false.
+func (c *Client) Touch() bool {
+	if !c.live() {
+		return false
+	}
+	if c.dirty {
+		return true
 	}
 	c.dirty = true
 	c.t.dirty = append(c.t.dirty, c)
 	if c.Out == nil {
 		c.Out = c.t.outs.take()
 	}
+	return true
 }
 
 // Refuse sends Out and a Fault with the text, and closes the connection. ClientClosed follows before the next Round.
@@ -93,7 +97,7 @@ func (c *Client) closed() {
 
 func (c *Client) admit(h wire.Header) error {
 	switch h.Type {
-	case wire.TypeRequest:
+	case wire.TypeRequest, wire.TypeQuery:
 		if c.greeted {
 			return checkBodyLen(h, wire.MaxBatch)
 		}
@@ -113,6 +117,10 @@ func (c *Client) frame(h wire.Header, header, body []byte) error {
 	switch h.Type {
 	case wire.TypeRequest:
 		if err := c.t.handler.Request(c, body); err != nil {
+			c.fault(FaultRequest, err.Error())
+		}
+	case wire.TypeQuery:
+		if err := c.t.handler.Query(c, body); err != nil {
 			c.fault(FaultRequest, err.Error())
 		}
 	case wire.TypeClientHello:

@@ -109,11 +109,13 @@ func TestMalformed(t *testing.T) {
 		{"header checksum", with(hello, 17, 1), FaultChecksum, "header"},
 		{"body checksum", join2(hello, with(request, len(request)-1, 0)), FaultChecksum, "checksum"},
 		{"request first", request, FaultUnexpected, "Request before the hello"},
+		{"query first", withType(request, wire.TypeQuery), FaultUnexpected, "Query before the hello"},
 		{"hello twice", join2(hello, hello), FaultUnexpected, "ClientHello after the hello"},
 		{"peer hello", peerHello, FaultUnexpected, "check the peer addresses"},
 		{"reply", join2(hello, withType(request, wire.TypeReply)), FaultUnexpected, "Reply"},
 		{"long fault", withType(requestFrame(pattern(wire.MaxText+1, 0)), wire.TypeFault), FaultLength, "limit 1024"},
 		{"long request", join2(hello, requestFrame(make([]byte, wire.MaxBatch+1))[:100]), FaultLength, "limit"},
+		{"long query", join2(hello, withType(requestFrame(make([]byte, wire.MaxBatch+1)), wire.TypeQuery)[:100]), FaultLength, "limit"},
 	}
 	tr, _ := start(t, testConfig(), newTestHandler())
 	addr, _ := tr.Addrs()
@@ -162,6 +164,29 @@ func TestRequestError(t *testing.T) {
 	r.expectFault("fragment: wire: length out of bounds")
 	if s := counters(tr); s.Faults[FaultRequest] != 1 || s.Clients != 0 {
 		t.Errorf("%d request faults, %d clients; want 1 and 0", s.Faults[FaultRequest], s.Clients)
+	}
+}
+
+// A query reaches the handler as such, and what is wrong with it costs the connection like a bad request.
+func TestQuery(t *testing.T) {
+	h := newTestHandler()
+	h.query = func(c *Client, body []byte) error {
+		if len(body) == 0 {
+			return fmt.Errorf("query: %w", wire.ErrField)
+		}
+		echo(c, body, wire.TypeQueryReply)
+		return nil
+	}
+	tr, _ := start(t, testConfig(), h)
+	r := join(t, tr)
+	r.send(withType(requestFrame(pattern(100, 1)), wire.TypeQuery))
+	if body := r.expect(wire.TypeQueryReply); !bytes.HasSuffix(body, pattern(100, 1)) {
+		t.Errorf("query answered with %x", body)
+	}
+	r.send(withType(requestFrame(nil), wire.TypeQuery))
+	r.expectFault("query: wire: field out of bounds")
+	if s := counters(tr); s.Faults[FaultRequest] != 1 {
+		t.Errorf("%d request faults, want 1", s.Faults[FaultRequest])
 	}
 }
 

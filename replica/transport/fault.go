@@ -19,7 +19,7 @@ const (
 	FaultChecksum                      // header or body damaged
 	FaultField                         // a field out of bounds
 	FaultUnexpected                    // a frame that this connection may not carry, or not yet
-	FaultRequest                       // the Handler rejected a request
+	FaultRequest                       // the Handler rejected a request or a query
 	FaultRefused                       // the Handler refused a client
 	FaultFull                          // all places for connections were taken
 	FaultHandshakeTimeout              // no hello in time

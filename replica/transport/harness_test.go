@@ -34,6 +34,7 @@ type testHandler struct {
 
 	hello   func(c *Client, h wire.ClientHello)
 	request func(c *Client, body []byte) error
+	query   func(c *Client, body []byte) error
 	round   func()
 	depth   int // calls into the handler under way: more than one is a bug
 }
@@ -45,17 +46,21 @@ func newTestHandler() *testHandler {
 		c.Out = wire.AppendWelcome(c.Out, wire.Welcome{Cluster: testCluster, Replica: h.t.cfg.Self})
 	}
 	h.request = func(c *Client, body []byte) error {
-		echo(c, body)
+		echo(c, body, wire.TypeReply)
+		return nil
+	}
+	h.query = func(c *Client, body []byte) error {
+		echo(c, body, wire.TypeQueryReply)
 		return nil
 	}
 	return h
 }
 
-func echo(c *Client, body []byte) {
+func echo(c *Client, body []byte, t wire.Type) {
 	c.Touch()
 	start := len(c.Out)
 	c.Out = append(wire.BeginFrame(c.Out), body...)
-	wire.EndFrame(c.Out, start, wire.TypeReply)
+	wire.EndFrame(c.Out, start, t)
 }
 
 func (h *testHandler) enter() func() {
@@ -73,6 +78,11 @@ func (h *testHandler) ClientHello(c *Client, hello wire.ClientHello) {
 func (h *testHandler) Request(c *Client, body []byte) error {
 	defer h.enter()()
 	return h.request(c, body)
+}
+
+func (h *testHandler) Query(c *Client, body []byte) error {
+	defer h.enter()()
+	return h.query(c, body)
 }
 
 func (h *testHandler) ClientClosed(c *Client) {

@@ -15,7 +15,7 @@ func TestPoison(t *testing.T) {
 	var kept [][]byte
 	h.request = func(c *Client, body []byte) error {
 		kept = append(kept, body)
-		echo(c, body)
+		echo(c, body, wire.TypeReply)
 		return nil
 	}
 	tr, _ := start(t, testConfig(), h)

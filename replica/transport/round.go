@@ -18,6 +18,13 @@ type event struct {
 // began.
 func (t *Transport) Now() time.Duration { return t.now }
 
+// ReadClock brings Now up to date and returns it: for what must not be taken to have arrived earlier than it has. It is
+// called on the loop.
+func (t *Transport) ReadClock() time.Duration {
+	t.now = time.Since(t.start)
+	return t.now
+}
+
 // Post has f called on the loop, before the next Round. Any goroutine may call it, also before Run; after Run has
 // ended f is dropped. A burst of posts costs one wake-up. Functions that the loop itself posts run before the sockets
 // are looked at again, so a function must not post itself for ever.
@@ -44,7 +51,7 @@ func (t *Transport) schedule() {
 func (t *Transport) arrived() {
 	if !t.active {
 		t.active = true
-		t.now = time.Since(t.start)
+		t.ReadClock()
 		t.schedule()
 	}
 }
@@ -52,7 +59,7 @@ func (t *Transport) arrived() {
 // round ends an iteration. It runs as a posted task.
 func (t *Transport) round(context.Context) error {
 	t.scheduled.Store(false)
-	t.now = time.Since(t.start)
+	t.ReadClock()
 	t.runPosted()
 	if t.tickDue.Swap(false) {
 		t.active = true

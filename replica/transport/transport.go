@@ -24,6 +24,9 @@ type Handler interface {
 	// a view, valid until return. An error closes the connection with a Fault that carries its text.
 	Request(c *Client, body []byte) error
 
+	// Query takes the fragment of a Query, as Request does that of a Request.
+	Query(c *Client, body []byte) error
+
 	// ClientClosed is called once for every client that ClientHello was called for, after it has closed.
 	ClientClosed(c *Client)
 

@@ -35,6 +35,8 @@ type Config struct {
 	Window uint32
 	// State is shared by the servers of a cluster; default: one of its own.
 	State *State
+	// Reads is how gets are served. Queries are answered whatever it says.
+	Reads wire.Reads
 	// Leader tells who leads and where; default: this server.
 	Leader func() (wire.ReplicaID, string)
 	// Intercept, if not nil, is asked about every run. It is called by the goroutine of the connection, concurrently.
@@ -140,9 +142,11 @@ func (s *Server) serve(conn net.Conn) error {
 		switch header.Type {
 		case wire.TypeClientHello:
 			id, addr := s.cfg.Leader()
-			out = wire.AppendWelcome(out[:0], wire.Welcome{Window: s.cfg.Window, Replica: s.cfg.ID, Leader: id, LeaderAddr: addr})
+			out = wire.AppendWelcome(out[:0], wire.Welcome{Window: s.cfg.Window, Replica: s.cfg.ID, Leader: id, Reads: s.cfg.Reads, LeaderAddr: addr})
 		case wire.TypeRequest:
-			out, err = s.request(out[:0], frame[header.Size:])
+			out, err = s.answer(out[:0], frame[header.Size:], wire.TypeReply, s.cfg.State.Apply)
+		case wire.TypeQuery:
+			out, err = s.answer(out[:0], frame[header.Size:], wire.TypeQueryReply, s.cfg.State.Query)
 		default:
 			err = fmt.Errorf("unexpected %v", header.Type)
 		}
@@ -177,8 +181,8 @@ func readFrame(in *bufio.Reader, buf []byte) (wire.Header, []byte, error) {
 
 var errEnd = errors.New("asked to end the connection")
 
-// request answers one fragment with one Reply frame.
-func (s *Server) request(out, fragment []byte) ([]byte, error) {
+// answer answers one fragment with one frame.
+func (s *Server) answer(out, fragment []byte, frame wire.Type, execute func([]byte, *wire.Run, func([]byte)) []byte) ([]byte, error) {
 	if _, err := wire.DecodeFragment(fragment); err != nil {
 		return wire.AppendFault(out, err.Error()), err
 	}
@@ -205,7 +209,7 @@ func (s *Server) request(out, fragment []byte) ([]byte, error) {
 			continue
 		}
 		start := len(out)
-		out = s.cfg.State.Apply(out, &run, action.Corrupt)
+		out = execute(out, &run, action.Corrupt)
 		if action.DropReply {
 			return out[:0], errEnd
 		}
@@ -213,7 +217,7 @@ func (s *Server) request(out, fragment []byte) ([]byte, error) {
 			out = append(out, out[start:]...)
 		}
 	}
-	wire.EndFrame(out, 0, wire.TypeReply)
+	wire.EndFrame(out, 0, frame)
 	if broken {
 		out[wire.PrefixSize] ^= 1
 	}

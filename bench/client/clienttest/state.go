@@ -16,6 +16,7 @@ type State struct {
 	sessions []session
 	values   map[string][]byte
 	executed int64
+	queried  int64
 }
 
 type session struct {
@@ -42,6 +43,13 @@ func (s *State) Executed() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.executed
+}
+
+// Queried returns the number of gets executed that did not stand in a session's order, as often as they were.
+func (s *State) Queried() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.queried
 }
 
 // EvictAll forgets every session.
@@ -83,6 +91,20 @@ func (s *State) Apply(dst []byte, run *wire.Run, corrupt func([]byte)) []byte {
 	}
 	s.execute(session, run)
 	return session.appendReply(dst, run, corrupt)
+}
+
+// Query executes a run of gets, which changes nothing, and appends its reply run.
+func (s *State) Query(dst []byte, run *wire.Run, corrupt func([]byte)) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	once := session{seen: run.First - 1}
+	for i, rest := 0, run.Commands; i < run.Count; i++ {
+		command, n, _ := wire.DecodeCommand(rest)
+		rest = rest[n:]
+		once.results = append(once.results, s.command(&command))
+	}
+	s.queried += int64(run.Count)
+	return once.appendReply(dst, run, corrupt)
 }
 
 func (s *State) register(dst []byte, run *wire.Run) []byte {

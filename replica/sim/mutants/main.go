@@ -45,7 +45,7 @@ func (c *cli) run() (survivors int, err error) {
 		return 0, err
 	}
 	defer os.RemoveAll(dir)
-	table := tabwriter.NewWriter(os.Stdout, 26, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(os.Stdout, 30, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "mutant\tseeds\ttime\tfound by")
 	for i := range mutants {
 		m := &mutants[i]
@@ -76,11 +76,7 @@ func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	from := c.From
-	if m.from != 0 {
-		from = m.from
-	}
-	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(from), "--seeds", fmt.Sprint(c.Seeds))
+	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(c.From), "--seeds", fmt.Sprint(c.Seeds))
 	out, err := cmd.CombinedOutput()
 	if at := found.FindSubmatch(out); at != nil {
 		return string(at[1]), shortened(string(at[2])), nil

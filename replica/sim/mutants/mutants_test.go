@@ -15,7 +15,7 @@ func TestMutantsApply(t *testing.T) {
 		}
 		names[m.name] = true
 	}
-	if len(mutants) < 20 {
-		t.Errorf("%d mutants, want at least 20", len(mutants))
+	if len(mutants) < 30 {
+		t.Errorf("%d mutants, want at least 30", len(mutants))
 	}
 }

@@ -1,0 +1,107 @@
+package e2e
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Gets that do not go through the log, while leaders come and go: the first is paused until another leads, and continued,
+// so that it learns late that it was deposed; the second is killed. Every reply is verified, and what sampled keys showed
+// is linearizable.
+func TestReadsWithoutTheLog(t *testing.T) {
+	for _, reads := range []string{"index", "lease"} {
+		t.Run(reads, func(t *testing.T) {
+			c := newCluster(t, 3, "--reads", reads, "--durability", "os")
+			first := c.leader()
+			load := c.load(6*time.Second, "--mix", "put:0.3,get:0.5,delete:0.1,cas:0.1", "--keys", "2000", "--preload", "yes",
+				"--window", "16", "--stall", "1s", "--verify", "history")
+			c.untilQueried(first, 1000)
+
+			c.signal(first, syscall.SIGSTOP)
+			second := c.otherLeader(first)
+			c.untilQueried(second, 1000)
+			c.signal(first, syscall.SIGCONT)
+			c.until("the first leader knows", func() bool {
+				s, err := c.status(first)
+				return err == nil && s.Role == "follower" && s.Leader == second
+			})
+			c.signal(second, syscall.SIGKILL)
+			third := c.otherLeader(second)
+			c.untilQueried(third, 1000)
+			c.start(second)
+
+			if code := load.exit(t, 30*time.Second); code != 0 {
+				t.Fatalf("loadgen ended with %d:\n%s", code, load.text())
+			}
+			if r := c.result(); r.Ops.OK == 0 || r.Ops.Failed != 0 || r.Verification.Violations != 0 || r.Verification.Reads == 0 {
+				t.Fatalf("result: %+v", r)
+			}
+			c.agree()
+			if s, err := c.status(third); err != nil || s.State.Reads != 0 {
+				t.Errorf("%d gets went through the log, error %v", s.State.Reads, err)
+			}
+		})
+	}
+}
+
+// untilQueried waits until a replica has answered n queries.
+func (c *cluster) untilQueried(id int, n uint64) {
+	c.t.Helper()
+	before := uint64(0)
+	if s, err := c.status(id); err == nil {
+		before = s.Node.QueriesAnswered
+	}
+	c.until("queries answered", func() bool {
+		s, err := c.status(id)
+		return err == nil && s.Node.QueriesAnswered >= before+n
+	})
+}
+
+// otherLeader waits until another replica than id leads, and returns it. Replica id may not answer.
+func (c *cluster) otherLeader(id int) (leader int) {
+	c.t.Helper()
+	c.until("another leader", func() bool {
+		for _, m := range c.members {
+			if m.id == id {
+				continue
+			}
+			if s, err := c.status(m.id); err == nil && s.Role == "leader" {
+				leader = m.id
+			}
+		}
+		return leader != 0
+	})
+	return leader
+}
+
+// Replicas that serve gets in different ways, or whose leases last differently, do not talk to each other; the whole
+// cluster may change its way from one start to the next.
+func TestReadsMayChangeWithAllReplicas(t *testing.T) {
+	c := newCluster(t, 3)
+	c.leader()
+	if code := c.load(500*time.Millisecond).exit(t, 30*time.Second); code != 0 {
+		t.Fatalf("loadgen ended with %d", code)
+	}
+	for id := 1; id <= 3; id++ {
+		c.signal(id, syscall.SIGKILL)
+	}
+	c.flags = []string{"--reads", "lease"}
+	c.start(1)
+	c.flags = []string{"--reads", "lease", "--election-timeout", "400ms"}
+	c.start(2)
+	c.until("the refusal", func() bool { return c.differs(1) || c.differs(2) })
+	c.signal(2, syscall.SIGKILL)
+	c.flags = []string{"--reads", "lease"}
+	c.start(2)
+	c.leader()
+	if code := c.load(500*time.Millisecond, "--mix", "put:0.5,get:0.5").exit(t, 30*time.Second); code != 0 {
+		t.Fatalf("loadgen ended with %d", code)
+	}
+}
+
+// differs reports whether a replica says that another one's configuration differs.
+func (c *cluster) differs(id int) bool {
+	return strings.Contains(c.replicas[id].text(), "configuration hash")
+}

@@ -1,0 +1,50 @@
+package machine
+
+import (
+	"fmt"
+
+	"paxosbench/wire"
+)
+
+// CheckQuery returns what is wrong with a fragment, which wire.DecodeFragment has accepted, as the body of a query: it
+// may hold nothing but gets.
+func CheckQuery(fragment []byte) error {
+	for len(fragment) > 0 {
+		run, size, err := wire.DecodeRun(fragment)
+		if err != nil {
+			return err
+		}
+		fragment = fragment[size:]
+		for at := 0; at < len(run.Commands); {
+			op, _, _, _, end := commandAt(run.Commands, at)
+			if op != wire.OpGet {
+				return fmt.Errorf("%w: %v in a query, which may only get", wire.ErrField, op)
+			}
+			at = end
+		}
+	}
+	return nil
+}
+
+// QueryRun answers the first gets of a run from the present state, outside of the log, and takes them off the run: at
+// least one, and none once dst has grown to limit bytes. It appends one reply run. The run must come from a fragment
+// that CheckQuery accepts. Whether the present state is recent enough is the caller's affair; no session hears of it,
+// and no count that the replicas share.
+func (s *State) QueryRun(run *wire.Run, dst []byte, limit int) []byte {
+	part := stretch{session: run.Session, first: run.First, commands: run.Commands}
+	a := newAnswer(dst, true)
+	at := 0
+	for part.count == 0 || part.count < run.Count && len(a.dst) < limit {
+		op, flags, key, value, end := commandAt(run.Commands, at)
+		if op != wire.OpGet {
+			panic(fmt.Sprintf("BUG: query of a %v", op))
+		}
+		a.addValue(s.machine.Apply(op, flags, key, value))
+		part.count++
+		at = end
+	}
+	run.First += wire.Seq(part.count)
+	run.Count -= part.count
+	run.Commands = run.Commands[at:]
+	return a.end(&part)
+}

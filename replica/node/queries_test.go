@@ -1,0 +1,295 @@
+package node
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/wire"
+)
+
+// keyOf returns the key that the tests of queries write and read.
+func keyOf(n uint64) []byte { return binary.LittleEndian.AppendUint64(nil, n) }
+
+// write puts a value under key n and waits until the leader has applied it.
+func (c *trio) write(n uint64, value []byte) {
+	c.t.Helper()
+	leader := c.leader()
+	before := leader.node.Stats().CommandsApplied
+	c.request(wire.AppendCommand(nil, wire.OpPut, 0, keyOf(n), value), wire.MakeSessionID(1, 0), 1)
+	c.until("write", func() bool { return leader.node.Stats().CommandsApplied > before })
+}
+
+// gets returns a fragment of gets of the given keys, in runs of at most perRun, numbered from 1 in one session.
+func gets(perRun int, keys ...uint64) []byte {
+	var fragment []byte
+	for at := 0; at < len(keys); at += perRun {
+		part := keys[at:min(at+perRun, len(keys))]
+		var commands []byte
+		for _, key := range part {
+			commands = wire.AppendCommand(commands, wire.OpGet, 0, keyOf(key), nil)
+		}
+		fragment = wire.AppendRunHeader(fragment, 9, wire.Seq(at+1), wire.Seq(at), len(part), len(commands))
+		fragment = append(fragment, commands...)
+	}
+	return fragment
+}
+
+// query gives a replica that leads a query; it has no round yet.
+func (r *replica) query(origin batching.Origin, keys ...uint64) {
+	r.node.Query(origin, gets(2, keys...))
+}
+
+// results returns what the answers to an origin say, by sequence number.
+func (r *replica) results(origin batching.Origin) map[wire.Seq]wire.Result {
+	found := map[wire.Seq]wire.Result{}
+	for _, a := range r.answers {
+		for body := a.runs; a.origin == origin && len(body) > 0; {
+			run, n, err := wire.DecodeReplyRun(body)
+			if err != nil {
+				r.trio.t.Fatal(err)
+			}
+			body = body[n:]
+			for i, rest := 0, run.Results; i < run.Count; i++ {
+				result := wire.Result{Status: run.Status}
+				if !run.Uniform {
+					if result, n, err = wire.DecodeResult(rest); err != nil {
+						r.trio.t.Fatal(err)
+					}
+					rest = rest[n:]
+				}
+				found[run.First+wire.Seq(i)] = result
+			}
+		}
+	}
+	return found
+}
+
+// Without a lease a query waits for a round of heartbeats, which all queries share that came before it began, and is
+// answered without a slot of the log.
+func TestQueriesShareARound(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	c.write(1, []byte("value"))
+	leader := c.leader()
+	commit := leader.node.Core().Commit()
+
+	leader.query(7, 1, 2, 1)
+	leader.query(8, 2)
+	leader.round()
+	if len(leader.answers) != 0 {
+		t.Fatal("answered before the leadership is confirmed")
+	}
+	c.until("answers", func() bool { return len(leader.answers) == 2 })
+	got := leader.results(7)
+	if string(got[1].Value) != "value" || got[2].Status != wire.StatusNotFound || string(got[3].Value) != "value" || len(got) != 3 {
+		t.Errorf("results %v", got)
+	}
+	if got := leader.results(8); got[1].Status != wire.StatusNotFound || len(got) != 1 {
+		t.Errorf("results %v", got)
+	}
+	if rounds := leader.node.Core().Stats().ReadRounds; rounds > 1 {
+		t.Errorf("%d rounds for two queries that came together", rounds)
+	}
+	if stats := leader.node.Stats(); stats.QueriesAnswered != 4 || leader.node.Core().Commit() != commit || leader.node.QueryBytes() != 0 {
+		t.Errorf("%d answered, commit %d after %d, %d bytes waiting", stats.QueriesAnswered, leader.node.Core().Commit(), commit, leader.node.QueryBytes())
+	}
+}
+
+func TestQueryUnderALease(t *testing.T) {
+	c := newTrio(t, false)
+	c.leases = true
+	c.start()
+	c.write(1, []byte("value"))
+	leader := c.leader()
+	c.until("a lease", func() bool { return leader.node.Core().HoldsLease(c.now) })
+	leader.query(7, 1)
+	leader.round()
+	if got := leader.results(7); string(got[1].Value) != "value" {
+		t.Errorf("results %v", got)
+	}
+	if rounds := leader.node.Core().Stats().ReadRounds; rounds != 0 {
+		t.Errorf("%d rounds under a lease", rounds)
+	}
+}
+
+// A leader that is cut off goes on taking queries for a while. Whatever it answers, nobody else leads by then; what it
+// has not answered when it finds out, it never answers.
+func TestDeposedLeaderAnswersNoQuery(t *testing.T) {
+	for _, leases := range []bool{false, true} {
+		c := newTrio(t, false)
+		c.leases = leases
+		c.start()
+		c.write(1, []byte("old"))
+		old := c.leader()
+		c.until("a lease, or none to be had", func() bool { return !leases || old.node.Core().HoldsLease(c.now) })
+		c.queue, c.lose = nil, func(m *wire.Message) bool { return m.From == old.id || m.To == old.id }
+
+		asked := batching.Origin(0)
+		successor := func() *replica {
+			for _, r := range c.replicas[1:] {
+				if r != old && r.node.Leads() {
+					return r
+				}
+			}
+			return nil
+		}
+		c.until("a successor", func() bool {
+			if old.node.Leads() {
+				asked++
+				old.query(asked, 1)
+				old.round()
+			}
+			return successor() != nil
+		})
+		answered := len(old.answers)
+		if leases != (answered > 0) || answered == int(asked) {
+			t.Fatalf("leases %v: %d of %d queries answered by a leader that is cut off", leases, answered, asked)
+		}
+		next := successor()
+		old.up = !old.node.Leads() // leader() is to find the successor
+		c.write(1, []byte("new"))
+		old.up, c.lose = true, nil
+		c.until("one leader", func() bool { return !old.node.Leads() && next.node.Leads() })
+		c.settle()
+		if len(old.answers) != answered || old.node.QueryBytes() != 0 {
+			t.Errorf("leases %v: %d queries answered after another led, %d bytes still wait", leases, len(old.answers)-answered, old.node.QueryBytes())
+		}
+		next.query(1, 1)
+		c.until("the successor's answer", func() bool { next.round(); return len(next.answers) > 0 })
+		if got := next.results(1); string(got[1].Value) != "new" {
+			t.Errorf("leases %v: the successor says %v", leases, got)
+		}
+	}
+}
+
+// Answers longer than a frame, or than what a round may append, come in several.
+func TestAnswersComeInFrames(t *testing.T) {
+	c := newTrio(t, true)
+	c.start()
+	value := bytes.Repeat([]byte("v"), wire.MaxValue)
+	c.write(1, value)
+	leader := c.leader()
+	const count = 100
+	leader.node.Query(7, gets(3, make([]uint64, count)...)) // key 0, which there is not
+	leader.node.Query(8, gets(count, ones(count)...))
+	c.until("all answers", func() bool {
+		total := 0
+		for _, a := range leader.answers {
+			total += len(a.runs)
+		}
+		leader.node.Tick(c.now)
+		return total > count*wire.MaxValue
+	})
+	for _, a := range leader.answers {
+		if len(a.runs) > wire.MaxBody {
+			t.Fatalf("a frame with a body of %d bytes", len(a.runs))
+		}
+	}
+	if got := leader.results(7); len(got) != count || got[count].Status != wire.StatusNotFound {
+		t.Errorf("%d results, the last one %v", len(got), got[count].Status)
+	}
+	got := leader.results(8)
+	for seq := wire.Seq(1); seq <= count; seq++ {
+		if !bytes.Equal(got[seq].Value, value) {
+			t.Fatalf("result %d has %d bytes", seq, len(got[seq].Value))
+		}
+	}
+}
+
+func ones(n int) []uint64 {
+	keys := make([]uint64, n)
+	for i := range keys {
+		keys[i] = 1
+	}
+	return keys
+}
+
+// sink is an Env that keeps nothing of the answers but a count, and for some origins has nobody to give them to.
+type sink struct {
+	*replica
+	out  []byte
+	gets int
+	gone bool
+}
+
+func (s *sink) QueryReplies(batching.Origin) []byte {
+	if s.gone {
+		return nil
+	}
+	return s.out[:0]
+}
+
+func (s *sink) QueriesAnswered(_ batching.Origin, replies []byte, gets int) {
+	s.out = replies
+	s.gets += gets
+}
+
+// newSink returns an unreplicated node that holds one record.
+func newSink(t testing.TB) (*Node, *sink) {
+	r := &replica{id: 1, trio: &trio{}}
+	env := &sink{replica: r, out: make([]byte, 0, 1<<20)}
+	cfg := r.config()
+	cfg.Paxos.Replicas, cfg.Paxos.Quorum1, cfg.Paxos.Quorum2, cfg.Unreplicated = []wire.ReplicaID{1}, 1, 1, true
+	n := New(cfg, env, 0)
+	for _, fragment := range [][]byte{
+		wire.AppendCommand(wire.AppendRunHeader(nil, 0, 1, 0, 1, wire.CommandHeaderSize), wire.OpRegister, 0, nil, nil),
+		wire.AppendCommand(wire.AppendRunHeader(nil, wire.MakeSessionID(1, 0), 1, 0, 1, wire.CommandHeaderSize+16), wire.OpPut, 0, keyOf(1), keyOf(2)),
+	} {
+		info, err := wire.DecodeFragment(fragment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.Request(0, 0, fragment, info)
+	}
+	return n, env
+}
+
+func TestUnreplicatedAnswersQueriesAtOnce(t *testing.T) {
+	n, env := newSink(t)
+	n.Query(7, gets(2, 1, 1, 2))
+	if err := n.Round(0); err != nil || env.gets != 3 {
+		t.Errorf("%d gets answered, error %v", env.gets, err)
+	}
+}
+
+// Nothing is kept of a query whose client has gone.
+func TestQueryOfAClientThatHasGone(t *testing.T) {
+	n, env := newSink(t)
+	env.gone = true
+	n.Query(7, gets(2, 1, 1, 2))
+	if err := n.Round(0); err != nil || env.gets != 0 || n.QueryBytes() != 0 {
+		t.Errorf("%d gets answered, %d bytes waiting, error %v", env.gets, n.QueryBytes(), err)
+	}
+}
+
+func TestQueriesDoNotAllocate(t *testing.T) {
+	n, _ := newSink(t)
+	fragment := gets(100, ones(1000)...)
+	now := time.Duration(0)
+	if allocs := testing.AllocsPerRun(100, func() {
+		now++
+		n.Query(7, fragment)
+		n.Query(8, fragment)
+		if err := n.Round(now); err != nil {
+			t.Fatal(err)
+		}
+	}); allocs != 0 {
+		t.Errorf("%v allocations for 2000 gets", allocs)
+	}
+}
+
+func BenchmarkQueries(b *testing.B) {
+	n, env := newSink(b)
+	fragment := gets(1000, ones(1000)...)
+	b.ReportAllocs()
+	for b.Loop() {
+		n.Query(7, fragment)
+		if err := n.Round(0); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(env.gets), "ns/get")
+}
