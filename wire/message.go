@@ -29,7 +29,8 @@ import (
 //	Refuse         Ballot: the refused message's; Nonce: the ballot promised; Commit: acceptor's frontier
 //	Heartbeat      Ballot; Commit: leader's frontier; Last: highest slot proposed; Nonce: leadership round
 //	HeartbeatReply Ballot; Nonce: echoed; Slot: everything between the heartbeat's Commit and Slot is durably accepted
-//	               under Ballot; Last: and up to here it has been received; Commit: acceptor's frontier
+//	               under Ballot; Last: and up to here it has been received; Commit: acceptor's frontier. With
+//	               FlagForgot: the acceptor does not vote, Slot and Last say nothing
 //	Fetch          Slot: first slot wanted; RawLen: bytes of entries wanted at most
 //	Entries        Slot: first slot in the body; Last: last one; Commit: sender's frontier; body: chosen entries in slot
 //	               order. With FlagTruncated no entries: the sender's log starts at Slot, fetch a snapshot
@@ -74,6 +75,7 @@ const (
 	FlagGranted   uint8 = 1 << 0 // PreVoteReply
 	FlagMore      uint8 = 1 << 1 // Promise, Entries
 	FlagTruncated uint8 = 1 << 2 // Entries
+	FlagForgot    uint8 = 1 << 3 // HeartbeatReply: of a replica that does not vote; no vote in it
 )
 
 const (

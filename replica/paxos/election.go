@@ -15,6 +15,7 @@ type round struct {
 	commit  wire.Slot // frontier when the round began
 	last    wire.Slot // highest slot proposed when the round began
 	answers pipeline.VoteSet
+	forgot  pipeline.VoteSet // answered too, but do not vote (see rejoin.go)
 }
 
 // resetDeadline draws the time at which this replica asks for votes unless it hears from a leader.
@@ -150,7 +151,8 @@ func (c *Core) onHeartbeat(m *wire.Message) {
 	c.follow(m.From, m.Ballot)
 	c.learnFrontier(m.From, m.Ballot, m.Commit)
 	if c.forgot {
-		return // an answer would be a vote for the leader's being the leader
+		c.send(wire.Message{Type: wire.TypeHeartbeatReply, To: m.From, Ballot: m.Ballot, Nonce: m.Nonce, Flags: wire.FlagForgot, Commit: c.commit})
+		return
 	}
 	c.grantLease()
 	durable, received := c.contiguous(m)
@@ -187,6 +189,10 @@ func (c *Core) contiguous(m *wire.Message) (durable, received wire.Slot) {
 func (c *Core) onHeartbeatReply(m *wire.Message) {
 	if c.role != Leader || m.Ballot != c.ballot {
 		c.stats.Ignored++
+		return
+	}
+	if m.Flags&wire.FlagForgot != 0 {
+		c.onForgetfulReply(m)
 		return
 	}
 	c.heard[m.From] = c.now

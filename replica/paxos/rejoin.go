@@ -12,11 +12,22 @@ import (
 // value could be replaced. So it asks the others first.
 //
 // It sends Rejoin with a nonce. The leader, of ballot b, then completes one heartbeat round without counting the
-// replica, with so many others that any quorum of either phase would have one of them. Any ballot above b that the replica may have promised or
-// accepted under needed a quorum with the replica in it, whose other members would have refused the round: so no such
-// ballot got that far, or the round fails. What the replica accepted under b or below lies at or below the highest slot
-// that the leader had proposed by then. The leader answers with b and that slot; the replica promises b, catches up to
-// the slot, and from then on it knows everything that its votes may have helped to choose, and votes again.
+// replica, with so many others that any quorum of either phase would have one of them. A ballot above b that had its
+// quorum of promises when the replica forgot had one of those others in it, which would have refused the round.
+//
+// A ballot above b that did not have its quorum yet must never get it: its candidate would count the replica's old
+// promise, while the replica votes under b again, which that promise had ruled out. So all others have to answer, those
+// that have forgotten too, though these count for no quorum: the candidate is one of them. It had promised its ballot to
+// itself before it asked anybody, and would refuse the round; and a candidate that has restarted since, with its memory
+// or without, counts nothing of what it was promised before.
+//
+// So under a ballot above b the replica has neither accepted anything nor promised anything that still counts. What it
+// accepted under b or below lies at or below the highest slot that the leader had proposed by then. The leader answers
+// with b and that slot; the replica promises b, catches up to the slot, and from then on it knows everything that its
+// votes may have helped to choose, and votes again.
+//
+// The price: while another replica is away, none that has forgotten votes again. One that is gone for good has to be
+// replaced first, by one that has forgotten as well.
 
 // rejoin is a leader's note about one such replica.
 type rejoin struct {
@@ -65,11 +76,20 @@ func (c *Core) answerRejoins() {
 			continue
 		}
 		others := c.round.answers &^ pipeline.VoteSet(1<<(id-1))
-		if others.Len() <= len(c.cfg.Replicas)-min(c.cfg.Quorum1, c.cfg.Quorum2) {
+		everybody := others | c.round.forgot&^pipeline.VoteSet(1<<(id-1))
+		if others.Len() <= len(c.cfg.Replicas)-min(c.cfg.Quorum1, c.cfg.Quorum2) || everybody.Len() < len(c.cfg.Replicas)-1 {
 			continue
 		}
 		c.rejoins[id] = rejoin{}
 		c.send(wire.Message{Type: wire.TypeRejoinReply, To: id, Nonce: r.nonce, Ballot: c.ballot, Last: c.window.Next() - 1})
+	}
+}
+
+// onForgetfulReply takes the answer of a replica that does not vote to a heartbeat: it does not campaign, either.
+func (c *Core) onForgetfulReply(m *wire.Message) {
+	if m.Nonce == c.round.nonce {
+		c.round.forgot.Add(m.From)
+		c.answerRejoins()
 	}
 }
 

@@ -57,6 +57,10 @@ type replica struct {
 
 const dataDir = "data"
 
+// errTail ends a life in which the journal has cut its last group, which had been synced and has rotted. The journal
+// cannot know; a simulated operator does.
+var errTail = errors.New("the last group of the journal has rotted")
+
 // startMode says what a replica may begin with.
 type startMode int
 
@@ -100,9 +104,11 @@ func (r *replica) clock() time.Duration {
 func (r *replica) start(mode startMode) {
 	w := r.w
 	err := r.recover(mode)
-	if err != nil && r.rotten && r.refuses(err) {
-		w.counts.RefusedStarts++
-		w.logf("%d refuses to start: %v", r.id, err)
+	if err != nil && r.rotten && (errors.Is(err, errTail) || r.refuses(err)) {
+		if !errors.Is(err, errTail) {
+			w.counts.RefusedStarts++
+		}
+		w.logf("%d gets another disk: %v", r.id, err)
 		r.replaceDisk(true)
 		err = r.recover(mode)
 	}
@@ -151,7 +157,9 @@ func (r *replica) recover(mode startMode) error {
 	if err := recovery.Finish(r.journal.FirstSlot()); err != nil {
 		return errors.Join(err, r.journal.Close())
 	}
-	replay.end(recovery.Covered())
+	if replay.end(recovery.Covered()); replay.missing {
+		return errors.Join(errTail, r.journal.Close())
+	}
 	r.archive = node.NewArchive(r.journal)
 	r.base, r.covered = journal.LSN(recovery.Last()), recovery.Covered()
 	if r.journal.Forgot() {
