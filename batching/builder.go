@@ -191,6 +191,9 @@ func (b *Builder) Deadline() (time.Duration, bool) {
 // Pending returns the commands and the body bytes that wait, in sealed batches and in the open one.
 func (b *Builder) Pending() (commands, bytes int) { return b.pendingCommands, b.pendingBytes }
 
+// Full reports whether the oldest batch that waits is full.
+func (b *Builder) Full() bool { return b.sealed.len() > 0 }
+
 // Recycle takes the spans of a batch back, for the batches to come, and leaves the batch without them.
 func (b *Builder) Recycle(batch *Batch) {
 	if cap(batch.Spans) > 0 {

@@ -135,6 +135,30 @@ func TestProbeMeasuresTheEmptyPath(t *testing.T) {
 	}
 }
 
+// A full batch gains nothing by waiting: only the bounds hold it back, and probes.
+func TestFullBatchesPassTheDepth(t *testing.T) {
+	w := New(Config{Depth: Depth{Adaptive: true, N: 100}, MaxBytes: 50, Quorum: 1})
+	w.Reset(1, 1)
+	now := time.Hour
+	for w.HasRoomForFull() {
+		w.Open(1, 1, now)
+	}
+	if slots, _ := w.InFlight(); slots != 50 || w.HasRoom() {
+		t.Fatalf("%d slots of 1 byte in flight with room for 50 bytes, room for more that may grow: %v", slots, w.HasRoom())
+	}
+	w.Ack(1, 1, 1, 1)
+	w.Advance(now + time.Millisecond) // begins a horizon, and its probe
+	if w.HasRoomForFull() {
+		t.Fatal("a full batch would disturb the probe")
+	}
+	fixed := New(Config{Depth: Depth{N: 2}, MaxBytes: 50, Quorum: 1})
+	fixed.Open(1, 1, now)
+	fixed.Open(1, 1, now)
+	if fixed.HasRoomForFull() {
+		t.Fatal("a fixed depth is a bound for full batches, too")
+	}
+}
+
 // Decisions without a measurable latency must not confuse the arithmetic.
 func TestDepthWithoutLatency(t *testing.T) {
 	w := adaptive(8)

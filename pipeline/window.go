@@ -77,9 +77,20 @@ func (w *Window) HasRoom() bool {
 	return w.slots() < w.Depth() && w.bytes < w.cfg.MaxBytes
 }
 
-// Open opens the next slot, for a batch of so many bytes and commands, and returns it. The caller has asked HasRoom.
+// HasRoomForFull reports whether one more slot may be opened for a batch that is full. An adaptive depth holds batches back
+// so that they gather more meanwhile; one that cannot would only wait, and the bounds are all that holds it back. Probes
+// are kept undisturbed.
+func (w *Window) HasRoomForFull() bool {
+	if !w.cfg.Depth.Adaptive || w.vegas.probing {
+		return w.HasRoom()
+	}
+	return w.slots() < w.cfg.Depth.N && w.bytes < w.cfg.MaxBytes
+}
+
+// Open opens the next slot, for a batch of so many bytes and commands, and returns it. The caller has asked HasRoom, or
+// HasRoomForFull.
 func (w *Window) Open(bytes, commands int, now time.Duration) wire.Slot {
-	if !w.HasRoom() {
+	if !w.HasRoom() && !w.HasRoomForFull() {
 		panic(fmt.Sprintf("BUG: slot %d opened with %d slots of %d and %d bytes of %d in flight",
 			w.next, w.slots(), w.Depth(), w.bytes, w.cfg.MaxBytes))
 	}

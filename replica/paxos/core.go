@@ -230,7 +230,7 @@ func (c *Core) Tick(now time.Duration) {
 // must only be called while CanPropose.
 func (c *Core) Propose(now time.Duration, commands int, e Entry) wire.Slot {
 	c.now = now
-	if !c.CanPropose() {
+	if !c.CanPropose(true) {
 		panic(fmt.Sprintf("BUG: replica %d proposes as %v without room", c.cfg.Self, c.role))
 	}
 	slot := c.window.Open(len(e.Body), commands, now)
@@ -238,8 +238,10 @@ func (c *Core) Propose(now time.Duration, commands int, e Entry) wire.Slot {
 	return slot
 }
 
-// CanPropose reports whether this replica leads and has room for one more slot.
-func (c *Core) CanPropose() bool { return c.role == Leader && c.window.HasRoom() }
+// CanPropose reports whether this replica leads and has room for one more slot, with a batch that is full or not.
+func (c *Core) CanPropose(full bool) bool {
+	return c.role == Leader && (c.window.HasRoom() || full && c.window.HasRoomForFull())
+}
 
 // Persisted tells the core that the first n records are durable.
 func (c *Core) Persisted(now time.Duration, n uint64) {

@@ -145,8 +145,8 @@ func TestRule4HolesAreFilledWithNoOps(t *testing.T) {
 	if h.Role() != Leader || got != "1:a 2: 3:c 4: 5: 6:f 7: " {
 		t.Fatalf("%v, log %s", h.Role(), got)
 	}
-	if h.Stats().NoOps != 4 || !h.CanPropose() {
-		t.Fatalf("%d no-ops, may propose: %v", h.Stats().NoOps, h.CanPropose())
+	if h.Stats().NoOps != 4 || !h.CanPropose(false) {
+		t.Fatalf("%d no-ops, may propose: %v", h.Stats().NoOps, h.CanPropose(false))
 	}
 }
 
@@ -291,7 +291,7 @@ func TestRule20WindowBoundsSlotsAndBytes(t *testing.T) {
 		h.gets(2, wire.Message{Type: wire.TypeAccepted, Ballot: b, Slot: 1, Last: 1})
 		h.syncs()
 		n := 0
-		for ; h.CanPropose(); n++ {
+		for ; h.CanPropose(false); n++ {
 			h.Propose(h.now, 1, batch(strings.Repeat("x", limit.size)))
 		}
 		if n != limit.want {
