@@ -165,6 +165,7 @@ var metrics = []metric{
 	gauge("records", "Records in the state machine.", func(s *Status) float64 { return float64(s.Records) }),
 	gauge("sessions", "Open sessions.", func(s *Status) float64 { return float64(s.Sessions) }),
 	gauge("clients", "Open client connections.", func(s *Status) float64 { return float64(s.Transport.Clients) }),
+	gauge("forwarded", "Client connections handed on to the leader.", func(s *Status) float64 { return float64(s.Transport.Forwarded) }),
 	gauge("peers", "Peers that are connected.", func(s *Status) float64 { return float64(s.Transport.Peers) }),
 	gauge("window_depth", "Slots that may be in flight.", func(s *Status) float64 { return float64(s.Depth) }),
 	counter("cpu_seconds_total", "CPU time of the process.", func(s *Status) float64 { return float64(s.CPUNs) / 1e9 }),

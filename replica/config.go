@@ -35,6 +35,7 @@ type Config struct {
 	Data      string         `name:"data" default:"data" placeholder:"DIR" help:"Data directory. One per replica; never copy or share it."`
 	Bootstrap bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. Ignored if there is state."`
 	Rejoin    bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. Ignored if there is state."`
+	Repair    bool           `name:"repair" help:"If the data is damaged, set it aside, and go on as with --rejoin. Without it a replica with damaged data does not start."`
 	Admin     string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
 	Pprof     bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
 
@@ -59,6 +60,7 @@ type Config struct {
 	Heartbeat       time.Duration `name:"heartbeat" default:"50ms" help:"The leader's heartbeat interval."`
 	ElectionTimeout time.Duration `name:"election-timeout" default:"500ms" help:"Silence, plus up to as much again at random, after which a follower asks for votes."`
 
+	Forward      bool   `name:"forward" help:"Hand clients that connect while another replica leads on to that one, instead of telling them its address: for clients that cannot reach every replica."`
 	ClientWindow int    `name:"client-window" default:"65536" help:"Commands that one client connection may have in flight; more are answered with BUSY."`
 	MaxClients   int    `name:"max-clients" default:"10000" help:"Client connections; more are refused."`
 	MaxSessions  uint32 `name:"max-sessions" default:"65536" help:"Client sessions; when a new one needs the place, the least recently active is evicted. Equal on all replicas."`

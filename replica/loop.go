@@ -287,10 +287,13 @@ func (l *loop) endAnswers(origin batching.Origin, replies []byte, answered int, 
 	c.InFlight -= answered
 }
 
-// LeaderChanged tells clients that wait for a lost leadership where to go.
+// LeaderChanged tells clients that wait for a lost leadership where to go. Those that come later may be handed on.
 func (l *loop) LeaderChanged(lost bool) {
 	core := l.node.Core()
 	l.log.Info("leader changed", "leader", core.Leader(), "ballot", core.Ballot(), "role", core.Role())
+	if l.cfg.Forward {
+		l.transport.ForwardTo(l.elsewhere(core.Leader()))
+	}
 	if !lost {
 		return
 	}
@@ -298,6 +301,14 @@ func (l *loop) LeaderChanged(lost bool) {
 		c.InFlight = 0
 		l.redirect(c)
 	}
+}
+
+// elsewhere returns where a leader serves clients, empty if it is this replica or nobody.
+func (l *loop) elsewhere(leader wire.ReplicaID) string {
+	if leader == 0 || leader == l.cfg.ID {
+		return ""
+	}
+	return l.cfg.member(leader).Client
 }
 
 // Fetch answers a peer that wants slots which are no longer in memory.

@@ -7,6 +7,7 @@
 //	storage.go   the journal and its sync thread
 //	snapshots.go the snapshots and their writing thread
 //	recovery.go  what a restart makes of the two
+//	repair.go    what is done if they are damaged
 //	admin.go     /status, /metrics and /debug/pprof/
 //
 // The replica itself, without its surroundings, is package node.
@@ -32,7 +33,7 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.Durability == 0 && !cfg.Unreplicated {
 		log.Warn("durability none: a restarted replica has forgotten its votes and rejoins as a learner; a restarted majority has lost data")
 	}
-	l, err := open(&cfg, log, rand.Uint64())
+	l, err := openOrRepair(&cfg, log, rand.Uint64())
 	if err != nil {
 		return err
 	}

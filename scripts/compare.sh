@@ -14,7 +14,7 @@ Usage: scripts/compare.sh 'FLAGS A' 'FLAGS B' [--pairs N] [--duration D] [--warm
   --pairs N      Runs of each (default 10). Fewer than six cannot show a difference.
   --duration D   Length of each measurement (default 2s), after a warm-up of 500ms.
 
-Every run has a cluster of its own. For throughput, latency and CPU time of the leader: medians, the ratio with a 95 %
+Every run has a cluster of its own. For throughput, latencies and CPU time of the leader: medians, the ratio with a 95 %
 interval (bootstrap over the pairs), an exact sign test. The last line is the verdict on throughput: "no difference", or
 who is faster, by how much.
 

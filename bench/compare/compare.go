@@ -30,7 +30,7 @@ type Config struct {
 }
 
 // columns are compared, throughput first.
-var columns = []string{"throughput", "p50", "p99", "cpu_leader"}
+var columns = []string{"throughput", "p50", "p99", "p999", "cpu_leader"}
 
 // Outcome is what came of a comparison.
 type Outcome struct {

@@ -37,7 +37,7 @@ func (h *host) Execute(_ context.Context, job bench.Job) (bench.Measured, error)
 		ops *= 1 - h.handicap
 	}
 	return bench.Measured{Status: h.status(job), Reasons: []string{"made up"}, Result: &record.Result{
-		ThroughputOpsPerS: ops, Latency: record.Latency{Count: 1, P50: int64(1e15 / ops), P99: int64(3e15 / ops)},
+		ThroughputOpsPerS: ops, Latency: record.Latency{Count: 1, P50: int64(1e15 / ops), P99: int64(3e15 / ops), P999: int64(5e15 / ops)},
 	}}, nil
 }
 
@@ -56,7 +56,7 @@ func compared(t *testing.T, h *host, pairs int) *Outcome {
 
 func TestHandicapIsFound(t *testing.T) {
 	o := compared(t, newHost(1, 0.1), 10)
-	if !strings.HasPrefix(o.Verdict(), "A faster by 1") || len(o.Lines) != 3 {
+	if !strings.HasPrefix(o.Verdict(), "A faster by 1") || len(o.Lines) != 4 {
 		t.Errorf("%q, %d columns", o.Verdict(), len(o.Lines))
 	}
 	var out bytes.Buffer

@@ -193,6 +193,9 @@ type status struct {
 	Node struct {
 		QueriesAnswered uint64 `json:"queries_answered"`
 	} `json:"node"`
+	Transport struct {
+		Forwarded int `json:"forwarded"`
+	} `json:"transport"`
 }
 
 func (c *cluster) status(id int) (s status, err error) {
@@ -270,9 +273,17 @@ func (c *cluster) agree() {
 // load starts loadgen against the cluster.
 func (c *cluster) load(duration time.Duration, extra ...string) *process {
 	c.t.Helper()
+	return c.loadThrough(c.members, duration, extra...)
+}
+
+// loadThrough starts loadgen against the cluster, of which it knows some members.
+func (c *cluster) loadThrough(members []member, duration time.Duration, extra ...string) *process {
+	c.t.Helper()
 	var clients, admins []string
-	for _, m := range c.members {
+	for _, m := range members {
 		clients = append(clients, fmt.Sprintf("127.0.0.1:%d", m.client))
+	}
+	for _, m := range c.members {
 		admins = append(admins, fmt.Sprintf("127.0.0.1:%d", m.admin))
 	}
 	args := []string{"run", "--addrs", strings.Join(clients, ","), "--admin", strings.Join(admins, ","), "--out", c.out(),

@@ -44,6 +44,7 @@ type acceptor struct {
 	listener net.Listener
 	places   places
 	endpoint func(nc net.Conn) endpoint
+	forwards *forwarder // nil: every connection is for this replica
 
 	lastError string // of Accept, so that it is logged once per change
 }
@@ -55,7 +56,7 @@ func (a *acceptor) run(ctx context.Context) {
 		switch {
 		case err == nil:
 			a.lastError = ""
-			a.admit(nc)
+			a.admit(ctx, nc)
 		case errors.Is(err, net.ErrClosed):
 			return
 		default:
@@ -72,13 +73,30 @@ func (a *acceptor) failed(err error) {
 	}
 }
 
-// admit gives the connection a place or refuses it. It waits until the loop has taken it: while the loop is busy,
-// further connections stay in the backlog.
-func (a *acceptor) admit(nc net.Conn) {
-	if !a.places.take() {
+// admit gives the connection a place or refuses it.
+func (a *acceptor) admit(ctx context.Context, nc net.Conn) {
+	switch {
+	case !a.places.take():
 		a.refuse(nc)
-		return
+	case a.forwards != nil && a.forwards.target() != "":
+		a.forwards.group.Go(func() { a.forward(ctx, nc) })
+	default:
+		a.keep(nc)
 	}
+}
+
+// forward hands the connection on to the leader. If that cannot be reached the client is told here who it is.
+func (a *acceptor) forward(ctx context.Context, nc net.Conn) {
+	if a.forwards.forward(ctx, nc) {
+		a.places.give()
+	} else {
+		a.keep(nc)
+	}
+}
+
+// keep brings the connection to the loop. It waits until the loop has taken it: while the loop is busy, further
+// connections stay in the backlog.
+func (a *acceptor) keep(nc net.Conn) {
 	if err := a.t.enroll(nc, a.endpoint(nc)); err != nil {
 		a.places.give()
 		a.t.log.Warn("cannot take connection", "remote", nc.RemoteAddr(), "error", err)

@@ -50,7 +50,7 @@ func TestEnrollFails(t *testing.T) {
 	one, other := net.Pipe() // not a socket
 	defer other.Close()
 	a := &acceptor{t: tr, places: make(places, 1), endpoint: func(nc net.Conn) endpoint { return newClient(tr, nc) }}
-	a.admit(one)
+	a.admit(t.Context(), one)
 	if !a.places.take() {
 		t.Error("the place is not given back")
 	}

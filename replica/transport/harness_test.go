@@ -328,3 +328,17 @@ func (b *logBuffer) count(text string) int {
 }
 
 func (b *logBuffer) logger() *slog.Logger { return slog.New(slog.NewTextHandler(b, nil)) }
+
+// deadline ends a wait for what must happen.
+type deadline time.Time
+
+func patienceEnds() deadline { return deadline(time.Now().Add(patience)) }
+
+// check pauses, and fails the test when patience is at its end.
+func (d deadline) check(tb testing.TB, what string) {
+	tb.Helper()
+	if time.Now().After(time.Time(d)) {
+		tb.Fatalf("waited in vain for %s", what)
+	}
+	time.Sleep(time.Millisecond)
+}

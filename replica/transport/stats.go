@@ -1,9 +1,10 @@
 package transport
 
-// Stats counts what the transport has done since it started. Clients and Peers are present figures.
+// Stats counts what the transport has done since it started. Clients, Peers and Forwarded are present figures.
 type Stats struct {
-	Clients int `json:"clients"` // open client connections
-	Peers   int `json:"peers"`   // peers with a link that is up
+	Clients   int `json:"clients"`   // open client connections
+	Peers     int `json:"peers"`     // peers with a link that is up
+	Forwarded int `json:"forwarded"` // client connections that are handed on to the leader
 
 	Rounds   uint64 `json:"rounds"`
 	Reads    uint64 `json:"reads"` // reads that brought bytes
@@ -22,6 +23,7 @@ func (t *Transport) Stats() Stats {
 	s := t.published
 	t.mu.Unlock()
 	s.Faults[FaultFull] = t.full.Load()
+	s.Forwarded = int(t.forwarded.Load())
 	return s
 }
 

@@ -59,6 +59,7 @@ type Transport struct {
 	loop         gnet.EventLoop
 	clientPlaces places
 	peerPlaces   places
+	forwards     forwarder
 
 	// The loop's.
 	now        time.Duration
@@ -82,6 +83,7 @@ type Transport struct {
 	scheduled atomic.Bool   // roundTask is on its way
 	tickDue   atomic.Bool   // the timer has fired
 	full      atomic.Uint64 // connections refused for want of a place
+	forwarded atomic.Int64  // clients that are handed on at present
 
 	mu                   sync.Mutex // guards what follows
 	posted               []func()
@@ -112,6 +114,7 @@ func New(cfg Config, h Handler) (*Transport, error) {
 		scratch:      make([]byte, 0, wire.PrefixSize+wire.MaxText),
 	}
 	t.roundTask = gnet.RunnableFunc(t.round)
+	t.forwards.t = t
 	return t, nil
 }
 
@@ -141,6 +144,7 @@ func (t *Transport) Run(ctx context.Context) error {
 	}
 	closeAll(acceptors)
 	group.Wait()
+	t.forwards.group.Wait()
 	return t.stop()
 }
 
@@ -182,7 +186,7 @@ func (t *Transport) listen(ctx context.Context) ([]*acceptor, error) {
 	if err != nil {
 		return nil, err
 	}
-	acceptors := []*acceptor{{t: t, listener: l, places: t.clientPlaces,
+	acceptors := []*acceptor{{t: t, listener: l, places: t.clientPlaces, forwards: &t.forwards,
 		endpoint: func(nc net.Conn) endpoint { return newClient(t, nc) }}}
 	if t.cfg.PeerAddr == "" {
 		return acceptors, nil
