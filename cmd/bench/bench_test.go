@@ -127,7 +127,7 @@ question: Q
 include: [{election-timeout: 200ms}]
 fixed: {conns: 1, rate: 1000, interval: 100ms, durability: none, at: 300ms kill leader; 1s start victim, max-send-lag: 10s}
 repeats: 1
-duration: 2s
+duration: 6s
 graphs: [{name: course, title: C, kind: timeline}]
 `)
 	code, stdout, stderr := invoke(t, "run", path, "--out", dir, "--bin", bin, "--port-base", "26000")

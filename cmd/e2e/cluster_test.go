@@ -136,17 +136,24 @@ func (c *cluster) addMembers(n int) {
 	}
 }
 
-// freePorts returns ports that nobody listens on at the moment.
+// nextPort is where the search for free ports goes on. They lie below those that the system gives to whoever does not ask for
+// one: between the moment when a port is found free and the moment when a replica listens there, nobody gets it by chance.
+var nextPort = 28500
+
+// freePorts returns ports that nobody listens on.
 func freePorts(t *testing.T, n int) []int {
 	t.Helper()
 	var ports []int
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+	for ; len(ports) < n; nextPort++ {
+		if nextPort > 32000 {
+			t.Fatal("no free ports left")
 		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort))
+		if err != nil {
+			continue
+		}
+		_ = l.Close()
+		ports = append(ports, nextPort)
 	}
 	return ports
 }

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"bytes"
-	"net"
 	"testing"
 
 	"paxosbench/wire"
@@ -70,14 +69,8 @@ func TestForwardEndsWithTheClient(t *testing.T) {
 
 // If the leader cannot be reached the replica serves the client itself, which tells it where to go.
 func TestForwardToNobody(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
 	follower, _ := start(t, testConfig(), newTestHandler())
-	follower.ForwardTo(addr)
+	follower.ForwardTo("127.0.0.1:1") // nobody listens there
 	join(t, follower)
 	if n := counters(follower).Clients; n != 1 {
 		t.Errorf("the follower has %d clients of its own", n)
