@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // Setting is one knob at one value, spelled as on the command line.
@@ -32,7 +33,8 @@ func (c Cell) String() string {
 }
 
 func quoted(value string) string {
-	if value == "" || strings.ContainsAny(value, " \"\\") {
+	special := func(r rune) bool { return unicode.IsSpace(r) || r == '"' || r == '\\' }
+	if value == "" || strings.ContainsFunc(value, special) {
 		return strconv.Quote(value)
 	}
 	return value

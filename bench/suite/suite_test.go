@@ -148,6 +148,7 @@ func FuzzParse(f *testing.F) {
 func FuzzParseCell(f *testing.F) {
 	f.Add(`batch=none window=64`)
 	f.Add(`at="2s kill leader" rate=50k`)
+	f.Add(`at="2s\r"`)
 	f.Fuzz(func(t *testing.T, text string) {
 		c, err := ParseCell(text)
 		if err != nil {
