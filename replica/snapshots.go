@@ -32,6 +32,7 @@ type snapshotWriter struct {
 	store *snapshot.Store
 	log   *slog.Logger
 	jobs  chan func()
+	spare chan []byte   // buffers of pieces that have been written
 	done  chan struct{} // closed when the goroutine has ended
 
 	// The goroutine's.
@@ -44,7 +45,7 @@ type snapshotWriter struct {
 func newSnapshotWriter(store *snapshot.Store, log *slog.Logger, stored func(wire.Slot, snapshot.Info, error)) *snapshotWriter {
 	w := &snapshotWriter{
 		store: store, log: log, stored: stored,
-		jobs: make(chan func(), 2*maxSnapshotQueue), done: make(chan struct{}),
+		jobs: make(chan func(), 2*maxSnapshotQueue), spare: make(chan []byte, maxSnapshotQueue), done: make(chan struct{}),
 	}
 	go w.run()
 	return w
@@ -79,6 +80,24 @@ func (w *snapshotWriter) abort() {
 	}
 }
 
+// buffer returns an empty buffer, one that has been released if there is any.
+func (w *snapshotWriter) buffer() []byte {
+	select {
+	case b := <-w.spare:
+		return b[:0]
+	default:
+		return nil
+	}
+}
+
+// release runs on the goroutine.
+func (w *snapshotWriter) release(b []byte) {
+	select {
+	case w.spare <- b:
+	default:
+	}
+}
+
 func (w *snapshotWriter) clear() {
 	if err := w.store.Clear(); err != nil {
 		w.log.Warn("snapshots that are not needed any more stay", "error", err)
@@ -94,10 +113,14 @@ func (l *loop) BeginSnapshot(slot wire.Slot, form snapshot.Form) {
 	}
 }
 
-// WriteSnapshot hands over the next piece of it.
+// WriteSnapshot hands over a copy of the next piece of it.
 func (l *loop) WriteSnapshot(piece []byte) {
 	w := l.storage.snapshots
-	w.jobs <- func() { w.open.Write(piece) }
+	own := append(w.buffer(), piece...)
+	w.jobs <- func() {
+		w.open.Write(own)
+		w.release(own)
+	}
 }
 
 // EndSnapshot has it made durable.

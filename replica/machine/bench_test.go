@@ -106,4 +106,24 @@ func BenchmarkApplyRun(b *testing.B) {
 	}
 }
 
+// BenchmarkSnapshot takes the snapshot of a million records between runs that change some of them.
+func BenchmarkSnapshot(b *testing.B) {
+	const keys, piece = 1_000_000, 256 << 10
+	s, run := benchLoad(b, wire.OpPut, keys)
+	var dst []byte
+	random := uint64(1)
+	b.ReportAllocs()
+	for b.Loop() {
+		p := s.BeginSnapshot()
+		for done := false; !done; {
+			dst, done = p.Next(dst[:0], piece)
+			random = pickKeys(&run, keys, random)
+			s.ApplyRun(s.Applied()+1, &run, nil, false)
+			s.EndBatch(s.Applied()+1, 0)
+			run.First, run.Seen = run.Last()+1, run.Last()
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*keys), "ns/record")
+}
+
 func sessionValue(id wire.SessionID) []byte { return binary.LittleEndian.AppendUint64(nil, uint64(id)) }

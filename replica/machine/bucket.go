@@ -144,6 +144,16 @@ func (p place) clear() {
 	*p.entry() = 0
 }
 
+// forgetSaved clears the saved bits, without a branch that nobody could predict.
+func (b *bucket) forgetSaved() {
+	for i := 0; i+1 < bucketWords; i += 2 {
+		b.words[i] &^= entrySaved
+		kept := (b.words[i] & entrySmall) << 1 // saved bit of a word that is a value
+		b.words[i+1] &^= entrySaved &^ kept
+	}
+	b.words[bucketWords-1] &^= entrySaved
+}
+
 func (b *bucket) empty() bool { return b.words == [bucketWords]entry{} }
 
 // candidates returns a bit for each word that has the wanted hash bits. Values are among the words, so what it returns

@@ -200,9 +200,7 @@ func (x *index) touch(home *bucket) {
 		return
 	}
 	for b := home; b != nil; b = x.following(b) {
-		for p := range b.entries() {
-			*p.entry() &^= entrySaved
-		}
+		b.forgetSaved()
 	}
 	home.setEpoch(x.epoch)
 }

@@ -27,8 +27,8 @@ func putRecordHeader(dst []byte, h recordHeader) { binary.LittleEndian.PutUint64
 // itemQueue holds encoded items in the order in which they were pushed. It is made of chunks, because a single slice
 // would stop the replica whenever it grew.
 type itemQueue struct {
-	chunks [][]byte
-	read   int // bytes of the first chunk that have been popped
+	chunks [][]byte // all but the last have something to be popped
+	read   int      // bytes of the first chunk that have been popped
 }
 
 const itemChunkSize = 64 << 10
@@ -37,6 +37,9 @@ const itemChunkSize = 64 << 10
 func (q *itemQueue) room(size int) []byte {
 	if n := len(q.chunks); n > 0 && cap(q.chunks[n-1])-len(q.chunks[n-1]) >= size {
 		return q.chunks[n-1]
+	}
+	if q.empty() {
+		q.chunks = q.chunks[:0]
 	}
 	q.chunks = append(q.chunks, make([]byte, 0, max(size, itemChunkSize)))
 	return q.chunks[len(q.chunks)-1]
@@ -51,7 +54,7 @@ func (q *itemQueue) push(key, value []byte) {
 }
 
 // pop moves bytes from the front of the queue to dst until dst has reached limit bytes. It may cut an item in two; the
-// rest of it is what the next pop begins with.
+// rest of it is what the next pop begins with. The last chunk is kept: items are mostly popped soon after they came.
 func (q *itemQueue) pop(dst []byte, limit int) []byte {
 	for !q.empty() && len(dst) < limit {
 		rest := q.chunks[0][q.read:]
@@ -59,11 +62,23 @@ func (q *itemQueue) pop(dst []byte, limit int) []byte {
 		dst = append(dst, rest[:n]...)
 		q.read += n
 		if n == len(rest) {
-			q.chunks[0] = nil
-			q.chunks, q.read = q.chunks[1:], 0
+			q.shift()
 		}
 	}
 	return dst
 }
 
-func (q *itemQueue) empty() bool { return len(q.chunks) == 0 }
+// shift has done with the first chunk.
+func (q *itemQueue) shift() {
+	q.read = 0
+	if len(q.chunks) == 1 {
+		q.chunks[0] = q.chunks[0][:0]
+		return
+	}
+	q.chunks[0] = nil
+	q.chunks = q.chunks[1:]
+}
+
+func (q *itemQueue) empty() bool {
+	return len(q.chunks) == 0 || len(q.chunks) == 1 && len(q.chunks[0]) == 0
+}

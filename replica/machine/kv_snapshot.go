@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"paxosbench/wire"
@@ -62,10 +63,26 @@ func (k *KV) scanChain(bucket uint64, dst []byte, limit int) ([]byte, bool) {
 				return dst, false
 			}
 			*p.entry() |= entrySaved
-			dst = wire.AppendCommand(dst, itemRecord, 0, k.keyOf(p, bucket), k.value(p))
+			dst = k.appendRecord(dst, p, bucket)
 		}
 	}
 	return dst, true
+}
+
+// appendRecord appends the record at p, which is in the chain of the given bucket, as an item.
+func (k *KV) appendRecord(dst []byte, p place, bucket uint64) []byte {
+	e := *p.entry()
+	if !e.small() {
+		return wire.AppendCommand(dst, itemRecord, 0, k.keyOf(p, bucket), k.value(p))
+	}
+	dst = wire.AppendCommandHeader(dst, itemRecord, 0, e.keyLen(), e.valueLen())
+	dst = appendWord(dst, smallKey(e.hash(bucket), e.keyLen()), e.keyLen())
+	return appendWord(dst, uint64(*p.value()), e.valueLen())
+}
+
+// appendWord appends the first n bytes of a word, at most eight. Whole words are moved faster than parts of them.
+func appendWord(dst []byte, w uint64, n int) []byte {
+	return binary.LittleEndian.AppendUint64(dst, w)[:len(dst)+n]
 }
 
 // Restore implements StateMachine: records are puts of keys that are not there yet.

@@ -21,7 +21,7 @@ type SnapshotStore interface {
 	// that was begun and not ended.
 	BeginSnapshot(slot wire.Slot, form snapshot.Form)
 
-	// WriteSnapshot hands the next piece over; it is not the node's any more.
+	// WriteSnapshot hands the next piece over, which stays the node's.
 	WriteSnapshot(piece []byte)
 
 	// EndSnapshot says that the snapshot is complete. It becomes the newest one, and older ones go.
@@ -54,6 +54,7 @@ const (
 // snapshots is what a node knows about its own snapshots.
 type snapshots struct {
 	taking  *machine.Snapshot // nil: none
+	piece   []byte            // the one being handed over, kept because a new one each time would have to be cleared
 	storing wire.Slot         // of the one that has been taken and is not durable yet; 0: none
 	newest  snapshot.Info     // durable
 	before  wire.Slot         // of the durable one before it
@@ -160,9 +161,9 @@ func (n *Node) takeSnapshot() {
 	if !n.env.SnapshotRoom() {
 		return
 	}
-	piece, done := s.taking.Next(make([]byte, 0, snapshotPiece), snapshotPiece)
-	if len(piece) > 0 {
-		n.env.WriteSnapshot(piece)
+	var done bool
+	if s.piece, done = s.taking.Next(s.piece[:0], snapshotPiece); len(s.piece) > 0 {
+		n.env.WriteSnapshot(s.piece)
 	}
 	if done {
 		n.env.EndSnapshot()

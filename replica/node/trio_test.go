@@ -352,7 +352,10 @@ func (r *replica) BeginSnapshot(slot wire.Slot, form snapshot.Form) {
 }
 
 // WriteSnapshot implements SnapshotStore.
-func (r *replica) WriteSnapshot(piece []byte) { r.later(func() { r.writer.Write(piece) }) }
+func (r *replica) WriteSnapshot(piece []byte) {
+	piece = slices.Clone(piece)
+	r.later(func() { r.writer.Write(piece) })
+}
 
 // EndSnapshot implements SnapshotStore.
 func (r *replica) EndSnapshot() {

@@ -1,6 +1,8 @@
 package sim
 
 import (
+	"slices"
+
 	"paxosbench/replica/snapshot"
 	"paxosbench/wire"
 )
@@ -16,7 +18,10 @@ func (r *replica) BeginSnapshot(slot wire.Slot, form snapshot.Form) {
 }
 
 // WriteSnapshot implements node.SnapshotStore.
-func (r *replica) WriteSnapshot(piece []byte) { r.later(func() { r.writer.Write(piece) }) }
+func (r *replica) WriteSnapshot(piece []byte) {
+	piece = slices.Clone(piece)
+	r.later(func() { r.writer.Write(piece) })
+}
 
 // EndSnapshot implements node.SnapshotStore.
 func (r *replica) EndSnapshot() {
