@@ -6,8 +6,8 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 usage() {
   cat <<'TEXT'
-Three replicas as processes under load. First a full disk, syncs that fail, and damaged data; then one fault a round: kills,
-pauses, partitions in both or one direction, damaged bytes on the network, a lost disk, and all replicas killed at once.
+Three replicas as processes under load. First a full disk, syncs that fail, damaged data, and a leader that sleeps for ten
+seconds and is then asked to read; then one fault a round: kills, pauses, partitions in both or one direction, damaged bytes on the network, a lost disk, and all replicas killed at once.
 
 Usage: scripts/chaos.sh [--rounds N] [--seed S] [--durability D]
   --rounds N       Rounds of about four seconds (default 100). Every fault comes once in twelve rounds.
@@ -38,8 +38,8 @@ main() {
     die 2 "durability $durability" 'give os or fsync: without a journal, replicas that are all killed have lost everything, as promised'
   cd "$ROOT"
   prepare_go
-  go test ./cmd/e2e -count=1 -run '^Test(FullDisk|SyncError|DamagedDisk|Chaos)$' -v -timeout 0 \
-    -chaos.rounds "$rounds" -chaos.seed "$seed" -chaos.durability "$durability"
+  go test ./cmd/e2e -count=1 -run '^Test(FullDisk|SyncError|DamagedDisk|ReadsWithoutTheLog|Chaos)$' -v -timeout 0 \
+    -reads.pause 10s -chaos.rounds "$rounds" -chaos.seed "$seed" -chaos.durability "$durability"
 }
 
 main "$@"

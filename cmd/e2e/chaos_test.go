@@ -99,9 +99,12 @@ func newChaos(t *testing.T) *chaos {
 func (c *chaos) round(number int, f fault) {
 	c.t.Helper()
 	before := c.executed()
-	args := []string{"--mix", "put:0.6,get:0.3,cas:0.1", "--keys", "5000", "--preload", "no", "--seed", fmt.Sprint(number)}
-	if number%2 == 0 {
-		args = append(args, "--rate", "5k", "--verify", "history")
+	args := []string{"--mix", "put:0.6,get:0.3,cas:0.1", "--preload", "no", "--seed", fmt.Sprint(number)}
+	histories := number%2 == 0
+	if histories { // of a few keys, so that there is much to be decided for each
+		args = append(args, "--keys", "100", "--rate", "5k", "--verify", "history")
+	} else {
+		args = append(args, "--keys", "5000")
 	}
 	load := c.load(4*time.Second, args...)
 	time.Sleep(c.between(500*time.Millisecond, 1200*time.Millisecond))
@@ -114,8 +117,11 @@ func (c *chaos) round(number int, f fault) {
 	r := c.result()
 	c.agree()
 	done := c.executed() - before
-	c.t.Logf("round %3d  %-16s  %8d answered  %8d executed  longest wait %v", number, f.name, r.Ops.OK, done,
-		time.Duration(r.Latency.Max).Round(time.Millisecond))
+	c.t.Logf("round %3d  %-16s  %8d answered  %8d executed  longest wait %-7v  %6d in histories, %d undecided", number, f.name,
+		r.Ops.OK, done, time.Duration(r.Latency.Max).Round(time.Millisecond), r.Verification.HistoryOps, r.Verification.Undecided)
+	if histories && r.Verification.HistoryOps == 0 {
+		c.t.Fatalf("round %d, %s: no history was decided", number, f.name)
+	}
 	if r.Ops.Failed+r.Ops.TimedOut != 0 || r.Ops.OK == 0 || done != r.Ops.OK {
 		c.t.Fatalf("round %d, %s: %+v, but %d commands executed", number, f.name, r.Ops, done)
 	}

@@ -312,6 +312,8 @@ type result struct {
 	Verification struct {
 		Reads      uint64 `json:"reads"`
 		Violations uint64 `json:"violations"`
+		HistoryOps int    `json:"history_ops"` // on keys whose history was decided
+		Undecided  int    `json:"history_undecided"`
 	} `json:"verification"`
 	Latency struct {
 		Max int64 `json:"max"` // ns
