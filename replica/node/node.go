@@ -91,6 +91,7 @@ type Node struct {
 	queries   queries
 	snapshots snapshots
 	pull      pull
+	check     chainCheck
 	durable   uint64 // records known durable, of those appended since the node was made
 	err       error
 	stats     Stats
@@ -163,6 +164,9 @@ func (n *Node) Step(now time.Duration, m *wire.Message) {
 	case wire.TypeSnapshotChunk:
 		n.onSnapshotChunk(now, m)
 	default:
+		if m.Type == wire.TypeHeartbeat {
+			n.noteChain(m)
+		}
 		n.notePeer(now, m)
 		n.core.Step(now, m)
 		n.observe()
@@ -284,6 +288,9 @@ func (n *Node) count(batch *batching.Batch, inFlight int) {
 func (n *Node) carryOut(now time.Duration) (durable bool) {
 	ready := n.core.Ready()
 	for i := range ready.Messages {
+		if ready.Messages[i].Type == wire.TypeHeartbeat {
+			n.addChain(&ready.Messages[i])
+		}
 		n.env.Send(&ready.Messages[i])
 	}
 	for i := range ready.Fetches {

@@ -39,6 +39,8 @@ type replica struct {
 	trio     *trio
 	id       wire.ReplicaID
 	up       bool
+	doomed   bool // it is to fail, and died says why
+	died     error
 	node     *Node
 	journal  []paxos.Record // durable
 	appended uint64         // in this life
@@ -166,7 +168,9 @@ func (c *trio) step() {
 
 // round has the replica do what there is to do, and then the thread that stores its snapshots.
 func (r *replica) round() {
-	if err := r.node.Round(r.trio.now); err != nil {
+	if err := r.node.Round(r.trio.now); err != nil && r.doomed {
+		r.died, r.up = err, false
+	} else if err != nil {
 		r.trio.t.Fatal(err)
 	}
 	jobs := r.jobs
