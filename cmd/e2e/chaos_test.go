@@ -101,8 +101,8 @@ func (c *chaos) round(number int, f fault) {
 	before := c.executed()
 	args := []string{"--mix", "put:0.6,get:0.3,cas:0.1", "--preload", "no", "--seed", fmt.Sprint(number)}
 	histories := number%2 == 0
-	if histories { // of a few keys, so that there is much to be decided for each
-		args = append(args, "--keys", "100", "--rate", "5k", "--verify", "history")
+	if histories { // fewer keys would have more to show, but too much at a time after a stall to be decided
+		args = append(args, "--keys", "1000", "--rate", "5k", "--verify", "history")
 	} else {
 		args = append(args, "--keys", "5000")
 	}
