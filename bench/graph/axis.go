@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 
@@ -18,25 +19,38 @@ type axis struct {
 	spell func(float64) string
 }
 
-// measuredAxis suits a quantity and its values. Latencies, whose figures span powers of ten, are drawn logarithmically
-// and spelled each with its own unit.
+// widestFromZero is how many times its least value the greatest one may be on a scale that begins at zero: below a
+// fiftieth of the height neither a value nor its interval can be read.
+const widestFromZero = 50
+
+// measuredAxis suits a quantity and its values. Latencies, whose figures span powers of ten, are drawn logarithmically,
+// and so is what spans too much for a scale from zero. Times are spelled each with its own unit.
 func measuredAxis(c suite.Column, values []float64, log bool) axis {
 	a := axis{label: c.Label + ", " + c.Unit, log: log, spell: paint.SI}
-	switch c.Unit {
-	case "ns":
+	switch {
+	case c.Unit == "ns":
 		a = axis{label: c.Label, log: true, spell: paint.Time}
-	case "ns/op":
+	case c.Unit == "ns/op":
 		a = axis{label: c.Label + ", per operation", log: log, spell: paint.Time}
+	case c.Unit == "s":
+		a = axis{label: c.Label, log: log, spell: seconds}
+	case strings.HasPrefix(c.Label, c.Unit): // commands per batch
+		a.label = c.Label
 	}
-	a.log = a.log && lowest(values) > 0 // there is no zero on such a scale
+	low := lowest(values)
+	a.log = low > 0 && (a.log || greatest(values) > widestFromZero*low) // there is no zero on such a scale
 	return a
 }
+
+func seconds(s float64) string { return paint.Time(1e9 * s) }
 
 // Spell writes a value of a column; times get a unit, other values are in that of the column.
 func Spell(c suite.Column, v float64) string {
 	switch c.Unit {
 	case "ns", "ns/op":
 		return paint.Time(v)
+	case "s":
+		return seconds(v)
 	case "%":
 		return fmt.Sprintf("%.1f", v)
 	}
@@ -78,6 +92,28 @@ func (a axis) span(to *plot.Axis, values []float64) {
 	to.Tick.Marker = paint.LogTicks{Spell: a.spell}
 }
 
+// knobUnits says what the values of knobs count, where their names do not.
+var knobUnits = map[string]string{
+	"window":     "commands in flight per connection",
+	"pipeline":   "slots in flight at most",
+	"conns":      "client connections",
+	"value-size": "bytes",
+	"key-size":   "bytes",
+	"mix":        "shares of operations",
+	"rate":       "operations per second",
+	"load":       "share of what a closed loop reaches",
+	"link-rate":  "bytes per second, each way",
+	"link-delay": "one way",
+}
+
+// knobLabel is what stands at the axis of a knob.
+func knobLabel(knob string) string {
+	if unit := knobUnits[knob]; unit != "" {
+		return knob + ": " + unit
+	}
+	return knob
+}
+
 // knobAxis places the values of a knob: as numbers, or side by side if one of them is a name.
 type knobAxis struct {
 	knob   string
@@ -105,6 +141,15 @@ func (a knobAxis) place(value string) float64 {
 	return number
 }
 
+// aside is how far to the side of its place the spot of a series stands: where a value is a name and no line tells them
+// apart, spots of all series stand side by side.
+func (a knobAxis) aside(value string, series, all int) float64 {
+	if _, number := suite.Numeric(value); number || all < 2 {
+		return 0
+	}
+	return min(0.2, 0.7/float64(all-1)) * (float64(series) - float64(all-1)/2)
+}
+
 // joined tells whether a line may lead from one value to the next. No line leads to a name: there is nothing between
 // 64 and adaptive.
 func (a knobAxis) joined(from, to string) bool {
@@ -115,7 +160,7 @@ func (a knobAxis) joined(from, to string) bool {
 
 // span sets the range of a plot's axis and labels it with the values as they are spelled.
 func (a knobAxis) span(to *plot.Axis) {
-	to.Label.Text = a.knob
+	to.Label.Text = knobLabel(a.knob)
 	var ticks plot.ConstantTicks
 	for _, v := range a.values {
 		ticks = append(ticks, plot.Tick{Value: a.place(v), Label: v})

@@ -12,27 +12,31 @@ import (
 	"paxosbench/bench/paint"
 )
 
-// labelColumns is the width that names below groups of bars are wrapped to.
-const labelColumns = 14
+// Measures of the texts in a bar graph, in points.
+const (
+	axisWidth    = 75 // about what the numbers and the label of the vertical axis take of a panel's width
+	axisHeight   = 45 // and those of the horizontal one of its height
+	letterWidth  = 4.8
+	leastLetters = 7 // letters in a line of the names below groups
+	mostLetters  = 18
+)
 
 // bars draws one facet of a bar graph: a group for each value of X. On a logarithmic scale, where a bar would have no
 // foot to stand on, markers take its place.
 func (d *Data) bars(facet string) (*plot.Plot, error) {
-	p := paint.NewPlot("", d.Graph.X, "")
+	p := paint.NewPlot("", knobLabel(d.Graph.X), "")
 	y := d.vertical(p, facet)
-	if y.log { // room for the figure on top
-		p.Y.Max *= math.Pow(p.Y.Max/p.Y.Min, 0.06)
-	} else {
-		p.Y.Max *= 1.06
-	}
+	figures := d.figureStyle(y)
+	y.leave(&p.Y, figures.height/(d.panelSize().Y-vg.Points(axisHeight)))
+	letters := min(max(int(d.groupWidth()/vg.Points(letterWidth)), leastLetters), mostLetters)
 	var ticks plot.ConstantTicks
 	for i, x := range d.Xs {
-		ticks = append(ticks, plot.Tick{Value: float64(i), Label: wrap(x, labelColumns)})
+		ticks = append(ticks, plot.Tick{Value: float64(i), Label: wrap(x, letters)})
 	}
 	p.X.Tick.Marker = ticks
 	p.X.Min, p.X.Max = -0.5, float64(len(d.Xs))-0.5
 	for i, name := range d.Series {
-		p.Add(group{d: d, spots: d.of(facet, name), index: i, y: y})
+		p.Add(group{d: d, spots: d.of(facet, name), index: i, y: y, figures: figures.TextStyle})
 	}
 	return p, nil
 }
@@ -43,6 +47,8 @@ type group struct {
 	spots []Spot
 	index int
 	y     axis
+	// figures is the style of those above the bars.
+	figures draw.TextStyle
 }
 
 // Plot implements plot.Plotter.
@@ -58,7 +64,7 @@ func (g group) Plot(c draw.Canvas, p *plot.Plot) {
 		if g.y.log {
 			bar(c, paint.Colour(g.index), vg.Point{X: at.X, Y: toY(s.Y.Lo)}, top)
 			c.DrawGlyph(draw.GlyphStyle{Color: paint.Colour(g.index), Radius: vg.Points(markerRadius + 1), Shape: paint.Marker(g.index, s.Hollow)}, at)
-			top.Y += vg.Points(4)
+			top.Y = max(top.Y, at.Y+vg.Points(markerRadius+1))
 		} else {
 			g.bar(c, s, at, half, toY(0))
 			bar(c, paint.Ink, vg.Point{X: at.X, Y: toY(s.Y.Lo)}, top)
@@ -69,7 +75,7 @@ func (g group) Plot(c draw.Canvas, p *plot.Plot) {
 				c.StrokeLine2(boundStyle(paint.Ink), at.X-half, y, at.X+half, y)
 			}
 		}
-		c.FillText(g.figureStyle(2.3*half), vg.Point{X: at.X, Y: top.Y + vg.Points(3)}, g.y.spell(s.Y.Median))
+		c.FillText(g.figures, vg.Point{X: at.X, Y: top.Y + vg.Points(figureGap)}, g.y.spell(s.Y.Median))
 	}
 }
 
@@ -83,38 +89,64 @@ func (g group) bar(c draw.Canvas, s Spot, at vg.Point, half, foot vg.Length) {
 	c.StrokeLines(draw.LineStyle{Color: colour, Width: vg.Points(1.2)}, append(corners, corners[0]))
 }
 
-// figureStyle sets the figures above bars: upright, if there is not the room to write all of the panel level.
-func (g group) figureStyle(room vg.Length) draw.TextStyle {
+const figureGap = 3 // points, below the figure of a bar
+
+// figureStyle is how figures stand above bars, and the height that they and their distance take.
+type figureStyle struct {
+	draw.TextStyle
+	height vg.Length
+}
+
+// groupWidth is about that of a group of bars with the gap to the next one.
+func (d *Data) groupWidth() vg.Length {
+	return (d.panelSize().X - vg.Points(axisWidth)) / vg.Length(len(d.Xs))
+}
+
+// figureStyle sets the figures above bars: upright, if one of them is wider than its bar may be.
+func (d *Data) figureStyle(y axis) figureStyle {
+	room := 0.8 * d.groupWidth() / vg.Length(len(d.Series))
 	style := textStyle(8, false, draw.XCenter, draw.YBottom)
-	for _, s := range g.d.Spots {
-		if style.Width(g.y.spell(s.Y.Median)) > room {
-			style.Rotation, style.XAlign, style.YAlign = math.Pi/2, draw.XLeft, draw.YCenter
-			break
-		}
+	widest := vg.Length(0)
+	for _, s := range d.Spots {
+		widest = max(widest, style.Width(y.spell(s.Y.Median)))
 	}
-	return style
+	height := style.Font.Size
+	if widest > room {
+		style.Rotation, style.XAlign, style.YAlign = math.Pi/2, draw.XLeft, draw.YCenter
+		height = widest
+	}
+	return figureStyle{style, height + vg.Points(figureGap+markerRadius)}
+}
+
+// leave makes a share of an axis free above what it holds.
+func (a axis) leave(on *plot.Axis, share vg.Length) {
+	if a.log {
+		on.Max = on.Min * math.Pow(on.Max/on.Min, 1/float64(1-share))
+		return
+	}
+	on.Max = on.Min + (on.Max-on.Min)/float64(1-share)
 }
 
 func textStyle(points float64, bold bool, x text.XAlignment, y text.YAlignment) draw.TextStyle {
 	return draw.TextStyle{Color: paint.Ink, Font: paint.Font(points, bold), XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler}
 }
 
-// wrap breaks a text between words, and after commas, into lines of about so many columns.
+// wrap breaks a text into lines of so many columns: after commas, and within what stands between two of them only if that
+// is too long by itself.
 func wrap(s string, columns int) string {
-	var b strings.Builder
-	column := 0
-	for i, word := range strings.Fields(strings.ReplaceAll(s, ",", ", ")) {
-		switch {
-		case i == 0:
-		case column+1+len(word) > columns:
-			b.WriteByte('\n')
-			column = 0
-		default:
-			b.WriteByte(' ')
-			column++
+	var lines []string
+	line := ""
+	for phrase := range strings.SplitAfterSeq(s, ",") {
+		parts := []string{strings.TrimSpace(phrase)}
+		if len(parts[0]) > columns {
+			parts = strings.Fields(phrase)
 		}
-		b.WriteString(word)
-		column += len(word)
+		for _, part := range parts {
+			if line != "" && len(line)+1+len(part) > columns {
+				lines, line = append(lines, line), ""
+			}
+			line = strings.TrimSpace(line + " " + part)
+		}
 	}
-	return b.String()
+	return strings.Join(append(lines, line), "\n")
 }

@@ -243,9 +243,12 @@ func TestWrap(t *testing.T) {
 		"no batching, no pipeline": "no batching,\nno pipeline",
 		"put:0.5,get:0.5":          "put:0.5,\nget:0.5",
 		"adaptive":                 "adaptive",
+		"none, noop, 4 x 4096":     "none, noop,\n4 x 4096",
+		"fsync, 4 x 16384":         "fsync,\n4 x 16384",
+		"batching and pipeline":    "batching and\npipeline",
 		"":                         "",
 	} {
-		if got := wrap(text, labelColumns); got != want {
+		if got := wrap(text, 14); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}

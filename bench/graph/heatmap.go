@@ -29,7 +29,7 @@ func shade(share float64) color.RGBA {
 
 // heatmap draws one facet of a heat map: a tile for each pair of knobs, all facets in the same colours.
 func (d *Data) heatmap(facet string) (*plot.Plot, error) {
-	p := paint.NewPlot("", d.Graph.X, d.Graph.Y)
+	p := paint.NewPlot("", knobLabel(d.Graph.X), d.Graph.Y)
 	p.X.Min, p.X.Max = -0.5, float64(len(d.Xs))-0.5
 	p.Y.Min, p.Y.Max = -0.5, float64(len(d.Series))-0.5
 	p.X.Tick.Marker, p.Y.Tick.Marker = names(d.Xs), names(d.Series)
@@ -56,6 +56,7 @@ type tiles struct {
 func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	share := t.scale()
+	size := t.size(0.9 * (toX(0.48) - toX(-0.48)))
 	best := t.best()
 	var frame []vg.Point
 	for i := range t.d.Spots {
@@ -68,11 +69,12 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 			{X: toX(x - 0.48), Y: toY(y - 0.47)}, {X: toX(x + 0.48), Y: toY(y - 0.47)},
 			{X: toX(x + 0.48), Y: toY(y + 0.47)}, {X: toX(x - 0.48), Y: toY(y + 0.47)},
 		}
-		c.FillPolygon(shade(share(s.Y.Median)), corners)
+		ground := shade(share(s.Y.Median))
+		c.FillPolygon(ground, corners)
 		if s == best {
 			frame = append(corners, corners[0])
 		}
-		t.write(c, s, vg.Point{X: toX(x), Y: toY(y)}, share(s.Y.Median) > 0.55)
+		t.write(c, s, vg.Point{X: toX(x), Y: toY(y)}, size, inkOn(ground))
 	}
 	if frame != nil {
 		c.StrokeLines(draw.LineStyle{Color: paint.Colour(1), Width: vg.Points(2.4)}, frame)
@@ -80,13 +82,11 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // write puts the figure on a tile, and below it how much of the bound that is, or how far runs were apart.
-func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, onDark bool) {
-	style := textStyle(9.5, true, draw.XCenter, draw.YBottom)
-	if onDark {
-		style.Color = color.White
-	}
-	c.FillText(style, at, Spell(t.d.Column, s.Y.Median)+mark(s))
-	style.Font, style.YAlign = paint.Font(7.5, false), draw.YTop
+func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, ink color.Color) {
+	style := textStyle(size, true, draw.XCenter, draw.YBottom)
+	style.Color = ink
+	c.FillText(style, at, t.figure(s))
+	style.Font, style.YAlign = paint.Font(0.8*size, false), draw.YTop
 	note := ""
 	switch {
 	case s.Bound > 0:
@@ -97,25 +97,67 @@ func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, onDark bool) {
 	c.FillText(style, vg.Point{X: at.X, Y: at.Y - vg.Points(2)}, note)
 }
 
-// mark follows a figure that needs a reservation.
-func mark(s *Spot) string {
+// figure is what stands on a tile, with a mark if it needs a reservation.
+func (t tiles) figure(s *Spot) string {
+	text := Spell(t.d.Column, s.Y.Median)
 	if s.Hollow {
-		return " !"
+		text += " !"
 	}
-	return ""
+	return text
+}
+
+// size is that of the largest letters in which every figure fits a tile.
+func (t tiles) size(room vg.Length) float64 {
+	size := 9.5
+	for i := range t.d.Spots {
+		for size > 6 && textStyle(size, true, draw.XCenter, draw.YBottom).Width(t.figure(&t.d.Spots[i])) > room {
+			size -= 0.5
+		}
+	}
+	return size
+}
+
+// inkOn is the colour of letters that stands out from a ground, at 4.5 to 1 or better.
+func inkOn(ground color.RGBA) color.Color {
+	if contrast(color.RGBA{A: 255}, ground) > contrast(ground, color.RGBA{R: 255, G: 255, B: 255, A: 255}) {
+		return color.Black
+	}
+	return color.White
+}
+
+// contrast is that of a dark colour and a light one, as the accessibility guidelines for the web define it.
+func contrast(dark, light color.RGBA) float64 {
+	return (luminance(light) + 0.05) / (luminance(dark) + 0.05)
+}
+
+func luminance(c color.RGBA) float64 {
+	linear := func(v uint8) float64 {
+		s := float64(v) / 255
+		if s <= 0.04045 {
+			return s / 12.92
+		}
+		return math.Pow((s+0.055)/1.055, 2.4)
+	}
+	return 0.2126*linear(c.R) + 0.7152*linear(c.G) + 0.0722*linear(c.B)
+}
+
+// extremes are the least and the greatest median, and whether their colours stand for powers.
+func (d *Data) extremes() (low, high float64, log bool) {
+	var values []float64
+	for _, s := range d.Spots {
+		values = append(values, s.Y.Median)
+	}
+	low, high = lowest(values), greatest(values)
+	return low, high, low > 0 && high/low > 10
 }
 
 // scale returns how a value maps to the ramp: logarithmically, if the greatest is more than ten times the least.
 func (t tiles) scale() func(float64) float64 {
-	var values []float64
-	for _, s := range t.d.Spots {
-		values = append(values, s.Y.Median)
-	}
-	low, high := lowest(values), greatest(values)
+	low, high, log := t.d.extremes()
 	switch {
 	case high == low:
 		return func(float64) float64 { return 0.5 }
-	case low > 0 && high/low > 10:
+	case log:
 		return func(v float64) float64 { return math.Log(v/low) / math.Log(high/low) }
 	}
 	return func(v float64) float64 { return (v - low) / (high - low) }

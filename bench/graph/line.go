@@ -16,7 +16,8 @@ import (
 const (
 	lineWidth    = 1.4 // points
 	markerRadius = 3.4
-	capWidth     = 5 // of error bars
+	capWidth     = 5  // of error bars
+	strokeWidth  = 12 // of a bound at a single place
 )
 
 // lines draws one facet of a line graph or a hockey stick: markers at the medians, joined, with the intervals as bands
@@ -25,17 +26,31 @@ func (d *Data) lines(facet string) (*plot.Plot, error) {
 	p := paint.NewPlot("", "", "")
 	d.vertical(p, facet)
 	x := d.horizontal(p)
+	var l layers
 	for i, name := range d.Series {
-		if err := d.line(p, d.of(facet, name), i, x); err != nil {
+		if err := d.line(&l, d.of(facet, name), i, x); err != nil {
 			return nil, err
 		}
 	}
+	l.addTo(p)
 	return p, nil
 }
 
+// layers are what the lines of a panel consist of, from the ground up: no band covers a line, no line a marker.
+type layers struct{ bands, bounds, lines, marks []plot.Plotter }
+
+func (l *layers) addTo(p *plot.Plot) {
+	for _, plotter := range slices.Concat(l.bands, l.bounds, l.lines, l.marks) {
+		p.Add(within{plotter})
+	}
+}
+
+// within keeps a plotter from stretching the axes to hold all of it: a bound may lie far outside.
+type within struct{ plot.Plotter }
+
 // horizontal is how a line graph places spots along X.
 type horizontal struct {
-	at     func(Spot) (place, lo, hi float64)
+	at     func(s Spot, series int) (place, lo, hi float64)
 	joined func(from, to Spot) bool
 	banded bool
 }
@@ -45,7 +60,10 @@ func (d *Data) horizontal(p *plot.Plot) horizontal {
 		a := d.knobAxis()
 		a.span(&p.X)
 		return horizontal{
-			at:     func(s Spot) (place, lo, hi float64) { v := a.place(s.X); return v, v, v },
+			at: func(s Spot, series int) (place, lo, hi float64) {
+				v := a.place(s.X) + a.aside(s.X, series, len(d.Series))
+				return v, v, v
+			},
 			joined: func(from, to Spot) bool { return a.joined(from.X, to.X) },
 			banded: true,
 		}
@@ -57,7 +75,7 @@ func (d *Data) horizontal(p *plot.Plot) horizontal {
 	}
 	measuredAxis(column, values, d.Graph.XLog).span(&p.X, values)
 	return horizontal{
-		at:     func(s Spot) (place, lo, hi float64) { return s.XValue.Median, s.XValue.Lo, s.XValue.Hi },
+		at:     func(s Spot, _ int) (place, lo, hi float64) { return s.XValue.Median, s.XValue.Lo, s.XValue.Hi },
 		joined: func(Spot, Spot) bool { return true },
 	}
 }
@@ -70,16 +88,26 @@ func (d *Data) vertical(p *plot.Plot, facet string) axis {
 	if !y.log {
 		spots = slices.DeleteFunc(slices.Clone(spots), func(s Spot) bool { return s.Facet != facet })
 	}
-	y.span(&p.Y, extent(spots))
+	over := boundOver
+	if y.log {
+		over = boundOverLog
+	}
+	y.span(&p.Y, extent(spots, over))
 	return y
 }
 
-// scale is that of the measured quantity.
-func (d *Data) scale() axis { return measuredAxis(d.Column, extent(d.Spots), d.Graph.YLog) }
+// How many times the greatest value an axis goes on to show a bound, which beyond that would flatten everything else.
+const (
+	boundOver    = 1.6
+	boundOverLog = 10
+)
 
-// extent lists the values that an axis must hold: all intervals, and the model as far as it is not off the page. A
-// bound of many times what was reached would flatten everything else.
-func extent(spots []Spot) []float64 {
+// scale is that of the measured quantity.
+func (d *Data) scale() axis { return measuredAxis(d.Column, extent(d.Spots, boundOver), d.Graph.YLog) }
+
+// extent lists the values that an axis must hold: all intervals, and the model as far as it is not over the highest of
+// them by more than so many times.
+func extent(spots []Spot, over float64) []float64 {
 	var values []float64
 	for _, s := range spots {
 		values = append(values, s.Y.Lo, s.Y.Median, s.Y.Hi)
@@ -87,19 +115,19 @@ func extent(spots []Spot) []float64 {
 	highest := greatest(values)
 	for _, s := range spots {
 		if s.Bound > 0 {
-			values = append(values, min(s.Bound, 1.6*highest))
+			values = append(values, min(s.Bound, over*highest))
 		}
 	}
 	return values
 }
 
-func (d *Data) line(p *plot.Plot, spots []Spot, index int, x horizontal) error {
+func (d *Data) line(l *layers, spots []Spot, index int, x horizontal) error {
 	for len(spots) > 0 {
 		n := 1
 		for n < len(spots) && x.joined(spots[n-1], spots[n]) {
 			n++
 		}
-		if err := d.stretch(p, spots[:n], index, x); err != nil {
+		if err := l.stretch(spots[:n], index, x); err != nil {
 			return err
 		}
 		spots = spots[n:]
@@ -108,12 +136,12 @@ func (d *Data) line(p *plot.Plot, spots []Spot, index int, x horizontal) error {
 }
 
 // stretch draws the spots of a line that are joined.
-func (d *Data) stretch(p *plot.Plot, spots []Spot, index int, x horizontal) error {
+func (l *layers) stretch(spots []Spot, index int, x horizontal) error {
 	colour := paint.Colour(index)
 	medians, bounds := make(plotter.XYs, len(spots)), plotter.XYs{}
 	ribbon := make(plotter.XYs, 2*len(spots))
 	for i, s := range spots {
-		place, _, _ := x.at(s)
+		place, _, _ := x.at(s, index)
 		medians[i] = plotter.XY{X: place, Y: s.Y.Median}
 		ribbon[i] = plotter.XY{X: place, Y: s.Y.Hi}
 		ribbon[len(ribbon)-1-i] = plotter.XY{X: place, Y: s.Y.Lo}
@@ -128,17 +156,18 @@ func (d *Data) stretch(p *plot.Plot, spots []Spot, index int, x horizontal) erro
 		}
 		band.Color = color.NRGBA{R: colour.R, G: colour.G, B: colour.B, A: 50}
 		band.LineStyle.Width = 0
-		p.Add(band)
+		l.bands = append(l.bands, band)
 	}
 	if len(bounds) > 0 {
-		p.Add(dashed(bounds, colour))
+		l.bounds = append(l.bounds, dashed(bounds, colour))
 	}
 	line, err := plotter.NewLine(medians)
 	if err != nil {
 		return err
 	}
 	line.Color, line.Width = colour, vg.Points(lineWidth)
-	p.Add(line, spotMarks{spots: spots, index: index, x: x, bars: !x.banded || len(spots) == 1})
+	l.lines = append(l.lines, line)
+	l.marks = append(l.marks, spotMarks{spots: spots, index: index, x: x, bars: !x.banded || len(spots) == 1})
 	return nil
 }
 
@@ -165,7 +194,7 @@ func (s stroke) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	at := vg.Point{X: x(s.at.X), Y: y(s.at.Y)}
 	if c.Contains(at) {
-		c.StrokeLine2(boundStyle(s.colour), at.X-vg.Points(11), at.Y, at.X+vg.Points(11), at.Y)
+		c.StrokeLine2(boundStyle(s.colour), at.X-vg.Points(strokeWidth/2), at.Y, at.X+vg.Points(strokeWidth/2), at.Y)
 	}
 }
 
@@ -182,7 +211,7 @@ func (m spotMarks) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	colour := paint.Colour(m.index)
 	for _, s := range m.spots {
-		place, left, right := m.x.at(s)
+		place, left, right := m.x.at(s, m.index)
 		at := vg.Point{X: x(place), Y: y(s.Y.Median)}
 		if m.bars {
 			bar(c, colour, vg.Point{X: at.X, Y: y(s.Y.Lo)}, vg.Point{X: at.X, Y: y(s.Y.Hi)})

@@ -1,19 +1,71 @@
 package graph
 
 import (
+	"image/color"
+	"math"
+	"slices"
+
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
 	"paxosbench/bench/paint"
+	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
 
 // course draws one facet of a timeline: throughput over time, every run a line of its own.
 func (d *Data) course(facet string) (*plot.Plot, error) {
 	column, _ := suite.ColumnOf("throughput")
-	return d.overTime(facet, column, func(p suite.Point) float64 { return p.OpsPerS }, true)
+	p, err := d.overTime(facet, column, opsPerS, true)
+	if err == nil && p.Y.Max > d.roof() {
+		p.Y.Max = d.roof()
+	}
+	return p, err
+}
+
+func opsPerS(p suite.Point) float64 { return p.OpsPerS }
+
+// throughputs are those of all intervals of all runs.
+func (d *Data) throughputs() []float64 {
+	var all []float64
+	for _, c := range d.Courses {
+		for _, p := range c.Run.Timeline {
+			all = append(all, p.OpsPerS)
+		}
+	}
+	return all
+}
+
+// roof is where the axis of throughput ends at the latest: three times the usual. After an outage everything that has
+// waited is answered within an interval or two; an axis as high as that would flatten the outage itself.
+func (d *Data) roof() float64 {
+	if usual := stat.Median(d.throughputs()).Median; usual > 0 {
+		return 3 * usual
+	}
+	return math.Inf(1)
+}
+
+// colouredRepeats is the number of repeats, if each has a colour of its own: where no series takes the colours and there
+// are enough of them.
+func (d *Data) colouredRepeats() int {
+	most := 0
+	for _, c := range d.Courses {
+		most = max(most, c.Run.Repeat)
+	}
+	if d.Graph.Series != "" || most < 2 || most > paint.Colours {
+		return 0
+	}
+	return most
+}
+
+// colour is that of a run's line.
+func (d *Data) colour(c Course) color.Color {
+	if d.colouredRepeats() > 0 {
+		return paint.Colour(c.Run.Repeat - 1)
+	}
+	return paint.Colour(slices.Index(d.Series, c.Series))
 }
 
 // courseLatency draws the p99 latency below it.
@@ -36,26 +88,29 @@ func (d *Data) overTime(facet string, column suite.Column, of func(suite.Point) 
 	}
 	y := measuredAxis(column, all, false)
 	y.span(&p.Y, all)
-	p.X.Label.Text = "seconds"
+	p.X.Label.Text = "time, seconds"
 	p.X.Min, p.X.Max = 0, end
 	p.X.Tick.Marker = paint.EvenTicks{Spell: paint.SI}
-	marked := false
+	var first *suite.Run
 	for _, c := range d.Courses {
 		if c.Facet != facet {
 			continue
 		}
-		if !marked {
-			p.Add(events{c.Run, named})
-			marked = true
+		if first == nil {
+			first = c.Run
+			p.Add(events{first})
 		}
 		for _, stretch := range stretches(c.Run.Timeline, of, y.log) {
 			line, err := plotter.NewLine(stretch)
 			if err != nil {
 				return nil, err
 			}
-			line.Color, line.Width = paint.Colour(indexOf(d.Series, c.Series)), vg.Points(1)
+			line.Color, line.Width = d.colour(c), vg.Points(1)
 			p.Add(line)
 		}
+	}
+	if named && first != nil {
+		p.Add(eventNames{first})
 	}
 	return p, nil
 }
@@ -79,20 +134,8 @@ func stretches(points []suite.Point, of func(suite.Point) float64, log bool) (li
 	return lines
 }
 
-func indexOf(list []string, item string) int {
-	for i, v := range list {
-		if v == item {
-			return i
-		}
-	}
-	return 0
-}
-
-// events marks what was done to the system.
-type events struct {
-	run   *suite.Run
-	named bool
-}
+// events marks when something was done to the system.
+type events struct{ run *suite.Run }
 
 // Plot implements plot.Plotter.
 func (e events) Plot(c draw.Canvas, p *plot.Plot) {
@@ -100,15 +143,32 @@ func (e events) Plot(c draw.Canvas, p *plot.Plot) {
 		return
 	}
 	toX, _ := p.Transforms(&c)
-	style := textStyle(8, false, draw.XLeft, draw.YTop)
-	style.Color = paint.Soft
-	for i, event := range e.run.Result.Events {
+	for _, event := range e.run.Result.Events {
 		x := toX(event.AtS)
 		c.StrokeLine2(draw.LineStyle{Color: paint.Soft, Width: vg.Points(0.8), Dashes: paint.Dashes(2)}, x, c.Min.Y, x, c.Max.Y)
-		if !e.named {
-			continue
+	}
+}
+
+// eventNames says what was done, on a ground of its own: lines may run there.
+type eventNames struct{ run *suite.Run }
+
+// Plot implements plot.Plotter.
+func (e eventNames) Plot(c draw.Canvas, p *plot.Plot) {
+	if e.run.Result == nil {
+		return
+	}
+	toX, _ := p.Transforms(&c)
+	for i, event := range e.run.Result.Events {
+		style := textStyle(8, false, draw.XRight, draw.YTop)
+		style.Color = paint.Soft
+		x := toX(event.AtS) - vg.Points(3)
+		if i > 0 || x-style.Width(event.Text) < c.Min.X { // the first one before it: lines jump afterwards
+			x, style.XAlign = x+vg.Points(6), draw.XLeft
 		}
-		// Every other label is a line lower, for events that follow each other closely.
-		c.FillText(style, vg.Point{X: x + vg.Points(3), Y: c.Max.Y - vg.Points(2) - vg.Points(10)*vg.Length(i%2)}, event.Text)
+		// Every other name is a line lower, for events that follow each other closely.
+		at := vg.Point{X: x, Y: c.Max.Y - vg.Points(2) - vg.Points(10)*vg.Length(i%2)}
+		ground := style.Rectangle(event.Text).Add(at)
+		c.FillPolygon(color.White, []vg.Point{ground.Min, {X: ground.Max.X, Y: ground.Min.Y}, ground.Max, {X: ground.Min.X, Y: ground.Max.Y}})
+		c.FillText(style, at, event.Text)
 	}
 }

@@ -66,13 +66,26 @@ func (c *comparer) table() table {
 		t.Note += " Latencies of fixed settings are read off their own curves at the load that was offered to adaptive; one whose curve ends below it is out of the race."
 	}
 	for _, cell := range c.s.Cells() {
-		if cell.Get(knobBatch) == adaptive && c.isOpen(cell) == c.open {
+		if cell.Get(knobBatch) == adaptive && c.isOpen(cell) == c.open && c.contested(cell) {
 			if row := c.row(cell); row != nil {
 				t.Rows = append(t.Rows, row)
 			}
 		}
 	}
 	return t
+}
+
+// contested tells whether the suite has a rival for an adaptive cell, measured or not.
+func (c *comparer) contested(cell suite.Cell) bool {
+	apart := []string{knobBatch}
+	if c.open {
+		apart = append(apart, suite.KnobLoad)
+	}
+	like := cell.Without(apart...).String()
+	return slices.ContainsFunc(c.s.Cells(), func(other suite.Cell) bool {
+		fixed := other.Get(knobBatch)
+		return fixed != "" && fixed != adaptive && other.Without(apart...).String() == like
+	})
 }
 
 // row compares one adaptive cell with its rivals: cells that differ from it in batch alone, or if the loop is open, in

@@ -77,6 +77,7 @@ func TestReport(t *testing.T) {
 		"No picture: graph twice: the cells batch=none pipeline=1 and batch=count:64 pipeline=1 are on one spot",
 		"bin/bench run mixed --seed 1 --repeats 6 --duration 2s --only pipeline=16",
 		"Adaptive batching against the best fixed setting: throughput", "adaptive is ahead by", "54 runs, ",
+		"<details open><summary>Their reasons", "<dt>All cells</dt><dd><code>conns=4 window=1024</code></dd>",
 	} {
 		if !strings.Contains(report, want) {
 			t.Errorf("no %q in the report", want)
@@ -184,6 +185,31 @@ func TestAdaptiveClosed(t *testing.T) {
 		}
 	}
 }
+
+// TestAdaptiveWithoutRival wants no comparison where the suite has no fixed setting to compare with.
+func TestAdaptiveWithoutRival(t *testing.T) {
+	s, err := suite.Parse("alone", []byte(alone))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tables := adaptiveTables(s, graphtest.Runs(s, s.Plan(1, s.Repeats))); len(tables) != 0 {
+		t.Errorf("adaptive alone is compared: %v", tables[0].Rows)
+	}
+}
+
+const alone = `
+name: alone
+title: Alone
+question: Is adaptive compared with nothing?
+include:
+  - {variant: as it is, batch: adaptive}
+  - {variant: without batches, batch: none, pipeline: 1}
+repeats: 3
+warmup: 1s
+duration: 1s
+graphs:
+  - {name: bars, title: Throughput, kind: bars, x: variant, y: throughput}
+`
 
 // TestAdaptiveOpen wants latencies compared at the same load, whatever share of its own saturation that is.
 func TestAdaptiveOpen(t *testing.T) {

@@ -17,6 +17,12 @@ type table struct {
 	Rows        [][]entry
 }
 
+// shortTable is the number of rows up to which a table does not stand in the way of what follows it.
+const shortTable = 12
+
+// Short tells whether the table can be shown unasked.
+func (t table) Short() bool { return len(t.Rows) <= shortTable }
+
 // entry is one field of a table: what is shown, and the number to sort by, if it is one.
 type entry struct {
 	Text   string
@@ -77,7 +83,12 @@ func tableOf(d *graph.Data) table {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	t.Note = "Unit, where none stands: " + d.Column.Unit + ". Click a heading to sort."
+	switch d.Column.Unit {
+	case "ns", "ns/op", "s": // times are spelled each with its own
+		t.Note = "Click a heading to sort."
+	default:
+		t.Note = "Unit, where none stands: " + d.Column.Unit + ". Click a heading to sort."
+	}
 	return t
 }
 

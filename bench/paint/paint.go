@@ -4,8 +4,11 @@ package paint
 import (
 	"bytes"
 	"fmt"
+	"html"
 	"image/color"
 	"io"
+	"regexp"
+	"strconv"
 
 	xfont "golang.org/x/image/font"
 	"gonum.org/v1/plot"
@@ -20,11 +23,14 @@ import (
 const dotsPerInch = 144
 
 // palette is Okabe and Ito's, which people with colour blindness tell apart; markers and dashes repeat the distinction.
-var palette = []color.RGBA{
+var palette = [Colours]color.RGBA{
 	{R: 0, G: 114, B: 178, A: 255}, {R: 213, G: 94, B: 0, A: 255}, {R: 0, G: 158, B: 115, A: 255},
 	{R: 204, G: 121, B: 167, A: 255}, {R: 86, G: 180, B: 233, A: 255}, {R: 230, G: 159, B: 0, A: 255},
 	{R: 60, G: 60, B: 60, A: 255},
 }
+
+// Colours is the number of series that can be told apart by colour alone.
+const Colours = 7
 
 // Colour is that of the i-th series of a picture.
 func Colour(i int) color.RGBA { return palette[i%len(palette)] }
@@ -92,8 +98,26 @@ func Write(w io.Writer, format string, width, height vg.Length, paint func(draw.
 	if _, err := canvas.WriteTo(&svg); err != nil {
 		return err
 	}
-	_, err := w.Write(bytes.ReplaceAll(svg.Bytes(), []byte("font-family:Liberation Sans;"), []byte(families)))
+	_, err := w.Write(bytes.ReplaceAll(fitted(svg.Bytes()), []byte("font-family:Liberation Sans;"), []byte(families)))
 	return err
+}
+
+// inSVG is a text as the library writes it: element, style, weight, size in points, and words.
+var inSVG = regexp.MustCompile(`(<text [^>]*?)(\s+style="[^"]*font-weight:(\w+);[^"]*font-size:([\d.]+)px[^"]*">)([^<]+)</text>`)
+
+// fitted gives every text of an SVG the width that it has in our typeface: in a viewer's own it would run into the next
+// one.
+func fitted(svg []byte) []byte {
+	return inSVG.ReplaceAllFunc(svg, func(element []byte) []byte {
+		part := inSVG.FindSubmatch(element)
+		size, err := strconv.ParseFloat(string(part[4]), 64)
+		if err != nil {
+			panic("BUG: a size of letters that is no number: " + string(part[4]))
+		}
+		style := draw.TextStyle{Font: Font(size, string(part[3]) == "bold"), Handler: plot.DefaultTextHandler}
+		width := style.Width(html.UnescapeString(string(part[5])))
+		return fmt.Appendf(nil, `%s textLength="%.5g" lengthAdjust="spacingAndGlyphs"%s%s</text>`, part[1], width.Points(), part[2], part[5])
+	})
 }
 
 // families names typefaces of equal widths for viewers that lack ours.

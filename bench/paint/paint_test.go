@@ -50,6 +50,9 @@ func TestLogTicks(t *testing.T) {
 	if got := labels(1, 100); !slices.Equal(got, []string{"1", "2", "5", "10", "20", "50", "100"}) {
 		t.Errorf("two powers of ten: %v", got)
 	}
+	if got := labels(1.3, 8.1); !slices.Equal(got, []string{"2", "3", "5", "7"}) {
+		t.Errorf("less than one power of ten: %v", got)
+	}
 	if got := labels(0.5, 2e4); !slices.Equal(got, []string{"1", "10", "100", "1k", "10k"}) {
 		t.Errorf("nearly five: %v", got)
 	}
@@ -70,6 +73,11 @@ func TestWrite(t *testing.T) {
 	}
 	if text := svg.String(); !strings.Contains(text, "sans-serif;") || strings.Contains(text, "family:Liberation Sans;") || !strings.Contains(text, ">title<") {
 		t.Errorf("the SVG lacks fallback typefaces or text:\n%s", text)
+	}
+	for word := range strings.SplitSeq(svg.String(), "<text ") {
+		if tag, _, _ := strings.Cut(word, ">"); strings.HasPrefix(word, "x=") && !strings.Contains(tag, ` textLength="`) {
+			t.Errorf("a text may become as wide as a viewer likes: %s", word)
+		}
 	}
 	if err := Write(&picture, "png", 200, 100, paint); err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"gonum.org/v1/plot"
 )
@@ -72,17 +73,24 @@ func evenStep(least float64) float64 {
 	return 10 * power
 }
 
-// LogTicks labels a logarithmic axis at 1, 2 and 5, or at the powers of ten alone if it spans more than three of them.
+// LogTicks labels a logarithmic axis at 1, 2 and 5; at the powers of ten alone, if it spans more than three of them; at 3
+// and 7 too, if it spans little more than one.
 type LogTicks struct{ Spell func(float64) string }
 
 // Ticks implements plot.Ticker.
 func (t LogTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
-	wide := high/low > 1e3
+	digits := "125"
+	switch ratio := high / low; {
+	case ratio > 1e3:
+		digits = "1"
+	case ratio < 20:
+		digits = "12357"
+	}
 	for power := math.Floor(math.Log10(low)); power <= math.Ceil(math.Log10(high)); power++ {
-		for digit := 1.0; digit < 10; digit++ {
-			tick := plot.Tick{Value: digit * math.Pow(10, power)}
-			if digit == 1 || !wide && (digit == 2 || digit == 5) {
+		for digit := 1; digit < 10; digit++ {
+			tick := plot.Tick{Value: float64(digit) * math.Pow(10, power)}
+			if strings.Contains(digits, strconv.Itoa(digit)) {
 				tick.Label = t.Spell(tick.Value)
 			}
 			if tick.Value >= low*(1-1e-9) && tick.Value <= high*(1+1e-9) {

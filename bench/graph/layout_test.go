@@ -1,0 +1,171 @@
+package graph
+
+import (
+	"strings"
+	"testing"
+
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/recorder"
+
+	"paxosbench/bench/stat"
+	"paxosbench/bench/suite"
+)
+
+// spread gives the spots of a graph values from 1 to a highest one.
+func spread(d *Data, highest float64) {
+	for i := range d.Spots {
+		v := 1 + (highest-1)*float64(i)/float64(len(d.Spots)-1)
+		d.Spots[i].Y = stat.Summary{N: 3, Lo: v, Median: v, Hi: v}
+	}
+}
+
+// TestDataFillsPanel wants little left free above and beside the data, however many powers of ten an axis spans.
+func TestDataFillsPanel(t *testing.T) {
+	for _, highest := range []float64{4, 1e3, 1e6} {
+		d := collect(t, parse(t, everything), "line")
+		d.Graph.YLog, d.Graph.Series = true, "batch"
+		spread(d, highest)
+		panels, err := d.panels()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := panels[0][0]
+		takeLettering(p)
+		whole := draw.NewCanvas(new(recorder.Canvas), width, panelHeight)
+		data := p.DataCanvas(whole)
+		if above, beside := whole.Max.Y-data.Max.Y, whole.Max.X-data.Max.X; above > vg.Points(10) || beside > vg.Points(10) {
+			t.Errorf("to %g: %.0f points are free above the data, %.0f beside", highest, above.Points(), beside.Points())
+		}
+	}
+}
+
+// TestFarBound wants a bound far above what was reached to leave the page and not to flatten the lines.
+func TestFarBound(t *testing.T) {
+	d := collect(t, parse(t, everything), "line")
+	spread(d, 30)
+	for i := range d.Spots {
+		d.Spots[i].Bound = 5000
+	}
+	p, err := d.lines(d.Facets[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Y.Max > 60 {
+		t.Errorf("an axis for values up to 30 goes to %g", p.Y.Max)
+	}
+}
+
+func TestMeasuredAxis(t *testing.T) {
+	for _, c := range []struct {
+		column string
+		values []float64
+		log    bool
+		label  string
+		spelt  string // the value 0.5
+	}{
+		{"throughput", []float64{10, 490}, false, "throughput, ops/s", "0.5"},
+		{"throughput", []float64{10, 510}, true, "throughput, ops/s", "0.5"},
+		{"throughput", []float64{0, 510}, false, "throughput, ops/s", "0.5"},
+		{"batch_mean", []float64{1, 2}, false, "commands per batch", "0.5"},
+		{"p99", []float64{1, 2}, true, "p99 latency", "0.5 ns"},
+		{"outage", []float64{1, 2}, false, "longest time without an answer", "500 ms"},
+	} {
+		column, _ := suite.ColumnOf(c.column)
+		a := measuredAxis(column, c.values, false)
+		if a.log != c.log || a.label != c.label || a.spell(0.5) != c.spelt {
+			t.Errorf("%s of %v: logarithmic %v, label %q, 0.5 is %q", c.column, c.values, a.log, a.label, a.spell(0.5))
+		}
+	}
+}
+
+// TestFiguresFit wants the figure above the highest bar inside its panel, level or upright, on both scales.
+func TestFiguresFit(t *testing.T) {
+	upright := false
+	for _, name := range []string{"bars", "dots"} {
+		d := collect(t, parse(t, everything), name)
+		p, err := d.bars(d.Facets[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		highest := 0.0
+		for _, s := range d.Spots {
+			if s.Facet == d.Facets[0] {
+				highest = max(highest, s.Y.Hi)
+			}
+		}
+		style := d.figureStyle(d.scale())
+		upright = upright || style.Rotation != 0
+		room := vg.Length(1-p.Y.Norm(highest)) * (d.panelSize().Y - vg.Points(axisHeight))
+		if style.height > room {
+			t.Errorf("%s: %.0f points of room for a figure of %.0f", name, room.Points(), style.height.Points())
+		}
+	}
+	if !upright {
+		t.Error("no upright figures to test")
+	}
+}
+
+// TestContrast wants the letters on every tile readable: 4.5 to 1 is what the guidelines for the web ask for.
+func TestContrast(t *testing.T) {
+	for share := 0.0; share <= 1; share += 0.01 {
+		ground := shade(share)
+		ink := 0.0
+		if r, _, _, _ := inkOn(ground).RGBA(); r > 0 {
+			ink = 1
+		}
+		light, dark := max(ink, luminance(ground)), min(ink, luminance(ground))
+		if ratio := (light + 0.05) / (dark + 0.05); ratio < 4.5 {
+			t.Errorf("at %.2f: %.1f to 1", share, ratio)
+		}
+	}
+}
+
+// TestSideBySide wants the spots of all series apart where no line tells them apart, and in one place where one does.
+func TestSideBySide(t *testing.T) {
+	a := knobAxis{values: []string{"64", "adaptive"}, names: true}
+	for series := range 3 {
+		if got := a.aside("64", series, 4); got != 0 {
+			t.Errorf("series %d at a number: %g aside", series, got)
+		}
+		if near := a.aside("adaptive", series+1, 4) - a.aside("adaptive", series, 4); near < 0.15 {
+			t.Errorf("series %d and %d at a name: only %g apart", series, series+1, near)
+		}
+	}
+	if got := a.aside("adaptive", 5, 6); got >= 0.5 {
+		t.Errorf("the last of six: %g aside, in the place of the next value", got)
+	}
+}
+
+// TestCaptionTellsAdjustments wants a picture to say where what holds in all cells does not.
+func TestCaptionTellsAdjustments(t *testing.T) {
+	s := parse(t, strings.Replace(loaded, "repeats:", "adjust:\n  - {when: {batch: none}, set: {window: 64}}\n  - {when: {batch: bytes:1}, set: {window: 9}}\nrepeats:", 1))
+	caption := strings.Join(collect(t, s, "knee").caption(), " ")
+	if !strings.Contains(caption, "Suite loaded, all: conns=4 window=1024; where batch=none: window=64. ") {
+		t.Errorf("the caption does not say it: %s", caption)
+	}
+}
+
+// TestPeaksLeaveTimeline wants an axis that shows the outage, and the caption to tell how high the peaks after it are.
+func TestPeaksLeaveTimeline(t *testing.T) {
+	d := collect(t, parse(t, everything), "course")
+	p, err := d.course(d.Facets[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Y.Max > 160_000 {
+		t.Errorf("usually 50k is answered, and the axis goes to %g", p.Y.Max)
+	}
+	if text := d.reading(); !strings.Contains(text, "reach up to 180k ops/s") {
+		t.Errorf("the caption hides the peaks: %s", text)
+	}
+}
+
+// TestKnobUnits wants units of knobs alone.
+func TestKnobUnits(t *testing.T) {
+	for knob := range knobUnits {
+		if suite.OwnerOf(knob) == 0 {
+			t.Errorf("%s is no knob", knob)
+		}
+	}
+}
