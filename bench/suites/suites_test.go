@@ -17,7 +17,7 @@ var shipped = []string{
 }
 
 const (
-	allTogether = 45 * time.Minute
+	allTogether = 90 * time.Minute
 	smokeAlone  = 2 * time.Minute
 )
 
