@@ -30,6 +30,7 @@ func main() {
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(exitUsage),
 	)
+	useHugePages()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := replica.Run(ctx, c.Config, newLogger(&c)); err != nil {
