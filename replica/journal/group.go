@@ -28,8 +28,11 @@ type ref struct {
 }
 
 const (
-	groupBytes     = 64 << 10 // memory a group begins with
-	maxGroupToKeep = 8 << 20  // a group that a backlog has made larger is given back to the collector
+	groupBytes = 64 << 10 // memory a group begins with
+
+	// maxGroupToKeep is room for a whole window of batches of the usual 16 MiB, with what doubling adds to it. A group
+	// that a backlog has made larger is given back to the collector.
+	maxGroupToKeep = 32 << 20
 )
 
 func newGroup() *group { return &group{buf: alignedBytes(groupBytes)[:0]} }

@@ -30,9 +30,9 @@ const (
 	// maxHeader is room for the longest header.
 	maxHeader = wire.MessageHeaderSize
 
-	// bodyFloor is the first buffer of a body that is handed over, if it is longer than that. Ordinary batches are
-	// shorter, and so are copied once however the stream is cut.
-	bodyFloor = 256 << 10
+	// bodyFloor is the first buffer of a body that is handed over, if it is longer than that. Batches are no longer
+	// unless --batch-bytes says so, and so are copied once however the stream is cut.
+	bodyFloor = 1 << 20
 )
 
 func newFramer(buffers *wire.Buffers, handOver bool) framer {
