@@ -101,7 +101,7 @@ func (r *Runner) make(ctx context.Context, p suite.Planned) (suite.Run, error) {
 func (r *Runner) resolve(p suite.Planned) (settings suite.Cell, offered float64, reason string) {
 	settings = r.Dir.Suite.Settings(p.Cell)
 	if p.Kind == suite.KindProbe {
-		return settings.Without(suite.KnobLoad), 0, ""
+		return settings.Without(suite.KnobLoad).Without(suite.ScheduleKnobs...), 0, ""
 	}
 	load := settings.Get(suite.KnobLoad)
 	if load == "" {

@@ -19,7 +19,7 @@ question: Q
 axes:
   batch: [none, adaptive]
   load: [50%, 105%]
-fixed: {conns: 4, window: 64}
+fixed: {conns: 4, window: 64, max-send-lag: 20ms}
 repeats: 3
 duration: 1s
 `
@@ -104,7 +104,8 @@ func TestInterruptedSweepIsResumed(t *testing.T) {
 	}
 }
 
-// The rate offered is the share of the median of the cell's own probes; the window is for the probe alone.
+// The rate offered is the share of the median of the cell's own probes. The window is for the probe alone; what is about an
+// open loop, for the runs.
 func TestSharesBecomeRates(t *testing.T) {
 	d := newDir(t)
 	probed := map[string][]float64{"none": {300, 100, 200}, "adaptive": {1000, 9000, 2000}}
@@ -125,7 +126,8 @@ func TestSharesBecomeRates(t *testing.T) {
 	}
 	for _, job := range f.jobs {
 		s := job.Settings
-		if s.Get(suite.KnobLoad) != "" || (s.Get("window") == "64") != (job.Kind == suite.KindProbe) {
+		if s.Get(suite.KnobLoad) != "" || (s.Get("window") == "64") != (job.Kind == suite.KindProbe) ||
+			(s.Get("max-send-lag") == "") != (job.Kind == suite.KindProbe) {
 			t.Errorf("%s %s with %s", job.Kind, job.Cell, s)
 		}
 		if job.Kind == suite.KindRun && s.Get("rate") != want[job.Cell.String()] {

@@ -6,14 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
-
 	"paxosbench/bench/link"
 	"paxosbench/bench/suite"
 )
-
-// defaultReplicas is the size of a cluster if neither axis nor fixed setting says otherwise.
-const defaultReplicas = 3
 
 // setup is what the settings of a cell come to: a cluster and a load.
 type setup struct {
@@ -26,7 +21,7 @@ type setup struct {
 
 // newSetup sorts settings by who acts on them.
 func newSetup(settings suite.Cell) (*setup, error) {
-	s := &setup{replicas: defaultReplicas}
+	s := &setup{replicas: suite.DefaultReplicas}
 	for _, setting := range settings {
 		if err := s.add(setting); err != nil {
 			return nil, fmt.Errorf("%s=%s: %w", setting.Knob, setting.Value, err)
@@ -51,7 +46,7 @@ func (s *setup) add(setting suite.Setting) (err error) {
 	case suite.KnobLinkDelay:
 		s.link.Delay, err = time.ParseDuration(setting.Value)
 	case suite.KnobLinkRate:
-		s.link.Rate, err = parseRate(setting.Value)
+		s.link.Rate, err = suite.LinkRate(setting.Value)
 	case suite.KnobVariant: // a name only
 	default:
 		err = fmt.Errorf("BUG: a knob that nobody acts on")
@@ -69,16 +64,4 @@ func (s *setup) addLoadFlag(setting suite.Setting, flag string) {
 	for event := range strings.SplitSeq(setting.Value, ";") {
 		s.loadFlags = append(s.loadFlags, "--at="+strings.TrimSpace(event))
 	}
-}
-
-// parseRate reads bytes per second.
-func parseRate(text string) (float64, error) {
-	if text == "unlimited" {
-		return 0, nil
-	}
-	bytes, err := humanize.ParseBytes(text)
-	if err != nil {
-		return 0, fmt.Errorf("want bytes per second as in 100MB, or unlimited: %w", err)
-	}
-	return float64(bytes), nil
 }

@@ -358,6 +358,34 @@ func TestForbiddenAnswersAreViolations(t *testing.T) {
 	}
 }
 
+// What is refused may have been executed all the same: by a copy that an earlier connection left behind. Then what follows
+// it is answered, which is no violation, and everything is asked for again.
+func TestAnswersBehindARefusalAreAskedForAgain(t *testing.T) {
+	var runs atomic.Int64
+	server := listen(t, clienttest.Config{Window: 16, Intercept: func(run *wire.Run) clienttest.Action {
+		if run.Session == 0 || run.Count < 2 || runs.Add(1) != 3 {
+			return clienttest.Action{}
+		}
+		session, first, behind := run.Session, run.First, run.Count-1
+		return clienttest.Action{OnlyReply: func() []byte {
+			out := wire.BeginFrame(nil)
+			out = wire.AppendUniformReply(out, session, first, 1, wire.StatusBusy)
+			out = wire.AppendUniformReply(out, session, first+1, behind, wire.StatusOK)
+			wire.EndFrame(out, 0, wire.TypeReply)
+			return out
+		}}
+	}})
+	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+	r.register()
+	r.issue(100)
+	if c := r.Counters(); c.Violations != 0 || c.LostSessions != 0 || c.Busy != 1 {
+		t.Errorf("counters %+v, reports %q", c, r.Violations())
+	}
+	if got := server.State().Executed(); got != 100 {
+		t.Errorf("%d commands executed, want 100", got)
+	}
+}
+
 func TestUnreachableAddressesAreReported(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	addr := server.Addr()

@@ -118,8 +118,10 @@ func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, 
 // executed passes on the outcome of executed operations, except those answered before.
 func (c *conn) executed(s *Session, first Number, count int, status wire.Status, at time.Duration) {
 	if first > s.answered+1 {
-		if s.Reads() && s.rewinding {
-			c.refused(s, count, at) // gets before these were refused: they are asked for again together
+		if s.rewinding {
+			// Operations before these were refused: all are asked for again together. Gets are answered one by one; of
+			// commands, a copy that an earlier connection left behind may have filled the hole meanwhile.
+			c.refused(s, count, at)
 			return
 		}
 		c.loop.violation("session %d: operation %d answered before operation %d", s.index, first, s.answered+1)
@@ -151,9 +153,9 @@ func (c *conn) account(s *Session, count int) {
 	c.outstanding -= count
 }
 
-// refused begins or continues going back to the first unanswered operation. The replica refuses everything behind a
-// refused command as well (and what it answers behind a refused get counts for nothing), so the session first lets the wire run dry: then no late refusal can be mistaken for one
-// of the next attempt. The attempt itself waits a little, longer each time in a row.
+// refused begins or continues going back to the first unanswered operation. The replica refuses what is behind a refused
+// command as well, and what it answers there counts for nothing, so the session first lets the wire run dry: then no late
+// refusal can be mistaken for one of the next attempt. The attempt itself waits a little, longer each time in a row.
 func (c *conn) refused(s *Session, count int, at time.Duration) {
 	s.rewinding = true
 	c.account(s, count)

@@ -18,8 +18,7 @@ type Config struct {
 	// Rate is the rate of an open loop, in operations per second; 0 makes the loop closed.
 	Rate    Rate
 	Arrival Arrival
-	// Tick is the least time between two sends of an open loop, so that a high rate leaves CPU to the replicas.
-	Tick time.Duration
+	Tick    Tick // of an open loop
 	// Window is the number of operations in flight on each connection of a closed loop, and the limit of an open
 	// one; 0: as granted by the replicas.
 	Window int
@@ -118,6 +117,9 @@ func (m VerifyMode) MarshalText() ([]byte, error) { return []byte(m.String()), n
 // open reports whether the loop is open.
 func (c *Config) open() bool { return c.Rate > 0 }
 
+// tick returns the least time between two sends of each thread of an open loop.
+func (c *Config) tick() time.Duration { return c.Tick.Of(c.Rate / Rate(c.Threads)) }
+
 func (c *Config) keySpace() keySpace {
 	return newKeySpace(uint64(c.Keys), uint64(c.Clients*c.Generator.Of))
 }
@@ -148,6 +150,7 @@ func (c *Config) Validate() error {
 	check(c.MaxErrors >= 0 && c.MaxErrors <= 1, "max errors %v: a fraction from 0 to 1", c.MaxErrors)
 	check(c.MaxSendLag >= 0, "max send lag %v: must not be negative", c.MaxSendLag)
 	errs = append(errs, c.validateWorkload()...)
+	errs = append(errs, c.validateEvents()...)
 	return errors.Join(errs...)
 }
 

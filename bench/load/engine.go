@@ -94,7 +94,7 @@ func lockThread() error {
 // drive runs rounds under one policy until done says so, the clock reaches end, or the run is told to stop.
 func (e *engine) drive(f feeder, end time.Duration, done func() bool) error {
 	for {
-		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end, f.wake(), e.rec.next)); err != nil {
+		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end, f.wake(e), e.rec.next)); err != nil {
 			return err
 		}
 		now := e.loop.Now()
@@ -123,72 +123,6 @@ func (e *engine) checkReachable(now time.Duration) error {
 		return nil
 	}
 	return fmt.Errorf("%w for %v; last error: %w", ErrUnreachable, e.cfg.GiveUp, e.loop.LastError())
-}
-
-// connect opens the connections, registers the sessions, and learns how gets are to be sent.
-func (e *engine) connect() error {
-	e.connectedAt = e.loop.Now()
-	end := e.connectedAt + e.cfg.GiveUp
-	all := func() bool { return e.loop.Registered() == e.streams.clients() }
-	if err := e.drive(idleFeeder{}, end, all); err != nil {
-		return err
-	}
-	if all() || e.stop.Load() {
-		if e.loop.Reads() != wire.ReadsLog && e.cfg.Mix.share(wire.OpGet) > 0 {
-			e.deal()
-		}
-		return nil
-	}
-	return fmt.Errorf("%w: %d of %d sessions registered within %v; last error: %v", ErrUnreachable,
-		e.loop.Registered(), e.streams.clients(), e.cfg.GiveUp, e.loop.LastError())
-}
-
-// deal has gets go as queries from now on.
-func (e *engine) deal() {
-	e.streams.deal()
-	if e.verifier != nil {
-		e.verifier.deal()
-	}
-}
-
-// preload writes every key once.
-func (e *engine) preload() error {
-	f := newPreloadFeeder(e)
-	e.offerAll()
-	return e.drive(f, never, func() bool { return f.sum == 0 && e.rec.inFlight == 0 })
-}
-
-// offerAll puts every client on the list of those that can take operations, at the beginning of a phase.
-func (e *engine) offerAll() {
-	for i := range e.streams.clients() {
-		e.ready.push(i)
-	}
-}
-
-// load sends from start to end.
-func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
-	if err := e.drive(idleFeeder{}, start, nil); err != nil {
-		return nil, err
-	}
-	e.offerAll()
-	var f feeder = closedFeeder{end}
-	if e.cfg.open() {
-		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, seed), start, end, e.cfg.Tick)
-	}
-	err := e.drive(f, end, nil)
-	return f, err
-}
-
-// drain awaits outstanding answers for at most the timeout. It goes on when the run is told to stop.
-func (e *engine) drain() error {
-	end := e.loop.Now() + e.cfg.Timeout
-	for e.rec.inFlight > 0 && e.loop.Now() < end {
-		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end)); err != nil {
-			return err
-		}
-		e.loop.Flush()
-	}
-	return nil
 }
 
 // finish accounts for operations without an answer. Their latency is at least their age; leaving them out would hide

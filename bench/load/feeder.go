@@ -12,7 +12,7 @@ type feeder interface {
 	// feed assigns what is to be sent at now.
 	feed(e *engine, now time.Duration)
 	// wake returns when feed has something to do again even if no reply arrives.
-	wake() time.Duration
+	wake(e *engine) time.Duration
 }
 
 const never = time.Duration(math.MaxInt64)
@@ -21,7 +21,7 @@ const never = time.Duration(math.MaxInt64)
 type idleFeeder struct{}
 
 func (idleFeeder) feed(*engine, time.Duration) {}
-func (idleFeeder) wake() time.Duration         { return never }
+func (idleFeeder) wake(*engine) time.Duration  { return never }
 
 // closedFeeder keeps every window full: each answer makes room for the next operation, which is due at once.
 type closedFeeder struct{ end time.Duration }
@@ -38,7 +38,7 @@ func (f closedFeeder) feed(e *engine, now time.Duration) {
 	}
 }
 
-func (closedFeeder) wake() time.Duration { return never }
+func (closedFeeder) wake(*engine) time.Duration { return never }
 
 // preloadFeeder is a closed loop that ends when every client has written each of its keys.
 type preloadFeeder struct {
@@ -66,7 +66,7 @@ func (f *preloadFeeder) feed(e *engine, now time.Duration) {
 	}
 }
 
-func (f *preloadFeeder) wake() time.Duration { return never }
+func (f *preloadFeeder) wake(*engine) time.Duration { return never }
 
 // openFeeder follows a schedule, whatever the answers do. Operations that are due while no client has room stay due
 // from when they were: what they waited is send lag and part of their latency.
@@ -75,7 +75,7 @@ type openFeeder struct {
 	start  time.Duration // zero of the schedule
 	end    time.Duration // operations due later are another phase's
 	due    time.Duration // of the next operation
-	tick   time.Duration
+	tick   time.Duration // least time between two sends
 	sentAt time.Duration // when feed last assigned
 }
 
@@ -83,8 +83,12 @@ func newOpenFeeder(pacer Pacer, start, end, tick time.Duration) *openFeeder {
 	return &openFeeder{pacer: pacer, start: start, end: end, due: start + pacer.Next(), tick: tick}
 }
 
-// feed deals due operations to clients in turn, as independent clients would issue them.
+// feed deals due operations to clients in turn, as independent clients would issue them. An answer that wakes the loop
+// before the tick is over makes room, and sends nothing.
 func (f *openFeeder) feed(e *engine, now time.Duration) {
+	if now < f.sentAt+f.tick {
+		return
+	}
 	for f.due <= now && f.due < f.end && e.ready.len() > 0 {
 		i := e.ready.pop()
 		room := e.streams.room(i)
@@ -100,8 +104,9 @@ func (f *openFeeder) feed(e *engine, now time.Duration) {
 	}
 }
 
-func (f *openFeeder) wake() time.Duration {
-	if f.due >= f.end {
+// wake leaves it to the answers to wake the loop if no client has room.
+func (f *openFeeder) wake(e *engine) time.Duration {
+	if f.due >= f.end || e.ready.len() == 0 {
 		return never
 	}
 	return max(f.due, f.sentAt+f.tick)

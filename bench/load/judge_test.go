@@ -80,6 +80,15 @@ func TestJudge(t *testing.T) {
 		{"damaged frames", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Client.CorruptFrames = 1 }, record.Degraded, "corrupt frames"},
 		{"failures", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.OK, r.Ops.Failed = 9999, 1 }, record.Degraded, "failed operations"},
 		{"wrong answers", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Verification.Violations = 1 }, record.Invalid, "verification"},
+		{"history of which nothing was decided", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.Verify, r.Verification.HistoryUndecided = VerifyHistory, 5000
+		}, record.Degraded, "history"},
+		{"history of which a part was decided", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.Verify, r.Verification.HistoryOps, r.Verification.HistoryUndecided = VerifyHistory, 10, 5000
+		}, record.Valid, ""},
+		{"event that failed", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			c.Events, r.Events = make([]PlannedEvent, 2), []record.Event{{Text: "kill 1"}, {Text: "start 1", Error: "exit status 2"}}
+		}, record.Invalid, "events: what --at asked for did not take place: start 1: exit status 2 (1, limit 0)"},
 		{"counters off", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.Scheduled++ }, record.Invalid, "accounting"},
 		{"early", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.Early = 1 }, record.Invalid, "sent early"},
 	}
@@ -90,7 +99,7 @@ func TestJudge(t *testing.T) {
 		if r.Verdict != tt.want {
 			t.Errorf("%s: verdict %s %q, want %s", tt.name, r.Verdict, r.Reasons, tt.want)
 		}
-		if got := strings.Join(r.Reasons, "\n"); tt.reason != "" && !strings.Contains("\n"+got, "\n"+tt.reason+": ") {
+		if got := strings.Join(r.Reasons, "\n"); tt.reason != "" && !strings.Contains("\n"+got, "\n"+tt.reason) {
 			t.Errorf("%s: reasons %q do not name %s", tt.name, got, tt.reason)
 		}
 		if len(r.Checks) < 9 {

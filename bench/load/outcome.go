@@ -116,11 +116,19 @@ func markEvents(rows []record.Row, events []record.Event) {
 	for _, event := range events {
 		for i := range rows {
 			if event.AtS >= rows[i].StartS && (event.AtS < rows[i].StartS+rows[i].LengthS || i == len(rows)-1) {
-				rows[i].Events = append(rows[i].Events, event.Text)
+				rows[i].Events = append(rows[i].Events, eventText(&event))
 				break
 			}
 		}
 	}
+}
+
+// eventText says what was done, or was to be done.
+func eventText(e *record.Event) string {
+	if e.Error != "" {
+		return e.Text + " (failed)"
+	}
+	return e.Text
 }
 
 // describe renders the configuration for the result, every value spelled as on the command line.
@@ -141,7 +149,7 @@ func (c *Config) describe() (map[string]any, error) {
 	if c.open() {
 		config["rate_ops_per_s"] = float64(c.Rate)
 		config["arrival"] = c.Arrival
-		config["tick"] = c.Tick.String()
+		config["tick"] = c.tick().String()
 	}
 	if c.MaxSendLag > 0 {
 		config["max_send_lag"] = c.MaxSendLag.String()

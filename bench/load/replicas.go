@@ -198,6 +198,33 @@ func newestLeader(snapshots []snapshot) wire.ReplicaID {
 	return newest.Leader
 }
 
+// askTimeout bounds how long replicas may take to say whether they lead: one that hangs does not.
+const askTimeout = 250 * time.Millisecond
+
+// askLeader returns the replica that says that it leads, or works alone; of several the one with the newest ballot. It
+// returns 0 if none says so.
+func askLeader(ctx context.Context, admin []string) wire.ReplicaID {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	statuses := make([]status, len(admin))
+	var wg sync.WaitGroup
+	for i, addr := range admin {
+		wg.Go(func() {
+			if s, err := fetchStatus(ctx, addr); err == nil && (s.Role == "leader" || s.Role == "unreplicated") {
+				statuses[i] = s
+			}
+		})
+	}
+	wg.Wait()
+	var newest status
+	for _, s := range statuses {
+		if s.ID != 0 && s.Ballot >= newest.Ballot {
+			newest = s
+		}
+	}
+	return newest.ID
+}
+
 // counterDeltas returns what counters, by the naming convention _total, _sum and _count, have risen by.
 func counterDeltas(before, after map[string]float64) map[string]float64 {
 	deltas := make(map[string]float64)

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // fakeReplica serves /status and /metrics as the given functions write them.
@@ -85,35 +82,5 @@ func TestDigestsAreCompared(t *testing.T) {
 		if got := compareDigests(context.Background(), tt.addrs); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
-	}
-}
-
-func TestEventsCallTheScript(t *testing.T) {
-	dir := t.TempDir()
-	script, log := filepath.Join(dir, "cluster.sh"), filepath.Join(dir, "log")
-	text := "#!/bin/sh\ncase $1 in leader) echo 2;; fail) exit 3;; *) echo \"$@\" >>" + log + ";; esac\n"
-	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	r := &eventRunner{script: script}
-	r.run(context.Background(), []PlannedEvent{
-		{At: 0, Args: []string{"start", "victim"}},
-		{At: time.Millisecond, Args: []string{"kill", "leader"}},
-		{At: 2 * time.Millisecond, Args: []string{"start", "victim"}},
-		{At: 3 * time.Millisecond, Args: []string{"fail"}},
-	}, time.Now())
-	calls, err := os.ReadFile(log)
-	if err != nil || string(calls) != "kill 2\nstart 2\n" {
-		t.Errorf("the script was called with %q (%v)", calls, err)
-	}
-	var got []string
-	for _, e := range r.done() {
-		got = append(got, e.Text+" "+e.Error)
-		if called := e.Error == ""; called && e.TookS <= 0 {
-			t.Errorf("%s took %v s", e.Text, e.TookS)
-		}
-	}
-	if len(got) != 4 || !strings.Contains(got[0], "no earlier event") || got[1] != "kill 2 " || !strings.Contains(got[3], "exit status 3") {
-		t.Errorf("events %q", got)
 	}
 }

@@ -8,16 +8,15 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	crand "crypto/rand"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"paxosbench/bench/client"
 	"paxosbench/bench/record"
 )
 
@@ -68,20 +67,11 @@ type seeds struct {
 	nonce           uint64
 }
 
-// measurement is what the coordinator notes around the measured time.
-type measurement struct {
-	started       time.Time
-	start, end    time.Duration
-	before, after usage
-	replicas      [2][]snapshot
-	counters      [2]client.Counters
-	inFlight      int64
-	inWindow      int64 // operations answered within the measured time
-	granted       int
-}
+// errNotBegun ends a run that was interrupted before there was anything to measure.
+var errNotBegun = errors.New("the measurement had not begun")
 
-// Run carries out a run. ctx ends it early: what is in flight is awaited and the outcome is complete for the time it
-// covers. An outcome is returned unless the run could not begin or broke off.
+// Run carries out a run. ctx ends it early: what the measurement has in flight is awaited and the outcome is complete for
+// the time it covers. An outcome is returned unless the run broke off, or was to end before the measurement began.
 func Run(ctx context.Context, cfg *Config, output Output, progress Progress) (*Outcome, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -151,30 +141,40 @@ func (r *run) execute(ctx context.Context, output Output) (*Outcome, error) {
 		close(ended)
 	}()
 	outcome, err := r.coordinate(ctx, output, ended)
-	<-ended
-	if err := errors.Join(errs...); err != nil {
-		return nil, rootCause(errs)
+	if err != nil {
+		r.abandon()
 	}
-	return outcome, err
+	<-ended
+	if err := rootCause(append(errs, err)); err != nil {
+		return nil, err
+	}
+	return outcome, nil
 }
 
-// rootCause prefers what went wrong to what it led to.
+// abandon frees whoever waits for a phase that will not come.
+func (r *run) abandon() {
+	r.warm.abandon()
+	r.quiet.abandon()
+	r.begin.abandon()
+}
+
+// rootCause returns what went wrong in preference to what that led to, nil if nothing did.
 func rootCause(errs []error) error {
+	var consequence error
 	for _, err := range errs {
 		if err != nil && !errors.Is(err, errBroken) {
 			return err
 		}
+		consequence = cmp.Or(consequence, err)
 	}
-	return errBroken
+	return consequence
 }
 
 // thread is the life of one engine.
 func (r *run) thread(e *engine) error {
 	err := r.phases(e)
 	if err != nil {
-		r.warm.abandon()
-		r.quiet.abandon()
-		r.begin.abandon()
+		r.abandon()
 	}
 	return err
 }
@@ -193,15 +193,8 @@ func (r *run) phases(e *engine) error {
 	if err != nil {
 		return err
 	}
-	if _, err := e.load(start, start+r.cfg.Warmup, r.seeds.warmup); err != nil {
+	if err := e.warmUp(start, r.seeds.warmup); err != nil {
 		return err
-	}
-	if err := e.drain(); err != nil {
-		return err
-	}
-	if e.rec.inFlight > 0 {
-		return fmt.Errorf("%w: %d operations of the warm-up unanswered after %v; last error: %v", ErrUnreachable,
-			e.rec.inFlight, r.cfg.Timeout, e.loop.LastError())
 	}
 	if _, err := r.quiet.await(e.loop.Now()); err != nil {
 		return err
@@ -227,153 +220,4 @@ func (r *run) measure(e *engine, start time.Duration) error {
 	e.finish(f, end)
 	e.rec.endDrain(e.loop.Now())
 	return nil
-}
-
-// lead is how far ahead the common start of a phase is set, so that every thread can be there in time.
-const lead = 2 * time.Millisecond
-
-// coordinate accompanies the threads: it looks at the replicas before and after, carries out events, merges what the
-// threads record, and makes the result.
-func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct{}) (*Outcome, error) {
-	r.tell("connecting")
-	warm := time.Since(r.start)
-	if !r.cfg.StartAt.IsZero() {
-		warm = r.cfg.StartAt.Sub(r.start)
-	}
-	if _, err := r.warm.await(warm); err != nil {
-		return nil, err
-	}
-	r.tell("warming up")
-	if _, err := r.quiet.await(0); err != nil {
-		return nil, err
-	}
-	var m measurement
-	m.replicas[0] = scrape(ctx, r.cfg.Admin)
-	m.counters[0] = r.counters()
-	m.before = readUsage()
-	start, err := r.begin.await(r.measureAt(warm))
-	if err != nil {
-		return nil, err
-	}
-	m.start, m.started = start, r.start.Add(start)
-	r.tell("measuring")
-	return r.accompany(ctx, output, ended, &m)
-}
-
-// startSlack separates the warm-up and the measurement of generators that start together, for each to drain.
-const startSlack = time.Second
-
-// measureAt proposes when the measurement begins.
-func (r *run) measureAt(warm time.Duration) time.Duration {
-	soon := time.Since(r.start) + lead
-	if r.cfg.StartAt.IsZero() {
-		return soon
-	}
-	return max(soon, warm+r.cfg.Warmup+startSlack)
-}
-
-// accompany follows the measurement to its end.
-func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{}, m *measurement) (*Outcome, error) {
-	sink := &runSink{output: output, progress: r.progress, measurement: m}
-	if output != nil {
-		if err := output.Start(m.started); err != nil {
-			r.stop.Store(true)
-			return nil, err
-		}
-	}
-	events := &eventRunner{script: r.cfg.ClusterScript}
-	eventCtx, cancelEvents := context.WithCancel(ctx)
-	var eventsDone sync.WaitGroup
-	eventsDone.Go(func() { events.run(eventCtx, r.cfg.Events, m.started) })
-
-	collector := record.NewCollector(len(r.engines), sink)
-	r.gather(ctx, collector, ended, m)
-	cancelEvents()
-	eventsDone.Wait()
-	m.replicas[1] = scrape(context.WithoutCancel(ctx), r.cfg.Admin)
-	m.counters[1] = r.counters()
-	m.granted = r.granted()
-	set, rows, err := collector.Close()
-	if err != nil {
-		return nil, err
-	}
-	m.inFlight = set.InFlight
-	return r.outcome(ctx, set, rows, events.done(), m)
-}
-
-// gather merges sets until every thread has ended. It notes when the measurement ended and what it has cost by then.
-func (r *run) gather(ctx context.Context, c *record.Collector, ended <-chan struct{}, m *measurement) {
-	collect := func(set *record.Set) {
-		c.Add(set)
-		set.Reset()
-		r.empty <- set
-	}
-	measured, cancel := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
-	defer cancel()
-	over := measured.Done()
-	conclude := func() {
-		m.after, m.end = readUsage(), min(time.Since(r.start), m.start+r.cfg.Duration)
-		over = nil
-	}
-	for {
-		select {
-		case set := <-r.finished:
-			collect(set)
-		case <-over:
-			conclude()
-		case <-ended:
-			for len(r.finished) > 0 {
-				collect(<-r.finished)
-			}
-			if over != nil {
-				conclude()
-			}
-			return
-		}
-	}
-}
-
-func (r *run) counters() client.Counters {
-	var sum client.Counters
-	for _, e := range r.engines {
-		c := e.loop.Counters()
-		sum.Add(&c)
-	}
-	return sum
-}
-
-func (r *run) granted() int {
-	granted := 0
-	for _, e := range r.engines {
-		if g := e.loop.Granted(); granted == 0 || g > 0 && g < granted {
-			granted = g
-		}
-	}
-	return granted
-}
-
-func (r *run) tell(text string) {
-	if r.progress != nil {
-		r.progress.Phase(text)
-	}
-}
-
-// runSink passes intervals on to the output and the progress, and counts what was answered within the measured time.
-type runSink struct {
-	output      Output
-	progress    Progress
-	measurement *measurement
-}
-
-func (s *runSink) Interval(row *record.Row, set *record.Set) error {
-	if !row.Drain {
-		s.measurement.inWindow += row.OK
-	}
-	if s.progress != nil {
-		s.progress.Interval(row)
-	}
-	if s.output == nil {
-		return nil
-	}
-	return s.output.Interval(row, set)
 }

@@ -79,7 +79,12 @@ func TestUnits(t *testing.T) {
 		{"history", new(VerifyMode), "history", ""},
 		{"all", new(VerifyMode), "", "replies"},
 		{"10s kill leader", new(PlannedEvent), "10s kill leader", ""},
+		{"1.5s stop 2", new(PlannedEvent), "1.5s stop 2", ""},
 		{"10s", new(PlannedEvent), "", "10s kill leader"},
+		{"10s kill 1 2", new(PlannedEvent), "", "10s kill leader"},
+		{"1s frobnicate leader", new(PlannedEvent), "", "want one of kill, start, stop, cont"},
+		{"1s kill follower", new(PlannedEvent), "", "want an id, leader or victim"},
+		{"1s kill 0", new(PlannedEvent), "", "want an id, leader or victim"},
 		{"soon kill leader", new(PlannedEvent), "", `"soon" is no time`},
 		{"ycsb-e", new(Preset), "", "ycsb-a, ycsb-b"},
 	}

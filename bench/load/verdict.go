@@ -1,8 +1,8 @@
 package load
 
 import (
-	"fmt"
 	"math"
+	"strings"
 	"time"
 
 	"paxosbench/bench/record"
@@ -39,6 +39,7 @@ func judge(cfg *Config, r *record.Result, rows []record.Row, measured *measureme
 	v.exactly("accounting", boolFigure(r.Ops.Consistent()), 1, record.Invalid, "the counters do not sum: a defect of the load generator")
 	v.exactly("sent early", float64(r.Ops.Early), 0, record.Invalid, "operations were sent before they were due")
 	v.exactly("verification", float64(r.Verification.Violations), 0, record.Invalid, "answers were wrong")
+	v.asked(cfg, r)
 	v.conclude()
 }
 
@@ -48,6 +49,24 @@ func generatorSeverity(cfg *Config) record.Verdict {
 		return record.Invalid
 	}
 	return record.Degraded
+}
+
+// asked checks that what was asked for beside the load has taken place.
+func (v *judging) asked(cfg *Config, r *record.Result) {
+	if cfg.Verify == VerifyHistory {
+		v.atLeast("history", float64(r.Verification.HistoryOps), 1, "operations decided", record.Degraded,
+			"linearizability was not checked, because no key's history was decided in time: have fewer operations of a key overlap, "+
+				"with a lower --rate or --window, or with more --keys")
+	}
+	if len(cfg.Events) > 0 {
+		var failed []string
+		for _, e := range r.Events {
+			if e.Error != "" {
+				failed = append(failed, e.Text+": "+e.Error)
+			}
+		}
+		v.exactly("events", float64(len(failed)), 0, record.Invalid, "what --at asked for did not take place: "+strings.Join(failed, "; "))
+	}
 }
 
 type judging struct{ result *record.Result }
@@ -155,8 +174,7 @@ func (v *judging) conclude() {
 		if c.OK {
 			continue
 		}
-		value, limit := c.Text()
-		r.Reasons = append(r.Reasons, fmt.Sprintf("%s: %s (%s, limit %s)", c.Name, c.Reason, value, limit))
+		r.Reasons = append(r.Reasons, c.Failure())
 		if r.Verdict == record.Valid || c.Severity == record.Invalid {
 			r.Verdict = c.Severity
 		}

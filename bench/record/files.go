@@ -1,8 +1,10 @@
 package record
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -17,6 +19,9 @@ const (
 	SendLagFile  = "send_lag.hgrm"
 )
 
+// unfinished is what a result is called while it is written.
+const unfinished = ResultFile + ".part"
+
 // Dir writes the files of one run into a directory. The interval log is written as the run goes, the rest at its end.
 type Dir struct {
 	path string
@@ -24,9 +29,9 @@ type Dir struct {
 	sink *LogWriter
 }
 
-// CreateDir makes the directory and opens the interval log.
+// CreateDir makes the directory, removes what an earlier run has left in it, and opens the interval log.
 func CreateDir(path string) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := emptyDir(path); err != nil {
 		return nil, err
 	}
 	log, err := os.Create(filepath.Join(path, LogFile))
@@ -58,12 +63,26 @@ func (d *Dir) Finish(result *Result, rows []Row, set *Set) error {
 	return writeResult(d.path, result, set)
 }
 
-// WriteMerged writes a merged result, which has no series, into a directory.
+// WriteMerged writes a merged result, which has no series, into a directory. It removes what an earlier run has left in it.
 func WriteMerged(path string, result *Result, set *Set) error {
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	if err := emptyDir(path); err != nil {
 		return err
 	}
 	return writeResult(path, result, set)
+}
+
+// emptyDir makes the directory, or removes from it the files that runs leave, and no others. The result goes first: at no
+// time is there one beside files that are not its own, however this ends.
+func emptyDir(path string) error {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return err
+	}
+	for _, name := range []string{ResultFile, unfinished, SeriesFile, LogFile, IntendedFile, ServiceFile, SendLagFile} {
+		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what an earlier run has left: %w", err)
+		}
+	}
+	return nil
 }
 
 // writeResult writes the percentile tables and, last, the result: a directory that has one is complete.
@@ -78,10 +97,15 @@ func writeResult(path string, result *Result, set *Set) error {
 			return err
 		}
 	}
-	return writeFile(filepath.Join(path, ResultFile), func(w io.Writer) error {
+	part := filepath.Join(path, unfinished)
+	whole := func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
-	})
+	}
+	if err := writeFile(part, whole); err != nil {
+		return err
+	}
+	return os.Rename(part, filepath.Join(path, ResultFile))
 }
 
 func writeFile(path string, write func(io.Writer) error) error {

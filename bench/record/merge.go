@@ -1,18 +1,19 @@
 package record
 
 import (
-	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 )
 
 // Merge makes one result of those of several generators that loaded one cluster at the same time: throughputs and
 // counts add up, histograms are merged (percentiles never are), and each generator keeps a row of its own. Times,
 // configuration, host and replicas are those of the first result, except that the replicas' CPU time is divided by the
-// operations of all. The verdict is the worst of all.
+// operations of all. The verdict is the worst of all. It refuses results that are not parts of one measurement.
 func Merge(results []*Result) (*Result, *Set, error) {
-	if len(results) == 0 {
-		return nil, nil, errors.New("merge: no results")
+	if err := addable(results); err != nil {
+		return nil, nil, fmt.Errorf("merge: %w", err)
 	}
 	merged := *results[0]
 	merged.Client, merged.Verification = Client{}, Verification{Mode: merged.Verification.Mode}
@@ -28,6 +29,7 @@ func Merge(results []*Result) (*Result, *Set, error) {
 		sum.Merge(set)
 		merged.add(r)
 	}
+	merged.conclude(results)
 	merged.Generator = sumGenerators(merged.Generators)
 	if err := merged.SetFigures(sum); err != nil {
 		return nil, nil, err
@@ -35,6 +37,25 @@ func Merge(results []*Result) (*Result, *Set, error) {
 	merged.Generator.Ops, merged.Generator.Latency = merged.Ops, merged.Latency
 	merged.Replicas = perOperationOfAll(results[0].Replicas, results[0].Ops.OK, merged.Ops.OK)
 	return &merged, sum, nil
+}
+
+// conclude says which generators the result is of, and judges how far they have measured together.
+func (m *Result) conclude(results []*Result) {
+	var all []string
+	for _, r := range results {
+		all = append(all, generatorsOf(r)...)
+	}
+	m.Config = maps.Clone(m.Config)
+	if len(all) > 0 {
+		m.Config[generatorsKey] = strings.Join(all, ", ")
+	}
+	for _, c := range togetherness(results) {
+		m.Checks = append(m.Checks, c)
+		if !c.OK {
+			m.Verdict = worse(m.Verdict, c.Severity)
+			m.Reasons = append(m.Reasons, c.Failure())
+		}
+	}
 }
 
 // perOperationOfAll returns replicas whose CPU time was divided by the operations of one generator, divided by those of
@@ -55,11 +76,7 @@ func (m *Result) add(r *Result) {
 	if r.StartedAt.Before(m.StartedAt) {
 		m.StartedAt = r.StartedAt
 	}
-	rows := r.Generators
-	if len(rows) == 0 {
-		rows = []Generator{r.Generator}
-	}
-	m.Generators = append(m.Generators, rows...)
+	m.Generators = append(m.Generators, rowsOf(r)...)
 	m.Checks = append(m.Checks, r.Checks...)
 	m.Events = append(m.Events, r.Events...)
 	m.Client.add(&r.Client)

@@ -17,7 +17,7 @@ const Schema = "paxosbench.loadgen/1"
 // Verdict says how far a result may be believed.
 type Verdict string
 
-// Verdicts. An invalid run's figures describe the generator, not the system under test.
+// Verdicts. An invalid run's figures do not describe the system under test as it was to be tested.
 const (
 	Valid    Verdict = "valid"
 	Degraded Verdict = "degraded"
@@ -79,6 +79,12 @@ func (c *Check) Text() (value, limit string) {
 		return Ns(int64(c.Value)), Ns(int64(c.Limit))
 	}
 	return fmt.Sprintf("%.4g", c.Value), strings.TrimSpace(fmt.Sprintf("%.4g %s", c.Limit, c.Unit))
+}
+
+// Failure renders a check that failed as a reason of the verdict.
+func (c *Check) Failure() string {
+	value, limit := c.Text()
+	return fmt.Sprintf("%s: %s (%s, limit %s)", c.Name, c.Reason, value, limit)
 }
 
 // Client counts what the connections saw during the measurement.

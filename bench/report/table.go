@@ -63,7 +63,7 @@ func writeCSV(w io.Writer, runs []*Run) error {
 var benchKeys = []string{"mode", "rate_ops_per_s", "arrival", "window", "conns", "clients", "key_size", "value_size", "mix", "key_dist"}
 
 // replicaKeys are the knobs of the replicas that name a benchmark, if a replica has told its configuration.
-var replicaKeys = []string{"batch", "linger", "pipeline", "compress", "durability", "replicas", "quorum2", "reads", "io-loops", "machine"}
+var replicaKeys = []string{"batch", "linger", "pipeline", "compress", "durability", "replicas", "quorum2", "reads", "machine"}
 
 // writeBench writes Go's benchmark format: one line per run, for benchstat to group and compare.
 func writeBench(w io.Writer, runs []*Run) error {

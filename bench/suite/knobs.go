@@ -1,8 +1,15 @@
 package suite
 
 import (
+	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
+
+	"paxosbench/bench/link"
+	"paxosbench/bench/load"
+	"paxosbench/wire"
 )
 
 // Owner says whose setting a knob is.
@@ -32,40 +39,131 @@ const (
 	KnobVariant = "variant"
 )
 
+// DefaultReplicas is the number of replicas of a cell that does not say.
+const DefaultReplicas = 3
+
 // KnobWindow is the number of operations in flight per connection. In cells with KnobLoad it applies to the probe: an
 // open loop keeps as many in flight as are due.
 const KnobWindow = "window"
 
+// ScheduleKnobs are those that only an open loop has.
+var ScheduleKnobs = []string{"arrival", "tick", "max-send-lag"}
+
 // KnobUnreplicated makes a single replica apply and answer without protocol or journal.
 const KnobUnreplicated = "unreplicated"
 
-// knobs lists all knobs by owner, spelled as the flags are. Addresses, data directories, seeds, lengths of time and
-// output are the runner's business and no knobs.
-var knobs = map[Owner][]string{
-	Bench: {KnobReplicas, KnobLinkDelay, KnobLinkRate, KnobLoad, KnobVariant},
-	Replica: {
-		"durability", "batch", "linger", "batch-bytes", "pipeline", "pipeline-bytes", "compress", "quorum2", "machine",
-		"reads", KnobUnreplicated, "io-loops", "heartbeat", "election-timeout", "client-window", "max-clients",
-		"max-sessions", "log-bytes", "segment-bytes", "snapshot-bytes",
-	},
-	Load: {
-		"rate", KnobWindow, "session-window", "arrival", "tick", "at", "interval", "timeout", "stall", "give-up",
-		"workload", "mix", "keys", "key-dist", "key-size", "value-size", "compress-ratio", "preload", "conns", "clients",
-		"threads", "verify", "max-errors", "max-send-lag",
-	},
+// knob is something that a suite can set.
+type knob struct {
+	name  string
+	owner Owner
+	// check refuses a value that the owner would refuse, and says what is allowed.
+	check func(value string) error
+}
+
+// knobs lists all knobs, spelled as the flags are. Addresses, data directories, seeds, lengths of time and output are the
+// runner's business and no knobs.
+var knobs = slices.Concat(benchKnobs, replicaKnobs, loadKnobs)
+
+var benchKnobs = []knob{
+	{KnobReplicas, Bench, whole(1, wire.MaxReplicas)},
+	{KnobLinkDelay, Bench, length(0, link.MaxDelay)},
+	{KnobLinkRate, Bench, func(value string) error { _, err := LinkRate(value); return err }},
+	{KnobLoad, Bench, func(value string) error { _, err := LoadShare(value); return err }},
+	{KnobVariant, Bench, func(string) error { return nil }},
+}
+
+// replicaKnobs repeats what cmd/replica allows: the bench takes nothing from the program under test, and a test of
+// cmd/bench asks that program whether the two agree.
+var replicaKnobs = []knob{
+	{"durability", Replica, oneOf("none", "os", "fsync")},
+	{"batch", Replica, batchPolicy},
+	{"linger", Replica, length(0, forever)},
+	{"batch-bytes", Replica, size(1, wire.MaxBatch)},
+	{"pipeline", Replica, either("adaptive", whole(1, 4096))},
+	{"pipeline-bytes", Replica, size(1, maxSize)},
+	{"compress", Replica, oneOf("none", "s2", "zstd")},
+	{"quorum2", Replica, whole(0, wire.MaxReplicas)},
+	{"machine", Replica, oneOf("kv", "noop")},
+	{"reads", Replica, text[wire.Reads]},
+	{KnobUnreplicated, Replica, oneOf("true", "false")},
+	{"heartbeat", Replica, length(time.Millisecond, forever)},
+	{"election-timeout", Replica, length(2*time.Millisecond, forever)},
+	{"client-window", Replica, whole(1, 1<<20)},
+	{"max-clients", Replica, whole(1, math.MaxInt)},
+	{"max-sessions", Replica, whole(1, 1<<20)},
+	{"log-bytes", Replica, size(1<<20, maxSize)},
+	{"segment-bytes", Replica, size(8<<20, maxSize)},
+	{"snapshot-bytes", Replica, either("0", size(1<<20, maxSize))},
+}
+
+var loadKnobs = []knob{
+	{"rate", Load, text[load.Rate]},
+	{KnobWindow, Load, whole(0, 1<<20)},
+	{"session-window", Load, whole(0, wire.MaxSessionWindow)},
+	{"arrival", Load, text[load.Arrival]},
+	{"tick", Load, text[load.Tick]},
+	{"at", Load, events},
+	{"interval", Load, length(10*time.Millisecond, forever)},
+	{"timeout", Load, length(1, forever)},
+	{"stall", Load, length(1, forever)},
+	{"give-up", Load, length(1, forever)},
+	{"workload", Load, text[load.Preset]},
+	{"mix", Load, text[load.Mix]},
+	{"keys", Load, text[load.Count]},
+	{"key-dist", Load, text[load.KeyDist]},
+	{"key-size", Load, keySize},
+	{"value-size", Load, text[load.ValueSizes]},
+	{"compress-ratio", Load, number(1, math.MaxFloat64)},
+	{"preload", Load, oneOf("auto", "yes", "no")},
+	{"conns", Load, whole(1, 1<<16)},
+	{"clients", Load, whole(0, 1<<16)},
+	{"threads", Load, whole(1, 1<<16)},
+	{"verify", Load, text[load.VerifyMode]},
+	{"max-errors", Load, number(0, 1)},
+	{"max-send-lag", Load, length(0, forever)},
 }
 
 // OwnerOf returns the owner of a knob, 0 if there is no such knob.
-func OwnerOf(knob string) Owner {
-	for owner, names := range knobs {
-		if slices.Contains(names, knob) {
-			return owner
+func OwnerOf(name string) Owner {
+	k, _ := knobOf(name)
+	return k.owner
+}
+
+// Knobs returns the names of an owner's knobs.
+func Knobs(owner Owner) []string {
+	var names []string
+	for _, k := range knobs {
+		if k.owner == owner {
+			names = append(names, k.name)
 		}
 	}
-	return 0
+	return names
+}
+
+// CheckValue refuses a value that a knob cannot have; the error names both and what is allowed.
+func CheckValue(name, value string) error {
+	k, ok := knobOf(name)
+	if !ok {
+		return fmt.Errorf("unknown knob %s; there are %s", name, knobNames())
+	}
+	if err := k.check(value); err != nil {
+		return fmt.Errorf("%s=%s: %w", name, quoted(value), err)
+	}
+	return nil
+}
+
+func knobOf(name string) (knob, bool) {
+	for _, k := range knobs {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return knob{}, false
 }
 
 // knobNames lists all knobs, for messages.
 func knobNames() string {
-	return strings.Join(slices.Sorted(slices.Values(slices.Concat(knobs[Bench], knobs[Replica], knobs[Load]))), ", ")
+	names := slices.Concat(Knobs(Bench), Knobs(Replica), Knobs(Load))
+	slices.Sort(names)
+	return strings.Join(names, ", ")
 }

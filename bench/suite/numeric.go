@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"paxosbench/bench/load"
 )
 
 // Numeric returns the number that a knob's value stands for, so that it can be an axis: 64 of count:64, bytes of a size
@@ -65,14 +67,21 @@ func LoadShare(value string) (float64, error) {
 	return number / 100, nil
 }
 
-// Rate reads operations per second, spelled as for the load generator: 100, 50k, 1.5M.
+// Rate reads operations per second, as the load generator does: 100, 50k, 1.5M.
 func Rate(text string) (float64, bool) {
-	for suffix, scale := range map[string]float64{"k": 1e3, "M": 1e6, "": 1} {
-		if digits, ok := strings.CutSuffix(text, suffix); ok {
-			if number, err := strconv.ParseFloat(digits, 64); err == nil {
-				return number * scale, true
-			}
-		}
+	var rate load.Rate
+	err := rate.UnmarshalText([]byte(text))
+	return float64(rate), err == nil
+}
+
+// LinkRate reads bytes per second, as in 100MB; it is 0 of unlimited.
+func LinkRate(text string) (float64, error) {
+	if text == "unlimited" {
+		return 0, nil
 	}
-	return 0, false
+	bytes, err := humanize.ParseBytes(text)
+	if err != nil || bytes == 0 {
+		return 0, fmt.Errorf("want bytes per second as in 100MB, or unlimited")
+	}
+	return float64(bytes), nil
 }

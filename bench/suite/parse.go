@@ -11,7 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads a suite from YAML. Keys and knobs that do not exist are refused by name and line. source names the text
+// Parse reads a suite from YAML. Keys and knobs that do not exist, and values that a knob cannot have, are refused by name
+// and line. source names the text
 // in errors.
 func Parse(source string, text []byte) (*Suite, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
@@ -41,27 +42,30 @@ func plain(err error) error {
 	for i, line := range typed.Errors {
 		lines[i] = unknownField.ReplaceAllString(line, "unknown key $1")
 	}
-	return errors.New(strings.Join(lines, "; "))
+	return errors.New(strings.Join(lines, "\n  "))
 }
 
 // UnmarshalYAML reads a mapping of knobs to values, and keeps its order, which a Go map would lose.
 func (c *Cell) UnmarshalYAML(node *yaml.Node) error {
-	return eachKnob(node, func(knob string, value *yaml.Node) error {
-		text, err := scalar(value)
+	var wrong yaml.TypeError
+	err := eachKnob(node, func(knob string, value *yaml.Node) error {
+		text, err := checked(knob, value, "", &wrong)
 		*c = append(*c, Setting{knob, text})
 		return err
 	})
+	return errorOf(err, &wrong)
 }
 
 // UnmarshalYAML reads a mapping of knobs to lists of values, and keeps its order.
 func (a *Axes) UnmarshalYAML(node *yaml.Node) error {
-	return eachKnob(node, func(knob string, list *yaml.Node) error {
+	var wrong yaml.TypeError
+	err := eachKnob(node, func(knob string, list *yaml.Node) error {
 		if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
 			return fmt.Errorf("line %d: %s: want a list of values", list.Line, knob)
 		}
 		axis := Axis{Knob: knob}
 		for _, item := range list.Content {
-			text, err := scalar(item)
+			text, err := checked(knob, item, "axis ", &wrong)
 			if err != nil {
 				return err
 			}
@@ -70,6 +74,28 @@ func (a *Axes) UnmarshalYAML(node *yaml.Node) error {
 		*a = append(*a, axis)
 		return nil
 	})
+	return errorOf(err, &wrong)
+}
+
+// checked returns a knob's value. One that the knob cannot have is added to what is wrong, so that all of them are
+// reported at once.
+func checked(knob string, value *yaml.Node, place string, wrong *yaml.TypeError) (string, error) {
+	text, err := scalar(value)
+	if err != nil {
+		return "", err
+	}
+	if err := CheckValue(knob, text); err != nil {
+		wrong.Errors = append(wrong.Errors, fmt.Sprintf("line %d: %s%v", value.Line, place, err))
+	}
+	return text, nil
+}
+
+// errorOf prefers an error of form, which ends the reading. The decoder gathers type errors and goes on.
+func errorOf(err error, wrong *yaml.TypeError) error {
+	if err == nil && len(wrong.Errors) > 0 {
+		return wrong
+	}
+	return err
 }
 
 // eachKnob calls visit for the knobs of a mapping, and refuses those that do not exist or come twice.

@@ -3,7 +3,10 @@
 package suite
 
 import (
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -162,17 +165,38 @@ func (s *Suite) validate() error {
 		return fmt.Errorf("name %q: want letters, digits and dashes", s.Name)
 	case s.Title == "" || s.Question == "":
 		return fmt.Errorf("suite %s: title and question say what it is for, and one is missing", s.Name)
-	case s.Repeats < 1 || s.Repeats > maxRepeats:
-		return fmt.Errorf("repeats %d: want 1 to %d", s.Repeats, maxRepeats)
-	case s.Duration <= 0 || s.Duration > maxLength:
-		return fmt.Errorf("duration %v: want more than 0, at most %v", s.Duration, maxLength)
-	case s.Warmup < 0 || s.Warmup > maxLength:
-		return fmt.Errorf("warmup %v: want 0 to %v", s.Warmup, maxLength)
+	}
+	if err := errors.Join(CheckRepeats(s.Repeats), CheckDuration(s.Duration), CheckWarmup(s.Warmup)); err != nil {
+		return err
 	}
 	if err := s.validateCells(); err != nil {
 		return err
 	}
 	return s.validateGraphs()
+}
+
+// CheckRepeats refuses a number of runs of each cell that makes no sense.
+func CheckRepeats(n int) error {
+	if n < 1 || n > maxRepeats {
+		return fmt.Errorf("repeats %d: want 1 to %d", n, maxRepeats)
+	}
+	return nil
+}
+
+// CheckDuration refuses a length of a measurement that makes no sense.
+func CheckDuration(d time.Duration) error {
+	if d <= 0 || d > maxLength {
+		return fmt.Errorf("duration %v: want more than 0, at most %v", d, maxLength)
+	}
+	return nil
+}
+
+// CheckWarmup refuses a warm-up that makes no sense.
+func CheckWarmup(d time.Duration) error {
+	if d < 0 || d > maxLength {
+		return fmt.Errorf("warmup %v: want 0 to %v", d, maxLength)
+	}
+	return nil
 }
 
 func (s *Suite) validateCells() error {
@@ -188,7 +212,7 @@ func (s *Suite) validateCells() error {
 			return fmt.Errorf("the cell %s comes twice", c)
 		}
 		seen[c.String()] = true
-		if err := validateLoad(s.Settings(c)); err != nil {
+		if err := CheckSettings(s.Settings(c)); err != nil {
 			return fmt.Errorf("cell %s: %w", c, err)
 		}
 	}
@@ -198,17 +222,27 @@ func (s *Suite) validateCells() error {
 	return nil
 }
 
-// validateLoad checks the share of saturation that a cell offers, if it offers one.
-func validateLoad(settings Cell) error {
-	text, ok := settings.lookup(KnobLoad)
-	if !ok {
-		return nil
+// CheckSettings refuses settings of a cell that contradict each other.
+func CheckSettings(settings Cell) error {
+	replicas := DefaultReplicas
+	if text, ok := settings.lookup(KnobReplicas); ok {
+		replicas, _ = strconv.Atoi(text) // checked when it was read
 	}
-	if _, err := LoadShare(text); err != nil {
-		return err
-	}
-	if _, both := settings.lookup("rate"); both {
+	quorum2, _ := strconv.Atoi(settings.Get("quorum2"))
+	_, load := settings.lookup(KnobLoad)
+	_, rate := settings.lookup("rate")
+	switch {
+	case load && rate:
 		return fmt.Errorf("%s and rate both say how much to offer: leave one out", KnobLoad)
+	case settings.Get(KnobUnreplicated) == "true" && replicas != 1:
+		return fmt.Errorf("%s=true works with %s=1, not %d", KnobUnreplicated, KnobReplicas, replicas)
+	case quorum2 > replicas:
+		return fmt.Errorf("quorum2=%d: want at most %s, which are %d", quorum2, KnobReplicas, replicas)
+	}
+	for _, s := range settings {
+		if slices.Contains(ScheduleKnobs, s.Knob) && !load && !rate {
+			return fmt.Errorf("%s is about the schedule of an open loop: give rate or %s, or leave it out", s.Knob, KnobLoad)
+		}
 	}
 	return nil
 }

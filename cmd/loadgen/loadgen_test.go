@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"unicode/utf8"
 
 	"paxosbench/bench/client/clienttest"
-	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
 )
@@ -67,29 +65,35 @@ func TestExitCodes(t *testing.T) {
 	})
 	t.Run("usage", func(t *testing.T) {
 		for args, message := range map[string]string{
-			"":                                   "expected one of",
-			"walk":                               "unexpected argument walk",
-			"run --rate 1m":                      "write M for a million",
-			"run --value-size 1K":                "1KiB",
-			"run --window -1":                    "window",
-			"run --session-window=-1":            "session window",
-			"run --rate 1k --closed":             "can't be used together",
-			"run --mix put:0.5":                  "mix",
-			"run --objective p99":                "p99<5ms",
-			"run --generator 3/2":                "generator",
-			"run --workload ycsb-e":              "ycsb",
-			"ramp --from 2k --to 1k":             "--from",
-			"report --format pdf x":              "svg",
-			"report /nonexistent":                "/nonexistent",
-			"merge /nonexistent":                 "/nonexistent",
-			"search --precision 0":               "precision",
-			"run --addrs localhost":              "localhost",
-			"run --duration 10":                  "duration",
-			"run --key-dist zipf:fast":           "zipf",
-			"run --max-send-lag=-1s":             "max send lag",
-			"report --of failed x":               "--format hgrm",
-			"report --of sent x":                 "send-lag",
-			"report --format hgrm --ticks 101 x": "ticks",
+			"":                                    "expected one of",
+			"walk":                                "unexpected argument walk",
+			"run --rate 1m":                       "write M for a million",
+			"run --value-size 1K":                 "1KiB",
+			"run --window -1":                     "window",
+			"run --session-window=-1":             "session window",
+			"run --rate 1k --closed":              "can't be used together",
+			"run --mix put:0.5":                   "mix",
+			"run --objective p99":                 "p99<5ms",
+			"run --generator 3/2":                 "generator",
+			"run --workload ycsb-e":               "ycsb",
+			"ramp --from 2k --to 1k":              "--from",
+			"report --format pdf x":               "svg",
+			"report /nonexistent":                 "/nonexistent",
+			"merge /nonexistent":                  "/nonexistent",
+			"search --precision 0":                "precision",
+			"run --addrs localhost":               "localhost",
+			"run --duration 10":                   "duration",
+			"run --key-dist zipf:fast":            "zipf",
+			"run --max-send-lag=-1s":              "max send lag",
+			"report --of failed x":                "--format hgrm",
+			"report --of sent x":                  "send-lag",
+			"run --arrival constant":              "--arrival is about the schedule of an open loop",
+			"run --tick auto":                     "--tick is about the schedule of an open loop",
+			"run --max-send-lag 5ms":              "give --rate, or leave it out",
+			"run --start-at 2026-01-31T12:00:00Z": "ago: give a time to come",
+			"report --format hgrm x y":            "merge them first",
+			"report --format hlog x y":            "merge them first",
+			"report --format hgrm --ticks 101 x":  "ticks",
 		} {
 			loadgen(strings.Fields(args)...).want(t, exitUsage, message)
 		}
@@ -112,7 +116,7 @@ func TestExitCodes(t *testing.T) {
 		// No machine holds this rate. The server answers all the same: the generator is what is too slow.
 		server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
 		o := run(t, server, "--rate", "500M", "--window", "0")
-		o.want(t, exitInvalid, "describe the generator")
+		o.want(t, exitInvalid, "the run is invalid")
 		if !strings.Contains(o.out, "! schedule sent") {
 			t.Errorf("no reason in:\n%s", o.out)
 		}
@@ -185,8 +189,15 @@ func TestSessionWindow(t *testing.T) {
 func TestResultsAreMergedAndReported(t *testing.T) {
 	server, dir := listen(t, clienttest.Config{}), t.TempDir()
 	one, two, both := filepath.Join(dir, "one"), filepath.Join(dir, "two"), filepath.Join(dir, "both")
-	run(t, server, "--generator", "1/2", "--name", "a", "--out", one).want(t, exitValid, "")
-	run(t, server, "--generator", "2/2", "--name", "b", "--out", two).want(t, exitValid, "")
+	start := time.Now().Add(500 * time.Millisecond).Format(time.RFC3339Nano)
+	var generators sync.WaitGroup
+	generators.Go(func() {
+		run(t, server, "--generator", "1/2", "--start-at", start, "--name", "a", "--out", one).want(t, exitValid, "")
+	})
+	generators.Go(func() {
+		run(t, server, "--generator", "2/2", "--start-at", start, "--name", "b", "--out", two).want(t, exitValid, "")
+	})
+	generators.Wait()
 	o := loadgen("merge", one, two, "--out", both, "--json")
 	o.want(t, exitValid, "")
 	var merged record.Result
@@ -207,6 +218,13 @@ func TestResultsAreMergedAndReported(t *testing.T) {
 	if o := loadgen("merge", one, two); !strings.Contains(o.out, "1 clients, each of 2 generators\n") {
 		t.Errorf("summary of two generators:\n%s", o.out)
 	}
+	loadgen("merge", one, filepath.Join(one, record.ResultFile)).want(t, exitUsage, `results 1 and 2 hold the same run of generator "a"`)
+	loadgen("merge", one, two, "--out", two).want(t, exitUsage, "name another directory")
+	later := filepath.Join(dir, "later")
+	run(t, server, "--generator", "2/2", "--duration", "100ms", "--out", later).want(t, exitValid, "")
+	o = loadgen("merge", one, later)
+	o.want(t, exitUsage, "--start-at")
+	o.want(t, exitUsage, "differ in duration (300ms, 100ms)")
 	for _, format := range []string{"text", "json", "csv", "hgrm", "hlog", "bench", "png", "svg"} {
 		file := filepath.Join(dir, "reports", "out."+format)
 		loadgen("report", "--format", format, "--out", file, one).want(t, exitValid, "")
@@ -238,60 +256,6 @@ func TestPercentilesOfAnyHistogram(t *testing.T) {
 	o.want(t, exitValid, "")
 	if !strings.Contains(o.out, "Total count    =            0]") {
 		t.Errorf("failures:\n%s", o.out)
-	}
-}
-
-// A search says what kept it from a higher rate.
-func TestSearchEnds(t *testing.T) {
-	point := func(rate load.Rate, verdict record.Verdict, shortfalls ...string) *load.Point {
-		return &load.Point{Rate: rate, Result: &record.Result{Verdict: verdict}, Holds: len(shortfalls) == 0, Shortfalls: shortfalls,
-			Outcome: &load.Outcome{Set: record.NewSet()}}
-	}
-	best := point(12_345, record.Valid)
-	for _, tt := range []struct {
-		above *load.Point
-		want  []string
-		not   string
-	}{
-		{nil, []string{"every rate tried was held"}, "not held"},
-		{point(13_000, record.Valid, "objective p99<5ms: 7ms"), []string{"13,000 op/s was not held: objective p99<5ms: 7ms"}, "--max-send-lag"},
-		{point(13_000, record.Invalid, "send lag p99 3ms (limit 1ms)"), []string{"not held: send lag p99 3ms (limit 1ms)", "--max-send-lag"}, ""},
-	} {
-		text := searchEnd(best, tt.above)
-		for _, want := range append(tt.want, "highest rate held: 12,345 op/s\n") {
-			if !strings.Contains(text, want) {
-				t.Errorf("%q is missing in\n%s", want, text)
-			}
-		}
-		if tt.not != "" && strings.Contains(text, tt.not) {
-			t.Errorf("%q is in\n%s", tt.not, text)
-		}
-	}
-	cfg := &load.Config{}
-	late := exitCode(noneHeld(cfg, point(10, record.Invalid, "send lag p99 3ms (limit 1ms)")), io.Discard)
-	slow := exitCode(noneHeld(cfg, point(10, record.Valid, "objective p99<5ms: 7ms")), io.Discard)
-	if code := exitCode(noneHeld(cfg, nil), io.Discard); code != exitObjective {
-		t.Errorf("code %d for a search that had nothing to begin with", code)
-	}
-	if late != exitInvalid || slow != exitObjective {
-		t.Errorf("codes %d and %d for a search that found nothing", late, slow)
-	}
-}
-
-func TestSeries(t *testing.T) {
-	server, dir := listen(t, clienttest.Config{State: clienttest.NewNoopState()}), t.TempDir()
-	common := []string{"--addrs", server.Addr(), "--admin", "none", "--quiet", "--warmup", "0s", "--duration", "200ms", "--conns", "1", "--out", dir}
-	o := loadgen(append([]string{"ramp", "--from", "1k", "--to", "3k", "--steps", "3"}, common...)...)
-	o.want(t, exitValid, "")
-	for _, rate := range []string{"1,000 op/s:", "2,000 op/s:", "3,000 op/s:"} {
-		if !strings.Contains(o.out, rate) {
-			t.Errorf("%q is missing in\n%s", rate, o.out)
-		}
-	}
-	o = loadgen(append([]string{"search", "--precision", "0.5", "--objective", "p50<1ns"}, common...)...)
-	o.want(t, exitObjective, "objective p50<1ns: ")
-	if !strings.Contains(o.out, "not held: ") {
-		t.Errorf("no reasons in\n%s", o.out)
 	}
 }
 

@@ -20,9 +20,9 @@ const (
 	exitUnreachable = 3   // no leader, or no replica reachable
 	exitErrors      = 4   // more operations failed than --max-errors allows
 	exitObjective   = 5   // the objective was missed, or no rate meets it
-	exitInvalid     = 6   // the schedule was not held or the generator was saturated: the figures say nothing
+	exitInvalid     = 6   // the load, or what --at was to do, did not come about: the figures say nothing
 	exitWrong       = 7   // verification failed
-	exitInterrupted = 130 // results were written all the same
+	exitInterrupted = 130 // what was measured was written all the same
 )
 
 const description = `Load a cluster of replicas and measure what it does.
@@ -35,7 +35,7 @@ Rates are per second: 100, 50k, 1.5M. Sizes are bytes: 16, 1KiB, 4kB. Durations:
 
 Exit codes: 0 valid, or degraded for the reasons given; 1 internal error; 2 usage; 3 no leader
 reachable; 4 too many errors; 5 objective missed; 6 invalid run; 7 verification failed; 130
-interrupted (results are written all the same).`
+interrupted (what was measured is written all the same).`
 
 // cli is the command line.
 type cli struct {
@@ -81,6 +81,18 @@ func execute(args []string, stdout, stderr io.Writer) int {
 
 // streams are where commands write.
 type streams struct{ out, err io.Writer }
+
+// same reports whether both streams are one terminal, file or pipe.
+func (s *streams) same() bool {
+	out, isFile := s.out.(*os.File)
+	err, isFileToo := s.err.(*os.File)
+	if !isFile || !isFileToo {
+		return false
+	}
+	outInfo, outErr := out.Stat()
+	errInfo, errErr := err.Stat()
+	return outErr == nil && errErr == nil && os.SameFile(outInfo, errInfo)
+}
 
 // exitError carries an exit code with the error that leads to it.
 type exitError struct {

@@ -8,14 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
@@ -167,7 +164,7 @@ func TestFirstInterruptDrains(t *testing.T) {
 	case <-p.done:
 	}
 	p.interrupt()
-	p.says("answers in flight are awaited")
+	p.says("what is being measured is awaited")
 	release()
 	p.exits(exitInterrupted)
 	r, err := record.Load(dir)
@@ -202,6 +199,32 @@ func TestSecondInterruptExitsAtOnce(t *testing.T) {
 	}
 }
 
+// Nothing is measured during the warm-up, so who interrupts it does not wait for replicas that do not answer.
+func TestInterruptedWarmUpEndsAtOnce(t *testing.T) {
+	silent := make(chan struct{})
+	say := sync.OnceFunc(func() { close(silent) })
+	server := listen(t, clienttest.Config{Intercept: func(r *wire.Run) clienttest.Action {
+		if r.Session == 0 {
+			return clienttest.Action{}
+		}
+		say()
+		return clienttest.Action{OnlyReply: func() []byte { return nil }} // no answer, ever
+	}})
+	dir := t.TempDir()
+	p := startRun(t, server, "--warmup", "1h", "--duration", "1h", "--timeout", "1h", "--stall", "1h", "--out", dir)
+	p.says("warming up")
+	select {
+	case <-silent:
+	case <-p.done:
+	}
+	p.interrupt()
+	p.exits(exitInterrupted)
+	p.says("interrupted, this run has no result: the measurement had not begun")
+	if _, err := os.Stat(filepath.Join(dir, record.ResultFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a run that measured nothing has a result (%v)", err)
+	}
+}
+
 // Whoever interrupts a run that has no connection yet is told so, not that there was none.
 func TestInterruptBeforeThereIsAConnection(t *testing.T) {
 	server := listen(t, clienttest.Config{})
@@ -227,73 +250,4 @@ func TestWrongAnswersEndWithTheirCode(t *testing.T) {
 	if r, err := record.Load(dir); err != nil || r.Verification.Violations == 0 || len(r.Verification.Reports) == 0 || r.Verdict != record.Invalid {
 		t.Errorf("the result does not tell what was wrong: %v, %+v", err, r)
 	}
-}
-
-// A generator that does not get the processor it needs says so instead of blaming the replicas. It is tied to a
-// processor that it shares with processes that never pause; a slower machine starves it more.
-func TestStarvedGeneratorIsInvalid(t *testing.T) {
-	server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
-	dir := t.TempDir()
-	p := newRun(t, server, "--rate", "200k", "--tick", "1us", "--duration", "1s", "--interval", "100ms", "--quiet", "--out", dir,
-		"--give-up", "1m", "--stall", "1m", "--timeout", "1m", "--max-errors", "1")
-	if err := onSharedProcessor(func() error { return errors.Join(startSpinners(t), p.start()) }); err != nil {
-		t.Fatal(err)
-	}
-	p.exits(exitInvalid)
-	p.says("the run is invalid")
-	p.says("send lag p99: operations left late")
-	r, err := record.Load(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Verdict != record.Invalid || !strings.Contains(strings.Join(r.Reasons, "\n"), "send lag p99: operations left late") {
-		t.Errorf("%s because of %q", r.Verdict, r.Reasons)
-	}
-	if r.Generator.CPUShare > 0.5 {
-		t.Errorf("nobody starved it: it had %v of the processor", r.Generator.CPUShare)
-	}
-	if !r.Ops.Consistent() || r.Latency.Count != r.Ops.Scheduled || r.Latency.P99 < r.SendLag.P99 {
-		t.Errorf("what left late is missing in the latency: %+v, %d observations", r.Ops, r.Latency.Count)
-	}
-}
-
-// onSharedProcessor calls start on a thread that may use one processor only, as may the processes that start starts.
-func onSharedProcessor(start func() error) error {
-	var allowed, one unix.CPUSet
-	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
-		return err
-	}
-	cpu := 0
-	for !allowed.IsSet(cpu) {
-		cpu++
-	}
-	one.Set(cpu)
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the goroutine, so that nothing else gets to run there
-		err := unix.SchedSetaffinity(0, &one)
-		if err == nil {
-			err = start()
-		}
-		started <- err
-	}()
-	return <-started
-}
-
-// spinners leave a tenth of the processor to the starved process.
-const spinners = 9
-
-// startSpinners starts processes that never pause and end with the test, or with this process should that be killed.
-func startSpinners(t *testing.T) error {
-	for range spinners {
-		spinner := exec.Command("sh", "-c", "while kill -0 $PPID; do :; done")
-		if err := spinner.Start(); err != nil {
-			return err
-		}
-		t.Cleanup(func() {
-			_ = spinner.Process.Kill()
-			_ = spinner.Wait() // it was killed
-		})
-	}
-	return nil
 }

@@ -24,7 +24,9 @@ type mergeCommand struct {
 // Help is the text below the usage line.
 func (*mergeCommand) Help() string {
 	return `Throughputs and counters are added, histograms merged; percentiles are never averaged. Every generator keeps
-its own row.
+its own row. Results that are not parts of one measurement are refused: the same one twice, others of
+another kind of load, others of another time. The merged one is degraded if only part of the time was
+measured by all generators, or they differ in rate, connections, threads or windows.
 
 Example, on two hosts and then on one:
   loadgen run --generator 1/2 --start-at 2026-01-31T12:00:00Z --rate 500k --out one
@@ -36,6 +38,9 @@ Example, on two hosts and then on one:
 func (c *mergeCommand) Run(s *streams) error {
 	var results []*record.Result
 	for _, path := range c.Paths {
+		if c.Out != "" && sameDirectory(path, c.Out) {
+			return usage(fmt.Errorf("--out %s holds what is to be merged and would lose it: name another directory", c.Out))
+		}
 		r, err := record.Load(path)
 		if err != nil {
 			return usage(err)
@@ -44,7 +49,7 @@ func (c *mergeCommand) Run(s *streams) error {
 	}
 	merged, set, err := record.Merge(results)
 	if err != nil {
-		return err
+		return usage(err)
 	}
 	if c.Out != "" {
 		if err := record.WriteMerged(c.Out, merged, set); err != nil {
@@ -52,6 +57,16 @@ func (c *mergeCommand) Run(s *streams) error {
 		}
 	}
 	return printResult(s, merged, c.JSON)
+}
+
+// sameDirectory reports whether path is the directory dir, or a file in it.
+func sameDirectory(path, dir string) bool {
+	info, err := os.Stat(path)
+	if err == nil && !info.IsDir() {
+		info, err = os.Stat(filepath.Dir(path))
+	}
+	into, intoErr := os.Stat(dir)
+	return err == nil && intoErr == nil && os.SameFile(info, into)
 }
 
 // reportCommand is loadgen report.
@@ -87,6 +102,9 @@ const mostTicks = 100
 func (c *reportCommand) Run(s *streams) error {
 	if c.Format != "hgrm" && (c.Of != "" || c.Ticks != 0) {
 		return usage(errors.New("--of and --ticks are for --format hgrm"))
+	}
+	if (c.Format == "hgrm" || c.Format == "hlog") && len(c.Paths) != 1 {
+		return usage(fmt.Errorf("%s describes one result, not %d: name one, or merge them first", c.Format, len(c.Paths)))
 	}
 	if c.Ticks == 0 {
 		c.Ticks = record.UsualTicks

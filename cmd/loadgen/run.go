@@ -19,14 +19,14 @@ import (
 type runCommand struct {
 	Closed        bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
 	Rate          load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
-	Window        int           `help:"Operations in flight per connection. Default: 1024 in a closed loop, as granted in an open one." placeholder:"N" group:"loop"`
-	SessionWindow int           `help:"Operations in flight per session. Default: its share of the connection's window." placeholder:"N" group:"loop"`
-	Arrival       load.Arrival  `help:"Arrivals of an open loop: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
-	Tick          time.Duration `help:"Least time between two sends of an open loop, to leave the replicas some CPU (${default})." default:"20us" placeholder:"D" group:"loop"`
+	Window        *int          `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: 1024 in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
+	SessionWindow int           `help:"Operations in flight per session; 0, the default: its share of the connection's window." placeholder:"N" group:"loop"`
+	Arrival       *load.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (constant)." placeholder:"HOW" group:"loop"`
+	Tick          *load.Tick    `help:"Least time between two sends of an open loop: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (auto)." placeholder:"D" group:"loop"`
 
 	StartAt   time.Time           `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
 	Generator load.GeneratorID    `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`
-	At        []load.PlannedEvent `help:"Something to do during the measurement: a time and arguments of the cluster script, as in '10s kill leader' and '20s start victim'." sep:"none" placeholder:"'D ARGS'" group:"loop"`
+	At        []load.PlannedEvent `help:"Something to do during the measurement: a time; kill, start, stop or cont; and a replica: its id, leader, or victim for who was the leader of the last such event. As in '10s kill leader' and '20s start victim'. If it fails, the run is invalid." sep:"none" placeholder:"'D WHAT WHOM'" group:"loop"`
 	Script    string              `name:"cluster-script" help:"Program that --at calls (${default})." default:"scripts/cluster.sh" placeholder:"FILE" group:"cluster"`
 
 	loadFlags
@@ -47,15 +47,6 @@ func (c *runCommand) Run(s *streams) error {
 	if err != nil {
 		return usage(err)
 	}
-	cfg.Rate, cfg.Arrival, cfg.Tick, cfg.SessionWindow = c.Rate, c.Arrival, c.Tick, c.SessionWindow
-	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
-	cfg.Events, cfg.ClusterScript = c.At, c.Script
-	if c.Window != 0 || c.Rate > 0 {
-		cfg.Window = c.Window
-	}
-	if err := cfg.Validate(); err != nil {
-		return usage(err)
-	}
 	ctx, stop := interruptible(s)
 	defer stop()
 	outcome, err := runOnce(ctx, s, cfg, c.Output.Out, c.Output.Quiet)
@@ -66,6 +57,56 @@ func (c *runCommand) Run(s *streams) error {
 		return err
 	}
 	return judge(cfg, outcome)
+}
+
+// config returns the configuration that the flags describe, or all that is wrong with them.
+func (c *runCommand) config() (*load.Config, error) {
+	cfg, err := c.loadFlags.config()
+	if err != nil {
+		return nil, err
+	}
+	cfg.Rate, cfg.SessionWindow = c.Rate, c.SessionWindow
+	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
+	cfg.Events, cfg.ClusterScript = c.At, c.Script
+	if c.Rate > 0 {
+		cfg.Window = 0
+	}
+	if c.Window != nil {
+		cfg.Window = *c.Window
+	}
+	if c.Arrival != nil {
+		cfg.Arrival = *c.Arrival
+	}
+	if c.Tick != nil {
+		cfg.Tick = *c.Tick
+	}
+	return cfg, errors.Join(c.checkLoop(), c.checkStart(time.Now()), cfg.Validate())
+}
+
+// checkLoop refuses flags that a closed loop would ignore.
+func (c *runCommand) checkLoop() error {
+	if c.Rate > 0 {
+		return nil
+	}
+	var errs []error
+	for _, flag := range []struct {
+		name  string
+		given bool
+	}{{"--arrival", c.Arrival != nil}, {"--tick", c.Tick != nil}, {"--max-send-lag", c.Check.MaxSendLag > 0}} {
+		if flag.given {
+			errs = append(errs, fmt.Errorf("%s is about the schedule of an open loop, and a closed one has none: give --rate, or leave it out", flag.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// checkStart refuses a beginning that is over: the others would have begun without this generator.
+func (c *runCommand) checkStart(now time.Time) error {
+	if c.StartAt.IsZero() || c.StartAt.After(now) {
+		return nil
+	}
+	return fmt.Errorf("--start-at %s was %v ago: give a time to come, when all generators will have connected and preloaded",
+		c.StartAt.Format(time.RFC3339), now.Sub(c.StartAt).Round(time.Second))
 }
 
 // runOnce carries out one run and writes its files, if a directory is given.
@@ -103,7 +144,7 @@ func printResult(s *streams, r *record.Result, asJSON bool) error {
 // interruptedOr is how a run that broke off ends: because it was interrupted, if it was, even if that shows as an error.
 func interruptedOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted, there are no results: %w", err)}
+		return &exitError{exitInterrupted, fmt.Errorf("interrupted, this run has no result: %w", err)}
 	}
 	return err
 }
@@ -120,7 +161,7 @@ func judge(cfg *load.Config, o *load.Outcome) error {
 	case bad > cfg.MaxErrors*float64(r.Ops.Sent):
 		return &exitError{exitErrors, fmt.Errorf("%.0f of %d operations failed or timed out", bad, r.Ops.Sent)}
 	case r.Verdict == record.Invalid:
-		return &exitError{exitInvalid, fmt.Errorf("the run is invalid, its figures describe the generator and not the replicas: %s", strings.Join(r.Reasons, "; "))}
+		return &exitError{exitInvalid, fmt.Errorf("the run is invalid, its figures do not describe the replicas under the load that was asked for: %s", strings.Join(r.Reasons, "; "))}
 	case !cfg.Objective.Met(o.Set.Intended):
 		return &exitError{exitObjective, fmt.Errorf("objective %v missed: %s", cfg.Objective, record.Ns(int64(o.Set.Intended.Percentile(cfg.Objective.Percentile))))}
 	}
@@ -136,7 +177,7 @@ func interruptible(s *streams) (context.Context, context.CancelFunc) {
 	go func() {
 		select {
 		case <-signals:
-			fmt.Fprintln(s.err, "loadgen: stopping, answers in flight are awaited; interrupt again to exit at once")
+			fmt.Fprintln(s.err, "loadgen: stopping, what is being measured is awaited; interrupt again to exit at once")
 			cancel()
 		case <-done:
 			return

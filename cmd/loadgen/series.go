@@ -1,14 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
@@ -17,9 +19,9 @@ import (
 
 // paceFlags are those of open loops whose rate is not given but varied.
 type paceFlags struct {
-	Window  int           `help:"Operations in flight per connection of the closed-loop probe (${default})." default:"1024" placeholder:"N" group:"loop"`
-	Arrival load.Arrival  `help:"Arrivals: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
-	Tick    time.Duration `help:"Least time between two sends (${default})." default:"20us" placeholder:"D" group:"loop"`
+	Window  int          `help:"Operations in flight per connection of the closed-loop probe; 0: as many as the replicas grant (${default})." default:"1024" placeholder:"N" group:"loop"`
+	Arrival load.Arrival `help:"Arrivals: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
+	Tick    load.Tick    `help:"Least time between two sends: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (${default})." default:"auto" placeholder:"D" group:"loop"`
 }
 
 func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
@@ -34,6 +36,21 @@ func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
 	return cfg, nil
 }
 
+// seriesFile is what a series leaves beside the directories of its runs.
+const seriesFile = "series.json"
+
+// removeSeries removes what an earlier series has left in a directory about all of its runs. Of each run that is made
+// again, the files are replaced; those of other rates remain.
+func removeSeries(out string) error {
+	if out == "" {
+		return nil
+	}
+	if err := os.Remove(filepath.Join(out, seriesFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
 // runner returns a load.Runner that keeps each run in a directory of its own below out.
 func runner(s *streams, out string) load.Runner {
 	return func(ctx context.Context, cfg *load.Config, name string) (*load.Outcome, error) {
@@ -45,13 +62,18 @@ func runner(s *streams, out string) load.Runner {
 	}
 }
 
-// pointPrinter prints one line per run of a series as it ends.
-func pointPrinter(s *streams, quiet bool) func(load.Point) {
-	return func(p load.Point) {
-		if !quiet {
-			fmt.Fprintln(s.err, pointLine(&p))
-		}
+// pointPrinter prints one line per run of a series as it ends: on stdout, unless that is for JSON, and for who watches
+// on stderr, unless that is the same terminal or file, where every line would be there twice.
+func pointPrinter(s *streams, o *outputFlags) func(load.Point) {
+	var to []io.Writer
+	if !o.JSON {
+		to = append(to, s.out)
 	}
+	if !o.Quiet && (o.JSON || !s.same()) {
+		to = append(to, s.err)
+	}
+	w := io.MultiWriter(to...)
+	return func(p load.Point) { fmt.Fprintln(w, pointLine(&p)) }
 }
 
 func pointLine(p *load.Point) string {
@@ -72,26 +94,34 @@ func held(p *load.Point) string {
 	return "not held: " + strings.Join(p.Shortfalls, "; ")
 }
 
-// writePoints prints a series on stdout and keeps it as series.json in the directory.
-func writePoints(s *streams, out string, asJSON bool, points []load.Point) error {
+// writePoints keeps a series as series.json in the directory, and prints it on stdout if that is for JSON.
+func writePoints(s *streams, o *outputFlags, points []load.Point) error {
 	data, err := json.MarshalIndent(points, "", "  ")
 	if err != nil {
 		return err
 	}
 	data = append(data, '\n')
-	if out != "" {
-		if err := os.WriteFile(filepath.Join(out, "series.json"), data, 0o644); err != nil {
+	if o.Out != "" {
+		if err := os.WriteFile(filepath.Join(o.Out, seriesFile), data, 0o644); err != nil {
 			return err
 		}
 	}
-	if asJSON {
+	if o.JSON {
 		_, err = s.out.Write(data)
-		return err
 	}
-	for i := range points {
-		fmt.Fprintln(s.out, pointLine(&points[i]))
+	return err
+}
+
+// endSeries keeps the points that there are, and returns what ended the series badly, if anything did: the points, or
+// the error that there are no more.
+func endSeries(ctx context.Context, s *streams, o *outputFlags, points []load.Point, err error) error {
+	if len(points) > 0 {
+		err = cmp.Or(err, writePoints(s, o, points))
 	}
-	return nil
+	if err != nil {
+		err = interruptedOr(ctx, err)
+	}
+	return cmp.Or(seriesError(points), err)
 }
 
 // rampCommand is loadgen ramp.
@@ -122,16 +152,13 @@ func (c *rampCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(s)
-	defer stop()
-	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(s, c.Output.Out), pointPrinter(s, c.Output.Quiet))
-	if err != nil {
-		return interruptedOr(ctx, err)
-	}
-	if err := writePoints(s, c.Output.Out, c.Output.JSON, points); err != nil {
+	if err := removeSeries(c.Output.Out); err != nil {
 		return err
 	}
-	return seriesError(points)
+	ctx, stop := interruptible(s)
+	defer stop()
+	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(s, c.Output.Out), pointPrinter(s, &c.Output))
+	return endSeries(ctx, s, &c.Output, points, err)
 }
 
 // seriesError returns what ends a series badly: wrong answers, or an interrupt. A rate that is not held is a finding.
@@ -182,16 +209,13 @@ func (c *searchCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := interruptible(s)
-	defer stop()
-	points, best, err := load.Search(ctx, cfg, c.Precision, runner(s, c.Output.Out), pointPrinter(s, c.Output.Quiet))
-	if err != nil {
-		return interruptedOr(ctx, err)
-	}
-	if err := writePoints(s, c.Output.Out, c.Output.JSON, points); err != nil {
+	if err := removeSeries(c.Output.Out); err != nil {
 		return err
 	}
-	if err := seriesError(points); err != nil {
+	ctx, stop := interruptible(s)
+	defer stop()
+	points, best, err := load.Search(ctx, cfg, c.Precision, runner(s, c.Output.Out), pointPrinter(s, &c.Output))
+	if err := endSeries(ctx, s, &c.Output, points, err); err != nil {
 		return err
 	}
 	if best == nil {

@@ -1,0 +1,175 @@
+package load
+
+import (
+	"context"
+	"time"
+
+	"paxosbench/bench/client"
+	"paxosbench/bench/record"
+)
+
+// measurement is what the coordinator notes around the measured time.
+type measurement struct {
+	started       time.Time
+	start, end    time.Duration
+	before, after usage
+	replicas      [2][]snapshot
+	counters      [2]client.Counters
+	inFlight      int64
+	inWindow      int64 // operations answered within the measured time
+	granted       int
+}
+
+// lead is how far ahead the common start of a phase is set, so that every thread can be there in time.
+const lead = 2 * time.Millisecond
+
+// coordinate accompanies the threads: it looks at the replicas before and after, carries out events, merges what the
+// threads record, and makes the result.
+func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct{}) (*Outcome, error) {
+	r.tell("connecting")
+	warm := time.Since(r.start)
+	if !r.cfg.StartAt.IsZero() {
+		warm = r.cfg.StartAt.Sub(r.start)
+	}
+	if _, err := r.warm.await(warm); err != nil {
+		return nil, err
+	}
+	r.tell("warming up")
+	if _, err := r.quiet.await(0); err != nil {
+		return nil, err
+	}
+	var m measurement
+	m.replicas[0] = scrape(ctx, r.cfg.Admin)
+	m.counters[0] = r.counters()
+	m.before = readUsage()
+	if ctx.Err() != nil {
+		return nil, errNotBegun // the threads that have not noticed wait for the time to begin
+	}
+	start, err := r.begin.await(r.measureAt(warm))
+	if err != nil {
+		return nil, err
+	}
+	m.start, m.started = start, r.start.Add(start)
+	r.tell("measuring")
+	return r.accompany(ctx, output, ended, &m)
+}
+
+// startSlack separates the warm-up and the measurement of generators that start together, for each to drain.
+const startSlack = time.Second
+
+// measureAt proposes when the measurement begins.
+func (r *run) measureAt(warm time.Duration) time.Duration {
+	soon := time.Since(r.start) + lead
+	if r.cfg.StartAt.IsZero() {
+		return soon
+	}
+	return max(soon, warm+r.cfg.Warmup+startSlack)
+}
+
+// accompany follows the measurement to its end.
+func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{}, m *measurement) (*Outcome, error) {
+	sink := &runSink{output: output, progress: r.progress, measurement: m}
+	if output != nil {
+		if err := output.Start(m.started); err != nil {
+			r.stop.Store(true)
+			return nil, err
+		}
+	}
+	eventCtx, cancelEvents := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
+	events := make(chan []record.Event, 1)
+	go func() {
+		runner := &eventRunner{script: r.cfg.ClusterScript, admin: r.cfg.Admin}
+		events <- runner.run(eventCtx, r.cfg.Events, m.started)
+	}()
+
+	collector := record.NewCollector(len(r.engines), sink)
+	r.gather(ctx, collector, ended, m)
+	cancelEvents()
+	happened := <-events
+	m.replicas[1] = scrape(context.WithoutCancel(ctx), r.cfg.Admin)
+	m.counters[1] = r.counters()
+	m.granted = r.granted()
+	set, rows, err := collector.Close()
+	if err != nil {
+		return nil, err
+	}
+	m.inFlight = set.InFlight
+	return r.outcome(ctx, set, rows, happened, m)
+}
+
+// gather merges sets until every thread has ended. It notes when the measurement ended and what it has cost by then.
+func (r *run) gather(ctx context.Context, c *record.Collector, ended <-chan struct{}, m *measurement) {
+	collect := func(set *record.Set) {
+		c.Add(set)
+		set.Reset()
+		r.empty <- set
+	}
+	measured, cancel := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
+	defer cancel()
+	over := measured.Done()
+	conclude := func() {
+		m.after, m.end = readUsage(), min(time.Since(r.start), m.start+r.cfg.Duration)
+		over = nil
+	}
+	for {
+		select {
+		case set := <-r.finished:
+			collect(set)
+		case <-over:
+			conclude()
+		case <-ended:
+			for len(r.finished) > 0 {
+				collect(<-r.finished)
+			}
+			if over != nil {
+				conclude()
+			}
+			return
+		}
+	}
+}
+
+func (r *run) counters() client.Counters {
+	var sum client.Counters
+	for _, e := range r.engines {
+		c := e.loop.Counters()
+		sum.Add(&c)
+	}
+	return sum
+}
+
+func (r *run) granted() int {
+	granted := 0
+	for _, e := range r.engines {
+		if g := e.loop.Granted(); granted == 0 || g > 0 && g < granted {
+			granted = g
+		}
+	}
+	return granted
+}
+
+func (r *run) tell(text string) {
+	if r.progress != nil {
+		r.progress.Phase(text)
+	}
+}
+
+// runSink passes intervals on to the output and the progress, and counts what was answered within the measured time.
+type runSink struct {
+	output      Output
+	progress    Progress
+	measurement *measurement
+}
+
+func (s *runSink) Interval(row *record.Row, set *record.Set) error {
+	if !row.Drain {
+		s.measurement.inWindow += row.OK
+	}
+	if s.progress != nil {
+		s.progress.Interval(row)
+	}
+	if s.output == nil {
+		return nil
+	}
+	return s.output.Interval(row, set)
+}

@@ -1,0 +1,93 @@
+package load
+
+import (
+	"fmt"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// connect opens the connections, registers the sessions, and learns how gets are to be sent.
+func (e *engine) connect() error {
+	e.connectedAt = e.loop.Now()
+	end := e.connectedAt + e.cfg.GiveUp
+	all := func() bool { return e.loop.Registered() == e.streams.clients() }
+	if err := e.drive(idleFeeder{}, end, all); err != nil {
+		return err
+	}
+	if all() || e.stop.Load() {
+		if e.loop.Reads() != wire.ReadsLog && e.cfg.Mix.share(wire.OpGet) > 0 {
+			e.deal()
+		}
+		return nil
+	}
+	return fmt.Errorf("%w: %d of %d sessions registered within %v; last error: %v", ErrUnreachable,
+		e.loop.Registered(), e.streams.clients(), e.cfg.GiveUp, e.loop.LastError())
+}
+
+// deal has gets go as queries from now on.
+func (e *engine) deal() {
+	e.streams.deal()
+	if e.verifier != nil {
+		e.verifier.deal()
+	}
+}
+
+// preload writes every key once.
+func (e *engine) preload() error {
+	f := newPreloadFeeder(e)
+	e.offerAll()
+	return e.drive(f, never, func() bool { return f.sum == 0 && e.rec.inFlight == 0 })
+}
+
+// offerAll puts every client on the list of those that can take operations, at the beginning of a phase.
+func (e *engine) offerAll() {
+	for i := range e.streams.clients() {
+		e.ready.push(i)
+	}
+}
+
+// load sends from start to end.
+func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
+	if err := e.drive(idleFeeder{}, start, nil); err != nil {
+		return nil, err
+	}
+	e.offerAll()
+	var f feeder = closedFeeder{end}
+	if e.cfg.open() {
+		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, seed), start, end, e.cfg.tick())
+	}
+	err := e.drive(f, end, nil)
+	return f, err
+}
+
+// warmUp loads from start on and awaits every answer. One that is interrupted awaits nothing: no figure would have it.
+func (e *engine) warmUp(start time.Duration, seed uint64) error {
+	if _, err := e.load(start, start+e.cfg.Warmup, seed); err != nil {
+		return err
+	}
+	answered := func() bool { return e.rec.inFlight == 0 }
+	if err := e.drive(idleFeeder{}, e.loop.Now()+e.cfg.Timeout, answered); err != nil {
+		return err
+	}
+	switch {
+	case e.stop.Load():
+		return errNotBegun
+	case !answered():
+		return fmt.Errorf("%w: %d operations of the warm-up unanswered after %v; last error: %v", ErrUnreachable,
+			e.rec.inFlight, e.cfg.Timeout, e.loop.LastError())
+	}
+	return nil
+}
+
+// drain awaits outstanding answers for at most the timeout. It goes on when the run is told to stop.
+func (e *engine) drain() error {
+	end := e.loop.Now() + e.cfg.Timeout
+	for e.rec.inFlight > 0 && e.loop.Now() < end {
+		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end)); err != nil {
+			return err
+		}
+		e.loop.Flush()
+	}
+	return nil
+}
