@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,9 @@ func (l *Local) CheckPrograms() error {
 	return nil
 }
 
+// CheckPorts refuses a port base from which no cluster would find its ports, which would otherwise fail every run.
+func (l *Local) CheckPorts() error { return cluster.CheckPorts(l.PortBase) }
+
 // Replica returns the path of the program under test.
 func (l *Local) Replica() string { return l.program("replica") }
 
@@ -52,8 +56,8 @@ func (l *Local) Execute(ctx context.Context, job Job) (Measured, error) {
 	if err := errors.Join(os.RemoveAll(l.Scratch), os.MkdirAll(l.Scratch, 0o755)); err != nil {
 		return Measured{}, err
 	}
-	m := l.measure(ctx, job)
-	if err := ctx.Err(); err != nil {
+	m, err := l.measure(ctx, job)
+	if err = cmp.Or(ctx.Err(), err); err != nil {
 		return Measured{}, errors.Join(err, os.RemoveAll(l.Scratch))
 	}
 	if m.Status == suite.StatusFailed {
@@ -69,18 +73,21 @@ func failed(err error) Measured {
 	return Measured{Status: suite.StatusFailed, Reasons: strings.Split(err.Error(), "\n")}
 }
 
-// measure starts a cluster, loads it and stops it. Data and logs stay.
-func (l *Local) measure(ctx context.Context, job Job) Measured {
+// measure starts a cluster, loads it and stops it. Data and logs stay. Its error is one that all other runs would have.
+func (l *Local) measure(ctx context.Context, job Job) (Measured, error) {
 	s, err := newSetup(job.Settings)
 	if err != nil {
-		return failed(err)
+		return failed(err), nil
 	}
 	c, err := cluster.Start(ctx, cluster.Config{
 		Program: l.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
 		Dir: filepath.Join(l.Scratch, "cluster"), PortBase: l.PortBase,
 	})
+	if errors.Is(err, cluster.ErrNoPorts) {
+		return Measured{}, err
+	}
 	if err != nil {
-		return failed(err)
+		return failed(err), nil
 	}
 	m := l.load(ctx, job, s, c)
 	died := c.Err()
@@ -88,7 +95,7 @@ func (l *Local) measure(ctx context.Context, job Job) Measured {
 		m.Status = suite.StatusFailed
 		m.Reasons = append(m.Reasons, err.Error())
 	}
-	return m
+	return m, nil
 }
 
 // overtime is what a load may take beside warm-up and measurement: preloading, and answers that are awaited.

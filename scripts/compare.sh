@@ -11,12 +11,13 @@ Build, and measure two configurations against each other in interleaved pairs: A
 Usage: scripts/compare.sh 'FLAGS A' 'FLAGS B' [--pairs N] [--duration D] [--warmup D] [--seed N]
   FLAGS          Flags of bin/replica and, behind --, of bin/loadgen run; --replicas N, --link-delay D and
                  --link-rate R are understood too. What is not said is as these programs have it by default.
-  --pairs N      Runs of each (default 10). Fewer than six cannot show a difference.
+  --pairs N      Runs of each (default 10). Fewer than eight cannot show a difference.
   --duration D   Length of each measurement (default 2s), after a warm-up of 500ms.
 
 Every run has a cluster of its own. For throughput, latencies and CPU time of the leader: medians, the ratio with a 95 %
-interval (bootstrap over the pairs), an exact sign test. The last line is the verdict on throughput: "no difference", or
-who is faster, by how much.
+interval and the exact sign test that the interval is the other side of, and the test's p corrected for the number of lines
+(Holm). A line whose corrected p is at most 0.05 is marked "differs". The last line is the verdict on throughput, by that
+rule: "no difference", or who is faster, by how much.
 
 Examples
   scripts/compare.sh '--batch adaptive' '--batch count:256'

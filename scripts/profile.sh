@@ -27,7 +27,7 @@ Leaves in results/profile/NAME/:
   KIND.pprof   the profile, for `go tool pprof`. A trace is KIND.out, for `go tool trace`; the profile beside it says
                how long goroutines that could run had to wait for a processor.
   top.txt      the functions in order of what they cost
-  flame.svg    the flame graph
+  flame.svg    the flame graph; none if nothing was seen, as of locks that nobody waited for (about.txt then says so)
   about.txt    what was run
   load/        what the load generator saw
 
@@ -83,15 +83,16 @@ start_load() {
   LOADGEN=$!
 }
 
-# end_load OUT waits for the load to end. That the generator was saturated (6) or missed an objective (5) is no matter.
+# end_load OUT waits for the load to end. That the generator was saturated (6) or missed an objective (5) is no matter. One that
+# does not understand its flags (2) leaves no results.
 end_load() {
   local code=0
   wait "$LOADGEN" || code=$?
   LOADGEN=
-  mv "$1/load.txt" "$1/load/summary.txt"
   case $code in
-    0 | 5 | 6) ;;
-    *) cat "$1/load/summary.txt" >&2 && die 1 "the load failed with exit code $code" ;;
+    0 | 5 | 6) mv "$1/load.txt" "$1/load/summary.txt" ;;
+    2) cat "$1/load.txt" >&2 && die 2 "loadgen does not take --load '$2'" 'see bin/loadgen run --help' ;;
+    *) cat "$1/load.txt" >&2 && die 1 "the load failed with exit code $code" ;;
   esac
 }
 
@@ -105,8 +106,12 @@ render() {
   go tool pprof -top -nodecount=60 "$ROOT/bin/replica" "$2/$1.pprof" >"$2/top.txt" 2>"$2/pprof.log" ||
     die 1 "go tool pprof failed: see $2/pprof.log"
   rm "$2/pprof.log"
-  "$ROOT/bin/bench" flame "$2/$1.pprof" -o "$2/flame.svg" --title "$3" ||
-    printf 'profile.sh: no flame graph\n' >&2
+  if grep -q 'Total samples = 0 *$' "$2/top.txt"; then
+    printf 'profile.sh: the %s profile has no samples, so there is no flame graph: nothing of that kind was seen\n' "$1" |
+      tee -a "$2/about.txt" >&2
+    return
+  fi
+  "$ROOT/bin/bench" flame "$2/$1.pprof" -o "$2/flame.svg" --title "$3"
 }
 
 # about OUT TEXT... writes down what was run, for whoever finds the directory.
@@ -136,8 +141,9 @@ profile() {
     "replica flags: ${*:-none}" "load: $load"
   start_load $((seconds + 2)) "$out" "${flags[@]}"
   sleep "$WARMUP"
+  kill -0 "$LOADGEN" 2>/dev/null || end_load "$out" "$load"
   take "$id" "$kind" "$seconds" "$out"
-  end_load "$out"
+  end_load "$out" "$load"
   render "$kind" "$out" "$kind of $replica, durability $durability${*:+, $*}"
   head -n 16 "$out/top.txt"
   printf 'profile: %s/\n' "${out#"$ROOT"/}"

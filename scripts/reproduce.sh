@@ -38,6 +38,9 @@ calibrate() {
   [[ -f $OUT/calibration.json ]] || "$BENCH" calibrate --out "$OUT/calibration.json"
 }
 
+# check SUITE refuses what is no suite, before anything is measured.
+check() { "$BENCH" run "$1" --dry-run --out "$OUT/$(suite_directory "$1")" >/dev/null || exit; }
+
 # reproduce SUITE makes a suite's directory complete. An interruption ends everything, another failure only this suite.
 reproduce() {
   local dir
@@ -60,8 +63,9 @@ main() {
     esac
   done
   build
-  calibrate
   ((${#suites[@]})) || mapfile -t suites < <(suite_names)
+  for suite in "${suites[@]}"; do check "$suite"; done
+  calibrate
   for suite in "${suites[@]}"; do
     failure=0
     reproduce "$suite" || failure=$?

@@ -41,6 +41,25 @@ func Start(ctx context.Context, config Config) (*Cluster, error) {
 	if err := config.validate(); err != nil {
 		return nil, err
 	}
+	for try := 1; ; try++ {
+		c, err := start(ctx, config)
+		if err == nil {
+			return c, nil
+		}
+		if try == portTries || !portsTaken(err) {
+			return nil, err
+		}
+		if err := os.RemoveAll(config.Dir); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// portTries is how often a cluster is started whose ports somebody else takes meanwhile.
+const portTries = 3
+
+// start starts a cluster on the first ports that are free.
+func start(ctx context.Context, config Config) (*Cluster, error) {
 	if err := os.Mkdir(config.Dir, 0o755); err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -43,7 +44,7 @@ func config(t *testing.T, n int, flags ...string) Config {
 	}
 }
 
-func start(t *testing.T, c Config) *Cluster {
+func started(t *testing.T, c Config) *Cluster {
 	t.Helper()
 	cluster, err := Start(t.Context(), c)
 	if err != nil {
@@ -67,7 +68,7 @@ func leader(t *testing.T, c *Cluster) wire.ReplicaID {
 }
 
 func TestFailover(t *testing.T) {
-	c := start(t, config(t, 3))
+	c := started(t, config(t, 3))
 	first := leader(t, c)
 	if err := c.Kill(first); err != nil {
 		t.Fatal(err)
@@ -118,7 +119,7 @@ func TestUnknownFlagIsReported(t *testing.T) {
 }
 
 func TestUnexpectedDeathIsReported(t *testing.T) {
-	c := start(t, config(t, 3))
+	c := started(t, config(t, 3))
 	p := c.replicas[2]
 	if err := p.kill(); err != nil {
 		t.Fatal(err)
@@ -131,7 +132,43 @@ func TestUnexpectedDeathIsReported(t *testing.T) {
 func TestSlowLinks(t *testing.T) {
 	slow := config(t, 3)
 	slow.Link = link.Config{Delay: 2 * time.Millisecond}
-	leader(t, start(t, slow))
+	leader(t, started(t, slow))
+}
+
+// A port that is taken between the search and the start of the replica costs another search, not the run.
+func TestPortTakenMeanwhile(t *testing.T) {
+	dir := t.TempDir()
+	script := filepath.Join(dir, "replica")
+	text := fmt.Sprintf("#!/bin/sh\nif mkdir %s/once 2>/dev/null; then echo listen: address already in use; exit 1; fi\nexec %s \"$@\"\n", dir, program)
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	c := config(t, 1)
+	c.Program = script
+	leader(t, started(t, c))
+}
+
+// Where no ports are free, that is said before anything is started, and what to do.
+func TestNoPorts(t *testing.T) {
+	const base = 60000
+	for port := base; port < base+portRange; port += portBlock {
+		if l, err := net.Listen("tcp", loopback(port)); err == nil {
+			defer l.Close()
+		}
+	}
+	for _, err := range []error{CheckPorts(base), func() error {
+		c := config(t, 1)
+		c.PortBase = base
+		_, err := Start(t.Context(), c)
+		return err
+	}()} {
+		if !errors.Is(err, ErrNoPorts) || !strings.Contains(err.Error(), "from 60000 to 63999") || !strings.Contains(err.Error(), "--port-base") {
+			t.Errorf("reported as: %v", err)
+		}
+	}
+	if err := CheckPorts(DefaultPortBase + 8000); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestNoLeader(t *testing.T) {

@@ -47,10 +47,15 @@ func (c *Config) validate() error {
 	if c.Replicas < 1 || c.Replicas > MaxReplicas {
 		errs = append(errs, fmt.Errorf("%d replicas: want 1 to %d", c.Replicas, MaxReplicas))
 	}
-	if c.PortBase < 1024 || c.PortBase > 65535-portRange {
-		errs = append(errs, fmt.Errorf("port base %d: want 1024 to %d", c.PortBase, 65535-portRange))
+	return errors.Join(append(errs, CheckPortBase(c.PortBase), c.Link.Validate())...)
+}
+
+// CheckPortBase refuses a beginning from which the search would leave the range of ports.
+func CheckPortBase(base int) error {
+	if base < 1024 || base > 65535-portRange {
+		return fmt.Errorf("port base %d: want 1024 to %d", base, 65535-portRange)
 	}
-	return errors.Join(append(errs, c.Link.Validate())...)
+	return nil
 }
 
 // member is one replica's place: its addresses and files.

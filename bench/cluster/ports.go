@@ -1,9 +1,12 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
+	"syscall"
 )
 
 // block is a range of ports that belongs to one cluster while claim is open. Ports that are merely free at the moment
@@ -29,8 +32,28 @@ func claimBlock(base, ports int) (*block, error) {
 			return nil, err
 		}
 	}
-	return nil, fmt.Errorf("no %d ports in a row are free from %d to %d: choose another port base", portBlock, base, base+portRange-1)
+	return nil, fmt.Errorf("%w: ports are in use in every %d in a row from %d to %d, by other clusters or other programs: choose another --port-base",
+		ErrNoPorts, portBlock, base, base+portRange-1)
 }
+
+// ErrNoPorts is the error of a cluster for which there are no ports.
+var ErrNoPorts = errors.New("no ports")
+
+// CheckPorts fails if no cluster could find its ports from base on, as things stand.
+func CheckPorts(base int) error {
+	if err := CheckPortBase(base); err != nil {
+		return err
+	}
+	b, err := claimBlock(base, 3*MaxReplicas)
+	if err != nil {
+		return err
+	}
+	return b.release()
+}
+
+// portsTaken tells whether a replica could not start because something, such as the local end of an outgoing connection,
+// has taken its port since the block was found free.
+func portsTaken(err error) bool { return strings.Contains(err.Error(), syscall.EADDRINUSE.Error()) }
 
 // free tells whether nobody listens on the ports that will be used.
 func (b *block) free(ports int) bool {

@@ -21,7 +21,7 @@ import (
 type Config struct {
 	// A and B are the settings, of replicas and load.
 	A, B suite.Cell
-	// Pairs is the number of runs of each. Fewer than stat.MinPairs cannot show a difference.
+	// Pairs is the number of runs of each. Fewer than MinPairs cannot show a difference.
 	Pairs int
 	// Warmup and Duration are those of each run.
 	Warmup, Duration time.Duration
@@ -46,7 +46,16 @@ type Line struct {
 	Column     suite.Column
 	A, B       stat.Summary
 	Comparison stat.Comparison // A to B
+	// P is the comparison's, corrected for the number of lines: of five tests at 5 %, one in five would find something
+	// where there is nothing.
+	P float64
 }
+
+// Differs tells whether A and B differ in the column, all lines considered.
+func (l *Line) Differs() bool { return l.P <= 1-stat.Confidence }
+
+// MinPairs returns the least number of pairs that can show a difference in a single column.
+func MinPairs() int { return stat.PairsFor(len(columns)) }
 
 // Run makes the pairs, each with clusters of their own, in the order A B, B A, A B.. so that a drift favours neither. It
 // tells progress about each pair. A run that fails ends the comparison; a pair with an invalid run is left out.
@@ -151,27 +160,36 @@ func (o *Outcome) conclude(values map[string]*sides) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		o.Lines = append(o.Lines, Line{column, stat.Median(s.a), stat.Median(s.b), comparison})
+		o.Lines = append(o.Lines, Line{column, stat.Median(s.a), stat.Median(s.b), comparison, comparison.P})
 	}
 	if len(o.Lines) == 0 {
 		return fmt.Errorf("no pair of usable runs: %s", strings.Join(o.Left, "; "))
 	}
+	o.correct()
 	return nil
+}
+
+// correct takes into account how many lines there are.
+func (o *Outcome) correct() {
+	ps := make([]float64, len(o.Lines))
+	for i := range o.Lines {
+		ps[i] = o.Lines[i].P
+	}
+	for i, p := range stat.Holm(ps) {
+		o.Lines[i].P = p
+	}
 }
 
 // Write says in words and figures who is ahead in throughput, and what the other columns say.
 func (o *Outcome) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "A: %s\nB: %s\n\n", text(o.A), text(o.B))
-	fmt.Fprintln(t, "\tA\tB\tratio A/B\t95 % interval\tsign test\t")
-	for _, l := range o.Lines {
+	fmt.Fprintln(t, "\tA\tB\tratio A/B\t95 % interval\tsign test\tcorrected\t")
+	for i := range o.Lines {
+		l := &o.Lines[i]
 		c := l.Comparison
-		noise := ""
-		if c.Noisy() {
-			noise = "noisy"
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t[%.3f, %.3f]\tp = %.2g\t%s\n", label(l.Column), graph.Spell(l.Column, l.A.Median), graph.Spell(l.Column, l.B.Median),
-			c.Ratio, c.Lo, c.Hi, c.P, noise)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t[%.3f, %.3f]\tp = %.2g\tp = %.2g\t%s\n", label(l.Column), graph.Spell(l.Column, l.A.Median),
+			graph.Spell(l.Column, l.B.Median), c.Ratio, c.Lo, c.Hi, c.P, l.P, l.marks())
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -183,8 +201,38 @@ func (o *Outcome) Write(w io.Writer) error {
 	return err
 }
 
-// Verdict says who is ahead in throughput.
-func (o *Outcome) Verdict() string { return o.Lines[0].Comparison.Verdict("A", "B") }
+// marks says what to see in a line.
+func (l *Line) marks() string {
+	var marks []string
+	if l.Differs() {
+		marks = append(marks, "differs")
+	}
+	if l.Comparison.Noisy() {
+		marks = append(marks, "noisy")
+	}
+	return strings.Join(marks, ", ")
+}
+
+// Verdict says who is ahead in throughput, and if nobody is, what else differs.
+func (o *Outcome) Verdict() string {
+	throughput := &o.Lines[0]
+	var others []string
+	for i := range o.Lines {
+		if l := &o.Lines[i]; l.Differs() {
+			others = append(others, l.Column.Label)
+		}
+	}
+	needed := stat.PairsFor(len(o.Lines))
+	switch {
+	case throughput.Comparison.Pairs < needed:
+		return fmt.Sprintf("no difference shown: %d pairs cannot show one, %d can", throughput.Comparison.Pairs, needed)
+	case throughput.Differs():
+		return throughput.Comparison.Verdict("A", "B")
+	case len(others) > 0:
+		return "no difference in throughput, but in " + strings.Join(others, ", ")
+	}
+	return "no difference"
+}
 
 func text(c suite.Cell) string {
 	if len(c) == 0 {

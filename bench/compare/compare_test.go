@@ -18,27 +18,38 @@ import (
 
 // host makes up runs: of 1 M ops/s, drifting, with noise of 2 %, less a handicap that goes with batch=none.
 type host struct {
-	random   *rand.Rand
-	handicap float64
-	order    []string
-	seeds    []uint64
-	status   func(bench.Job) string
+	random      *rand.Rand
+	handicap    float64
+	slow        float64 // factor of the p99 that goes with batch=none
+	independent bool    // latencies have noise of their own
+	order       []string
+	seeds       []uint64
+	status      func(bench.Job) string
 }
 
 func newHost(seed uint64, handicap float64) *host {
-	return &host{random: rand.New(rand.NewPCG(seed, 1)), handicap: handicap, status: func(bench.Job) string { return suite.StatusValid }}
+	return &host{random: rand.New(rand.NewPCG(seed, 1)), handicap: handicap, slow: 1, status: func(bench.Job) string { return suite.StatusValid }}
 }
 
 func (h *host) Execute(_ context.Context, job bench.Job) (bench.Measured, error) {
 	h.order, h.seeds = append(h.order, job.Settings.Get("batch")), append(h.seeds, job.Seed)
 	drift := 1 + 0.3*math.Sin(float64(job.Repeat))
 	ops := 1e6 * drift * math.Exp(0.02*h.random.NormFloat64())
+	slow := 1.0
 	if job.Settings.Get("batch") == "none" {
 		ops *= 1 - h.handicap
+		slow = h.slow
 	}
 	return bench.Measured{Status: h.status(job), Reasons: []string{"made up"}, Result: &record.Result{
-		ThroughputOpsPerS: ops, Latency: record.Latency{Count: 1, P50: int64(1e15 / ops), P99: int64(3e15 / ops), P999: int64(5e15 / ops)},
+		ThroughputOpsPerS: ops, Latency: record.Latency{Count: 1, P50: h.latency(1, ops), P99: h.latency(3*slow, ops), P999: h.latency(5, ops)},
 	}}, nil
+}
+
+func (h *host) latency(share, ops float64) int64 {
+	if h.independent {
+		share *= math.Exp(0.1 * h.random.NormFloat64())
+	}
+	return int64(share * 1e15 / ops)
 }
 
 func config(pairs int) Config {
@@ -63,7 +74,7 @@ func TestHandicapIsFound(t *testing.T) {
 	if err := o.Write(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"A: batch=adaptive\nB: batch=none\n", "throughput", "p99 latency", "p = 0.002", "10 pairs, 1s each: A faster by"} {
+	for _, want := range []string{"A: batch=adaptive\nB: batch=none\n", "throughput", "p99 latency", "p = 0.002  p = 0.0078  differs", "10 pairs, 1s each: A faster by"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
@@ -79,6 +90,51 @@ func TestSameIsNoDifference(t *testing.T) {
 	}
 	if wrong > 2 {
 		t.Errorf("a difference %d times of 40", wrong)
+	}
+}
+
+// A difference that shows in latency alone is marked, and named at the end.
+func TestOnlyLatencyDiffers(t *testing.T) {
+	h := newHost(3, 0)
+	h.slow = 1.5
+	o := compared(t, h, 10)
+	if got := o.Verdict(); got != "no difference in throughput, but in p99 latency" {
+		t.Errorf("%q", got)
+	}
+	var out bytes.Buffer
+	if err := o.Write(&out); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if strings.Contains(line, "p = ") && strings.Contains(line, "differs") != strings.HasPrefix(line, "p99 ") {
+			t.Errorf("marked: %s", line)
+		}
+	}
+}
+
+// Where there is no difference, one in any column is found in no more than one comparison of twenty.
+func TestAllColumnsTogetherSeldomErr(t *testing.T) {
+	const trials = 300
+	wrong := 0
+	for seed := range uint64(trials) {
+		h := newHost(seed, 0)
+		h.independent = true
+		if compared(t, h, 10).Verdict() != "no difference" {
+			wrong++
+		}
+	}
+	if wrong > trials/20 {
+		t.Errorf("a difference %d times of %d", wrong, trials)
+	}
+}
+
+// What takes eight pairs says so with seven, and does not call them equal.
+func TestTooFewPairs(t *testing.T) {
+	if got := MinPairs(); got != 8 {
+		t.Errorf("%d pairs can show a difference, and the help says eight", got)
+	}
+	if got := compared(t, newHost(1, 0.5), 7).Verdict(); got != "no difference shown: 7 pairs cannot show one, 8 can" {
+		t.Errorf("%q", got)
 	}
 }
 
@@ -147,6 +203,9 @@ func TestParseFlags(t *testing.T) {
 		"--load 50%":                           "!",
 		"--nonsense 1":                         "!",
 		"--batch none --batch adaptive":        "!",
+		"--batch nonsense":                     "!",
+		"--quorum2 5":                          "!",
+		"-- --rate fast":                       "!",
 	} {
 		got, err := ParseFlags(line)
 		if err != nil != (want == "!") || err == nil && got.String() != want {

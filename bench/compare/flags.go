@@ -33,10 +33,16 @@ func ParseFlags(line string) (suite.Cell, error) {
 		if err := check(knob, owner); err != nil {
 			return nil, fmt.Errorf("flags %q: %w", line, err)
 		}
+		if err := suite.CheckValue(knob, value); err != nil {
+			return nil, fmt.Errorf("flags %q: %w", line, err)
+		}
 		if cell.Get(knob) != "" {
 			return nil, fmt.Errorf("flags %q: --%s comes twice", line, knob)
 		}
 		cell = append(cell, suite.Setting{Knob: knob, Value: value})
+	}
+	if err := suite.CheckSettings(cell); err != nil {
+		return nil, fmt.Errorf("flags %q: %w", line, err)
 	}
 	return cell, nil
 }

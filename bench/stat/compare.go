@@ -1,12 +1,11 @@
 package stat
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"slices"
 
-	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
@@ -14,22 +13,32 @@ import (
 // once in sixteen times.
 const MinPairs = 6
 
-const (
-	resamples     = 10_000
-	bootstrapSeed = 20120630 // any constant: the same pairs always give the same interval
-)
+// PairsFor returns the least number of pairs that can show a difference in any one of several tests, corrected by Holm.
+func PairsFor(tests int) int {
+	pairs := 1
+	for signTest(pairs, pairs)*float64(tests) > 1-Confidence {
+		pairs++
+	}
+	return pairs
+}
 
 // Comparison is the outcome of measuring two things, A and B, in pairs.
+//
+// Interval and test are one and the same statement about the median of the ratios: the interval holds the values that the
+// exact sign test would not reject. Nothing but the order of the ratios counts, whatever they are distributed like. (A
+// percentile bootstrap of the median stood here before. Of eight pairs its 95 % covered in 91 of a hundred trials, and it
+// could contradict the test.)
 type Comparison struct {
 	Pairs int
 	// Ratio is A over B: the exponential of the median of the log-ratios of the pairs.
 	Ratio float64
-	// Lo and Hi bound the ratio: a bootstrap interval for Confidence. Of fewer than MinPairs it is their range.
+	// Lo and Hi bound the ratio: order statistics that cover it with at least Confidence, as those of Median. Of fewer than
+	// MinPairs they are the range.
 	Lo, Hi float64
 	// Wins counts pairs in which A was greater, Losses those in which B was.
 	Wins, Losses int
-	// P is the exact two-sided sign test: how often wins and losses would be as uneven as this, or more, if there were
-	// no difference.
+	// P is the exact two-sided sign test: how often the pairs would be as uneven as this, or more, if there were no
+	// difference. Ties count against the one that is ahead.
 	P float64
 }
 
@@ -47,53 +56,45 @@ func Compare(a, b []float64) (Comparison, error) {
 		}
 		logs[i] = math.Log(a[i] / b[i])
 		switch {
-		case a[i] > b[i]:
+		case logs[i] > 0:
 			c.Wins++
-		case a[i] < b[i]:
+		case logs[i] < 0:
 			c.Losses++
 		}
 	}
-	c.Ratio, c.Lo, c.Hi = bootstrap(logs)
-	c.P = signTest(c.Wins, c.Losses)
+	median := Median(logs)
+	c.Ratio, c.Lo, c.Hi = math.Exp(median.Median), math.Exp(median.Lo), math.Exp(median.Hi)
+	c.P = signTest(c.Pairs, max(c.Wins, c.Losses))
 	return c, nil
 }
 
 func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
 
-// bootstrap returns the median of log-ratios and its percentile interval over resamples, as ratios.
-func bootstrap(logs []float64) (ratio, lo, hi float64) {
-	random := rand.New(rand.NewPCG(bootstrapSeed, uint64(len(logs))))
-	sample := make([]float64, len(logs))
-	medians := make([]float64, resamples)
-	for i := range medians {
-		for j := range sample {
-			sample[j] = logs[random.IntN(len(logs))]
-		}
-		slices.Sort(sample)
-		medians[i] = middle(sample)
-	}
-	slices.Sort(medians)
-	copy(sample, logs)
-	slices.Sort(sample)
-	tail := (1 - Confidence) / 2
-	return math.Exp(middle(sample)),
-		math.Exp(stat.Quantile(tail, stat.Empirical, medians, nil)),
-		math.Exp(stat.Quantile(1-tail, stat.Empirical, medians, nil))
+// signTest returns the two-sided probability that of so many pairs at least so many go to one side.
+func signTest(pairs, ahead int) float64 {
+	return min(1, 2*distuv.Binomial{N: float64(pairs), P: 0.5}.CDF(float64(pairs-ahead)))
 }
 
-// signTest returns the two-sided probability of so uneven a split. Ties say nothing and are not among the numbers.
-func signTest(wins, losses int) float64 {
-	n := wins + losses
-	if n == 0 {
-		return 1
+// Holm corrects the probabilities of several tests for their number (Holm 1979): where there is no difference, the chance
+// that any of them falls to 1-Confidence is no greater than that, however the tests depend on each other. The argument is
+// left as it is.
+func Holm(ps []float64) []float64 {
+	order := make([]int, len(ps))
+	for i := range order {
+		order[i] = i
 	}
-	return min(1, 2*distuv.Binomial{N: float64(n), P: 0.5}.CDF(float64(min(wins, losses))))
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(ps[i], ps[j]) })
+	corrected, least := make([]float64, len(ps)), 0.0
+	for rank, i := range order {
+		least = max(least, min(1, ps[i]*float64(len(ps)-rank)))
+		corrected[i] = least
+	}
+	return corrected
 }
 
-// Different tells whether A and B differ: the interval leaves out 1, and the sign test agrees.
-func (c Comparison) Different() bool {
-	return c.P < 1-Confidence && (c.Lo > 1 || c.Hi < 1)
-}
+// Different tells whether A and B differ, if this is the only test: the sign test says so, and then the interval leaves out
+// 1.
+func (c Comparison) Different() bool { return c.P <= 1-Confidence }
 
 // Noisy tells whether the interval is too wide to quote the ratio alone.
 func (c Comparison) Noisy() bool { return c.Hi-c.Lo > NoiseLimit*c.Ratio }

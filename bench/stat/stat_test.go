@@ -2,6 +2,7 @@ package stat
 
 import (
 	"math"
+	"math/bits"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -108,22 +109,103 @@ func TestSummaryNoisy(t *testing.T) {
 
 // TestSignTest compares with the sum over all outcomes of n tosses.
 func TestSignTest(t *testing.T) {
-	for n := range 16 {
+	for n := 1; n < 16; n++ {
 		for wins := range n + 1 {
 			as := 0
 			for tosses := range 1 << n {
-				heads := 0
-				for bits := tosses; bits > 0; bits &= bits - 1 {
-					heads++
-				}
+				heads := bits.OnesCount(uint(tosses))
 				if min(heads, n-heads) <= min(wins, n-wins) {
 					as++
 				}
 			}
 			want := float64(as) / float64(int(1)<<n)
-			if got := signTest(wins, n-wins); math.Abs(got-want) > 1e-9 {
+			if got := signTest(n, max(wins, n-wins)); math.Abs(got-want) > 1e-9 {
 				t.Errorf("%d of %d: got %v, want %v", wins, n, got, want)
 			}
+		}
+	}
+}
+
+// TestIntervalIsTheTest wants the interval to leave out 1 exactly if the sign test finds a difference, ties or not.
+func TestIntervalIsTheTest(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	different := 0
+	for range 5000 {
+		a, b := make([]float64, MinPairs+random.IntN(30)), make([]float64, 0, 40)
+		bias := random.IntN(4)
+		for i := range a {
+			a[i] = float64(1 + random.IntN(3) + bias)
+			b = append(b, float64(1+random.IntN(3)))
+		}
+		c, err := Compare(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Different() != (c.Lo > 1 || c.Hi < 1) {
+			t.Fatalf("%v with %v: %v", a, b, c)
+		}
+		if c.Different() {
+			different++
+		}
+	}
+	if different < 500 || different > 4500 {
+		t.Errorf("%d of 5000 differ: the trials are one-sided", different)
+	}
+}
+
+// TestCompareCovers counts how often the interval of eight pairs covers the true ratio.
+func TestCompareCovers(t *testing.T) {
+	const trials = 2000
+	covered := 0
+	for seed := range uint64(trials) {
+		a, b := measured(seed, 8, 0.05)
+		c, err := Compare(a, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Lo <= 1/0.95 && 1/0.95 <= c.Hi {
+			covered++
+		}
+	}
+	if covered < trials*95/100 {
+		t.Errorf("covered %d times of %d", covered, trials)
+	}
+}
+
+// TestHolm has the worked example of tables of the method, and compares with its definition: a test is rejected at a level
+// if no more significant one is kept, and its own p is at most the level by the number of those not rejected before.
+func TestHolm(t *testing.T) {
+	got := Holm([]float64{0.01, 0.04, 0.03, 0.005})
+	for i, want := range []float64{0.03, 0.06, 0.06, 0.02} {
+		if math.Abs(got[i]-want) > 1e-12 {
+			t.Errorf("corrected to %v", got)
+			break
+		}
+	}
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 1000 {
+		ps := make([]float64, 1+random.IntN(6))
+		for i := range ps {
+			ps[i] = random.Float64() * random.Float64()
+		}
+		corrected, level := Holm(ps), random.Float64()
+		sorted := slices.Sorted(slices.Values(ps))
+		rejected := 0
+		for rejected < len(sorted) && sorted[rejected]*float64(len(sorted)-rejected) <= level {
+			rejected++
+		}
+		for i, p := range ps {
+			if want := rejected > 0 && p <= sorted[rejected-1]; (corrected[i] <= level) != want {
+				t.Fatalf("%v at %v: corrected to %v", ps, level, corrected)
+			}
+		}
+	}
+}
+
+func TestPairsFor(t *testing.T) {
+	for tests, want := range map[int]int{1: MinPairs, 2: 7, 3: 7, 4: 8, 5: 8, 7: 9} {
+		if got := PairsFor(tests); got != want {
+			t.Errorf("%d pairs for %d tests, want %d", got, tests, want)
 		}
 	}
 }
@@ -220,8 +302,7 @@ func TestVerdict(t *testing.T) {
 	}{
 		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 1.05, Hi: 1.2, P: 0.002}, "A faster by 10.0 % [5.0, 20.0]"},
 		{Comparison{Pairs: 10, Ratio: 0.8, Lo: 0.5, Hi: 0.9, P: 0.002}, "B faster by 25.0 % [11.1, 100.0]"},
-		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 0.99, Hi: 1.2, P: 0.002}, "no difference"},
-		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 1.05, Hi: 1.2, P: 0.11}, "no difference"},
+		{Comparison{Pairs: 10, Ratio: 1.1, Lo: 0.99, Hi: 1.2, P: 0.11}, "no difference"},
 		{Comparison{Pairs: 5, Ratio: 1.1, Lo: 1.05, Hi: 1.2, P: 0.06}, "no difference shown: 5 pairs cannot show one, 6 can"},
 	} {
 		if got := c.comparison.Verdict("A", "B"); got != c.want {

@@ -112,7 +112,8 @@ func TestSweep(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
 		t.Error(err)
 	}
-	if code, stdout, _ := invoke(t, "diff", dir, dir); code != exitDone || !strings.Contains(stdout, "1.000") {
+	if code, stdout, _ := invoke(t, "diff", dir, dir); code != exitDone || !strings.Contains(stdout, "1.000") ||
+		strings.Count(stdout, "--repeats 6") != 1 {
 		t.Errorf("compared with itself: exit code %d: %s", code, stdout)
 	}
 }
@@ -143,12 +144,12 @@ graphs: [{name: course, title: C, kind: timeline}]
 	}
 }
 
-// A flag that the replica does not know makes failed runs, kept with the reason and the logs.
+// A cluster that cannot start makes failed runs, kept with the reason and the logs.
 func TestFailedRunsAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
-	path := write(t, strings.Replace(tiny, "durability: none", "io-loops: 1000000", 1))
+	path := write(t, strings.Replace(tiny, "durability: none", "heartbeat: 1s", 1)) // and the election timeout is less
 	code, _, stderr := invoke(t, "run", path, "--out", dir, "--bin", bin, "--port-base", "26000")
-	if code != exitUnreachable || !strings.Contains(stderr, "io-loops") {
+	if code != exitUnreachable || !strings.Contains(stderr, "election-timeout") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	for _, r := range mustOpen(t, dir).Runs() {
@@ -185,6 +186,20 @@ func TestUsage(t *testing.T) {
 		{"budget", []string{"run", "smoke", "--budget", "10s", "--out", t.TempDir()}},
 		{"no cell", []string{"run", "smoke", "--only", "batch=unheard-of"}},
 		{"KNOB=VALUE", []string{"run", "smoke", "--only", "batch"}},
+		{"repeats 0", []string{"run", "smoke", "--dry-run", "--repeats", "0"}},
+		{"duration 0s", []string{"run", "smoke", "--dry-run", "--duration", "0s"}},
+		{"budget 0s", []string{"run", "smoke", "--dry-run", "--budget", "0s"}},
+		{"port base 0", []string{"run", "smoke", "--dry-run", "--port-base", "0"}},
+		{"port base 99999", []string{"run", "smoke", "--dry-run", "--port-base", "99999"}},
+		{"not nothing", []string{"run", "smoke", "--dry-run", "--only", ""}},
+		{"duration 0s", []string{"calibrate", "--duration", "0s"}},
+		{"port base 1", []string{"calibrate", "--port-base", "1"}},
+		{"pairs 0", []string{"compare", "--pairs", "0", "--", "", ""}},
+		{"duration 0s", []string{"compare", "--duration", "0s", "--", "", ""}},
+		{"warmup -1s", []string{"compare", "--warmup=-1s", "--", "", ""}},
+		{"port base 99999", []string{"compare", "--port-base", "99999", "--", "", ""}},
+		{"batch=nonsense", []string{"compare", "--", "--batch nonsense", ""}},
+		{"line 6: axis batch=count:0", []string{"run", "--dry-run", write(t, strings.Replace(tiny, "none, adaptive", `"count:0", adaptive`, 1))}},
 		{"is no program", []string{"run", "smoke", "--bin", t.TempDir(), "--out", filepath.Join(t.TempDir(), "out")}},
 		{"unknown flag", []string{"run", "smoke", "--frobnicate"}},
 		{"no measured column", []string{"diff", ".", ".", "--by", "beauty"}},
@@ -200,7 +215,7 @@ func TestUsage(t *testing.T) {
 func TestDryRunAndList(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, _ := invoke(t, "run", "latency-throughput", "--dry-run", "--out", out, "--only", "batch=none load=5%")
-	if code != exitDone || !strings.Contains(stdout, "6 of 6 runs, about 26s") {
+	if code != exitDone || !strings.Contains(stdout, "12 of 12 runs, about 52s") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 	if _, err := os.Stat(out); err == nil {

@@ -22,6 +22,11 @@ type calibrateCommand struct {
 	programFlags
 }
 
+// Validate refuses what makes no sense. The parser calls it.
+func (c *calibrateCommand) Validate() error {
+	return errors.Join(c.programFlags.Validate(), suite.CheckDuration(c.Duration))
+}
+
 // Run carries out bench calibrate.
 func (c *calibrateCommand) Run(s *session) error {
 	dir := filepath.Dir(c.Out)

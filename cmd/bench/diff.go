@@ -19,8 +19,10 @@ type diffCommand struct {
 
 // Help is the text below the usage line.
 func (*diffCommand) Help() string {
-	return `Runs are paired by cell and repeat. Ratios are A to B, with a bootstrap interval for 95 % and a sign
-test. Runs that failed or are invalid, in A or in B, are counted and left out.`
+	return `Runs are paired by cell and repeat. Ratios are medians of those of the pairs, A to B. A cell differs if an exact
+sign test says so at 5 %, which is when the interval (of order statistics, for 95 %) leaves out 1; that takes six
+repeats. Cells are tested one by one: of twenty that are equal, about one differs by chance. Runs that failed or
+are invalid, in A or in B, are counted and left out.`
 }
 
 // Run carries out bench diff.
@@ -51,12 +53,20 @@ func short(commit string) string { return commit[:min(len(commit), 12)] }
 func printDiff(out io.Writer, diff *bench.Diff) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "cell\tA / B\t95 %\tpairs\tverdict")
+	few := 0
 	for _, c := range diff.Cells {
 		printRow(table, c.Cell.String(), c.Comparison, diff.Column)
+		if c.Pairs < stat.MinPairs {
+			few++
+		}
 	}
 	printRow(table, "all cells together", diff.All, diff.Column)
 	if err := table.Flush(); err != nil {
 		return err
+	}
+	if few > 0 {
+		fmt.Fprintf(out, "\n%d of %d cells have too few pairs: fewer than %d cannot show a difference, and the interval is only their range.\n"+
+			"Measure A and B with --repeats %d or more, into new directories.\n", few, len(diff.Cells), stat.MinPairs, stat.MinPairs)
 	}
 	if diff.Left > 0 {
 		fmt.Fprintf(out, "\n%d pairs are left out: a run failed, is invalid or lacks the column\n", diff.Left)
@@ -65,9 +75,15 @@ func printDiff(out io.Writer, diff *bench.Diff) error {
 }
 
 func printRow(w io.Writer, name string, c stat.Comparison, column suite.Column) {
-	verdict := c.Verdict("A", "B")
-	if !column.HigherIsBetter && c.Pairs >= stat.MinPairs && c.Different() {
-		verdict = fmt.Sprintf("A has %.1f %% of B [%.1f, %.1f]", 100*c.Ratio, 100*c.Lo, 100*c.Hi)
+	fmt.Fprintf(w, "%s\t%.3f\t[%.3f, %.3f]\t%d\t%s\n", name, c.Ratio, c.Lo, c.Hi, c.Pairs, rowVerdict(c, column))
+}
+
+func rowVerdict(c stat.Comparison, column suite.Column) string {
+	switch {
+	case c.Pairs < stat.MinPairs:
+		return "too few pairs"
+	case c.Different() && !column.HigherIsBetter:
+		return fmt.Sprintf("A has %.1f %% of B [%.1f, %.1f]", 100*c.Ratio, 100*c.Lo, 100*c.Hi)
 	}
-	fmt.Fprintf(w, "%s\t%.3f\t[%.3f, %.3f]\t%d\t%s\n", name, c.Ratio, c.Lo, c.Hi, c.Pairs, verdict)
+	return c.Verdict("A", "B")
 }

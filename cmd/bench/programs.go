@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 
 	"paxosbench/bench"
+	"paxosbench/bench/cluster"
 )
 
 // programFlags say what to start, and where.
@@ -12,6 +14,9 @@ type programFlags struct {
 	Bin      string `help:"Directory of the programs replica and loadgen. Default: that of this program." placeholder:"DIR"`
 	PortBase int    `help:"Where the search for free ports begins (${default})." default:"17000" placeholder:"PORT"`
 }
+
+// Validate refuses ports that no cluster can have.
+func (f *programFlags) Validate() error { return cluster.CheckPortBase(f.PortBase) }
 
 // local returns an executor that keeps its files in a directory.
 func (f *programFlags) local(dir string) (*bench.Local, error) {
@@ -30,7 +35,7 @@ func (f *programFlags) local(dir string) (*bench.Local, error) {
 		Bin: bin, Self: self, PortBase: f.PortBase,
 		Scratch: filepath.Join(dir, "scratch"), Logs: filepath.Join(dir, "logs"),
 	}
-	if err := local.CheckPrograms(); err != nil {
+	if err := errors.Join(local.CheckPrograms(), local.CheckPorts()); err != nil {
 		return nil, usage(err)
 	}
 	return local, nil

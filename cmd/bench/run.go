@@ -14,15 +14,15 @@ import (
 type runCommand struct {
 	Suite string `arg:"" help:"Name of a suite (see bench list), or a YAML file."`
 
-	Out      string        `help:"Results directory (default: results/NAME)." placeholder:"DIR"`
-	Resume   bool          `help:"Go on with what the results directory lacks. What it has is not run again."`
-	Only     []string      `help:"Only cells with these settings, as in 'batch=none window=64'. Repeat for others." sep:"none" placeholder:"CELL"`
-	Repeats  int           `help:"Runs of each cell. Default: the suite's." placeholder:"N"`
-	Duration time.Duration `help:"Length of each measurement. Default: the suite's." placeholder:"D"`
-	Seed     uint64        `help:"Determines the order of the runs and their loads (${default})." default:"1" placeholder:"N"`
+	Out      string         `help:"Results directory (default: results/NAME)." placeholder:"DIR"`
+	Resume   bool           `help:"Go on with what the results directory lacks. What it has is not run again."`
+	Only     []string       `help:"Only cells with these settings, as in 'batch=none window=64'. Repeat for others." sep:"none" placeholder:"CELL"`
+	Repeats  *int           `help:"Runs of each cell. Default: the suite's." placeholder:"N"`
+	Duration *time.Duration `help:"Length of each measurement. Default: the suite's." placeholder:"D"`
+	Seed     uint64         `help:"Determines the order of the runs and their loads (${default})." default:"1" placeholder:"N"`
 
-	Budget time.Duration `help:"Refuse to begin what will take longer than this." placeholder:"D"`
-	DryRun bool          `help:"Print the plan and how long it will take, and run nothing."`
+	Budget *time.Duration `help:"Refuse to begin what will take longer than this." placeholder:"D"`
+	DryRun bool           `help:"Print the plan and how long it will take, and run nothing."`
 
 	programFlags
 }
@@ -36,6 +36,21 @@ func (*runCommand) Help() string {
   bench run batching --only 'batch=adaptive window=1024' --repeats 10 --out results/one-cell`
 }
 
+// Validate refuses what makes no sense of any suite. The parser calls it.
+func (c *runCommand) Validate() error {
+	err := c.programFlags.Validate()
+	if c.Repeats != nil {
+		err = errors.Join(err, suite.CheckRepeats(*c.Repeats))
+	}
+	if c.Duration != nil {
+		err = errors.Join(err, suite.CheckDuration(*c.Duration))
+	}
+	if c.Budget != nil && *c.Budget <= 0 {
+		err = errors.Join(err, fmt.Errorf("budget %v: want more than 0; without a budget leave it out", *c.Budget))
+	}
+	return err
+}
+
 // Run carries out bench run.
 func (c *runCommand) Run(s *session) error {
 	w, err := c.prepare()
@@ -47,9 +62,9 @@ func (c *runCommand) Run(s *session) error {
 	if c.DryRun {
 		return w.print(s.out, pending, takes)
 	}
-	if c.Budget > 0 && takes > c.Budget {
+	if c.Budget != nil && takes > *c.Budget {
 		return usage(fmt.Errorf("%d runs take about %v, and the budget is %v: lower --repeats or --duration, or choose cells by --only",
-			len(pending), rounded(takes), c.Budget))
+			len(pending), rounded(takes), *c.Budget))
 	}
 	return c.carryOut(s, w, pending)
 }
@@ -88,11 +103,11 @@ func (c *runCommand) manifest(of *suite.Suite) suite.Manifest {
 	m := suite.Manifest{
 		Suite: of.Name, Seed: c.Seed, Repeats: of.Repeats, Warmup: of.Warmup, Duration: of.Duration, Only: c.Only,
 	}
-	if c.Repeats > 0 {
-		m.Repeats = c.Repeats
+	if c.Repeats != nil {
+		m.Repeats = *c.Repeats
 	}
-	if c.Duration > 0 {
-		m.Duration = c.Duration
+	if c.Duration != nil {
+		m.Duration = *c.Duration
 	}
 	return m
 }

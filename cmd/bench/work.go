@@ -68,6 +68,9 @@ func parsePatterns(texts []string) ([]suite.Cell, error) {
 		if err != nil {
 			return nil, fmt.Errorf("--only: %w", err)
 		}
+		if len(p) == 0 {
+			return nil, fmt.Errorf("--only: want KNOB=VALUE, not nothing")
+		}
 		patterns = append(patterns, p)
 	}
 	return patterns, nil

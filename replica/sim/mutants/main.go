@@ -4,11 +4,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,6 +24,21 @@ type cli struct {
 	Only  string `help:"Run only mutants whose name contains this." placeholder:"TEXT"`
 	Root  string `help:"Root of the source tree." default:"." type:"existingdir"`
 }
+
+// Validate refuses what would find nothing and call it success. The parser calls it.
+func (c *cli) Validate() error {
+	var errs []error
+	if c.Seeds < 1 {
+		errs = append(errs, fmt.Errorf("seeds %d: want 1 or more", c.Seeds))
+	}
+	if !slices.ContainsFunc(mutants, c.chosen) {
+		errs = append(errs, fmt.Errorf("only %q: no mutant is called that; they are in replica/sim/mutants/list.go", c.Only))
+	}
+	return errors.Join(errs...)
+}
+
+// chosen tells whether a mutant is to be run.
+func (c *cli) chosen(m mutant) bool { return strings.Contains(m.name, c.Only) }
 
 func main() {
 	var c cli
@@ -49,7 +66,7 @@ func (c *cli) run() (survivors int, err error) {
 	fmt.Fprintln(table, "mutant\tseeds\ttime\tfound by")
 	for i := range mutants {
 		m := &mutants[i]
-		if !strings.Contains(m.name, c.Only) {
+		if !c.chosen(*m) {
 			continue
 		}
 		start := time.Now()

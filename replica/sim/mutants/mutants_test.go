@@ -19,3 +19,17 @@ func TestMutantsApply(t *testing.T) {
 		t.Errorf("%d mutants, want at least 30", len(mutants))
 	}
 }
+
+// A hunt for nothing is refused, instead of finding all of it.
+func TestNothingToHunt(t *testing.T) {
+	for _, tt := range []struct {
+		c  cli
+		ok bool
+	}{
+		{cli{Seeds: 1}, true}, {cli{Seeds: 1, Only: "rejoin"}, true}, {cli{Seeds: 1, Only: "nosuch"}, false}, {cli{}, false},
+	} {
+		if err := tt.c.Validate(); (err == nil) != tt.ok {
+			t.Errorf("%+v: %v", tt.c, err)
+		}
+	}
+}

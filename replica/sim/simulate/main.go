@@ -20,9 +20,20 @@ type cli struct {
 	Seeds    uint64  `help:"Number of seeds to run." default:"1000"`
 	From     *uint64 `help:"First seed. Default: at random, and printed."`
 	Seed     *uint64 `help:"Run this one seed, twice, and compare the transcripts." xor:"one"`
-	Parallel int     `help:"Seeds at a time. Default: one per processor." default:"0"`
+	Parallel int     `help:"Seeds at a time. 0: one per processor." default:"0"`
 	Verbose  bool    `help:"With --seed: print the transcript, a line per event."`
 	Until    bool    `help:"Stop at the first violation, as for mutants."`
+}
+
+// Validate refuses what would test nothing and call it success. The parser calls it.
+func (c *cli) Validate() error {
+	if c.Seeds < 1 {
+		return fmt.Errorf("seeds %d: want 1 or more", c.Seeds)
+	}
+	if c.Parallel < 0 {
+		return fmt.Errorf("parallel %d: want 1 or more, or 0 for one per processor", c.Parallel)
+	}
+	return nil
 }
 
 func main() {
@@ -68,7 +79,7 @@ func (c *cli) campaign() int {
 	if c.From != nil {
 		from = *c.From
 	}
-	if c.Parallel <= 0 {
+	if c.Parallel == 0 {
 		c.Parallel = runtime.GOMAXPROCS(0)
 	}
 	fmt.Printf("seeds %d to %d\n", from, from+c.Seeds-1)
