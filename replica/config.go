@@ -48,7 +48,7 @@ type Config struct {
 	Pipeline      pipeline.Depth `name:"pipeline" default:"adaptive" help:"Slots in flight: N (up to 4096) or adaptive."`
 	PipelineBytes Bytes          `name:"pipeline-bytes" default:"16MiB" help:"Bytes of batches in flight."`
 
-	Compress string `name:"compress" default:"none" enum:"none,s2,zstd" help:"Compression of batches on the wire and in the journal: none, s2, zstd."`
+	Compress string `name:"compress" default:"none" help:"Compression of batches on the wire and in the journal: none, s2, zstd."`
 
 	Quorum2 int        `name:"quorum2" default:"0" help:"Acceptors that must accept a batch, the leader included. 0: a majority. Phase 1 then needs replicas-quorum2+1."`
 	Reads   wire.Reads `name:"reads" default:"log" help:"How gets are served: log (as commands), index (by the leader after a leadership round that all waiting gets share), lease (by the leader at once while the others have promised to elect nobody; no clock may run more than a ninth faster than another). Equal on all replicas, as is --election-timeout with lease."`
@@ -138,6 +138,8 @@ func (c *Config) Validate() error {
 	check(c.Linger >= 0, "linger: %v, want 0 or more", c.Linger)
 	check(c.BatchBytes >= 1 && c.BatchBytes <= wire.MaxBatch, "batch-bytes: %d, want 1 to %d", c.BatchBytes, wire.MaxBatch)
 	check(c.PipelineBytes >= 1, "pipeline-bytes: %d, want at least 1", c.PipelineBytes)
+	_, unknownCodec := compress.ParseCodec(c.Compress)
+	check(unknownCodec == nil, "%w", unknownCodec)
 	n := len(c.Members)
 	check(c.Quorum2 >= 0 && c.Quorum2 <= n, "quorum2: %d, want 1 to %d, or 0 for a majority", c.Quorum2, n)
 	check(c.Heartbeat >= time.Millisecond, "heartbeat: %v, want at least 1ms", c.Heartbeat)
@@ -161,7 +163,7 @@ func (c *Config) Validate() error {
 
 func (c *Config) validateMembers(check func(bool, string, ...any)) {
 	check(len(c.Members) >= 1 && len(c.Members) <= wire.MaxReplicas, "member: %d replicas, want 1 to %d", len(c.Members), wire.MaxReplicas)
-	seen := map[wire.ReplicaID]bool{}
+	seen, owner := map[wire.ReplicaID]bool{}, map[string]wire.ReplicaID{}
 	for _, m := range c.Members {
 		check(m.ID >= 1 && m.ID <= wire.MaxReplicas, "member: id %d, want 1 to %d", m.ID, wire.MaxReplicas)
 		check(!seen[m.ID], "member: id %d is given twice", m.ID)
@@ -169,6 +171,9 @@ func (c *Config) validateMembers(check func(bool, string, ...any)) {
 		for _, addr := range []string{m.Peer, m.Client} {
 			_, _, err := net.SplitHostPort(addr)
 			check(err == nil, "member: %d has the address %q, want HOST:PORT", m.ID, addr)
+			other, taken := owner[addr]
+			check(!taken, "member: %d has the address %q, and so has %d; every peer and client address wants a port of its own", m.ID, addr, other)
+			owner[addr] = m.ID
 		}
 	}
 	check(seen[c.ID], "id: %d is not among the members; give --member for every replica, this one included", c.ID)

@@ -14,22 +14,10 @@ import (
 	"paxosbench/replica"
 )
 
-type cli struct {
-	replica.Config
-	ConfigFile kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with the same names as the flags; flags win."`
-	LogLevel   slog.Level      `name:"log-level" default:"info" help:"debug, info, warn or error."`
-	LogFormat  string          `name:"log-format" default:"text" enum:"text,json" help:"text or json, on standard error."`
-}
-
 func main() {
 	var c cli
-	kong.Parse(&c,
-		kong.Name("replica"),
-		kong.Description("One replica of a batched Multi-Paxos cluster. It ends on SIGINT or SIGTERM with exit code 0; 1: it could not start or had to stop; 2: usage."),
-		kong.Configuration(loadYAML),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
-		kong.Exit(exitUsage),
-	)
+	parser := kong.Must(&c, append(options(), kong.Exit(exitUsage))...)
+	parser.FatalIfErrorf(parse(parser, os.Args[1:]))
 	useHugePages()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// parsed reads a command line of a replica that is valid but for what args say.
+func parsed(t *testing.T, args ...string) (*cli, error) {
+	t.Helper()
+	var c cli
+	parser := kong.Must(&c, options()...)
+	valid := []string{"--id", "1", "--member", "1=:7101,:7001", "--member", "2=:7102,:7002"}
+	return &c, parse(parser, append(valid, args...))
+}
+
+func TestFlags(t *testing.T) {
+	c, err := parsed(t, "--batch", "count:64", "--linger=2ms", "--pprof", "--admin", "127.0.0.1:7201")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Batch.String() != "count:64" || c.Linger != 2*time.Millisecond || !c.Pprof || len(c.Members) != 2 || c.Compress != "none" {
+		t.Errorf("read as %+v", c)
+	}
+}
+
+// Whatever is wrong is reported, each once, whether a value cannot be read, is out of bounds, or contradicts another.
+func TestAllViolationsAtOnce(t *testing.T) {
+	_, err := parsed(t, "--batch", "count:0", "--pipeline", "0", "--linger=-1s", "--quorum2", "5", "--reads", "maybe",
+		"--heartbeat", "soon", "--compress", "lz4", "--batch-bytes", "much", "--unreplicated=perhaps", "--durability", "sometimes",
+		"--client-window", "many", "--machine", "sql", "--log-level", "loud", "--log-format", "xml", "--member", "3=:7101,:7003")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	text := "\n" + err.Error()
+	for _, name := range []string{
+		"batch", "pipeline", "linger", "quorum2", "reads", "heartbeat", "compress", "batch-bytes", "unreplicated", "durability",
+		"client-window", "machine", "log-level", "log-format", "member",
+	} {
+		if n := strings.Count(text, "\n"+name+":") + strings.Count(text, "\n"+name+" "); n != 1 {
+			t.Errorf("%s is reported %d times in:%s", name, n, text)
+		}
+	}
+}
+
+// The configuration file is read the same way.
+func TestViolationsInFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "replica.yaml")
+	if err := os.WriteFile(path, []byte("batch: count:0\nreads: maybe\nlinger: 1ms\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	_, err := parsed(t, "--config", path, "--quorum2", "5")
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, want := range []string{"count:0", "maybe", "quorum2: 5"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("no %q in: %v", want, err)
+		}
+	}
+	if err := os.WriteFile(path, []byte("batches: none\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := parsed(t, "--config", path); err == nil || !strings.Contains(err.Error(), "batches") {
+		t.Errorf("an unknown key: %v", err)
+	}
+}
+
+func TestUnknownFlag(t *testing.T) {
+	if _, err := parsed(t, "--batch", "count:0", "--frobnicate"); err == nil || !strings.Contains(err.Error(), "frobnicate") ||
+		!strings.Contains(err.Error(), "count:0") {
+		t.Errorf("reported as: %v", err)
+	}
+}
