@@ -83,7 +83,7 @@ func (c *conn) results(s *Session, first Number, run *wire.ReplyRun, at time.Dur
 			c.outcome(s, number, 1, result.Status, at)
 			continue
 		}
-		c.settle(s, 1)
+		c.settle(s, 1, at)
 		c.loop.handler.Result(s, number, result.Status, result.Value, at)
 	}
 	if len(rest) != 0 {
@@ -135,33 +135,38 @@ func (c *conn) executed(s *Session, first Number, count int, status wire.Status,
 		}
 		first, count = s.answered+1, count-old
 	}
-	c.settle(s, count)
+	c.settle(s, count, at)
 	c.loop.handler.Answered(s, first, count, status, at)
 }
 
 // settle notes that the session's next count operations are answered.
-func (c *conn) settle(s *Session, count int) {
+func (c *conn) settle(s *Session, count int, at time.Duration) {
 	s.answered += Number(count)
 	s.refusals = 0
-	c.account(s, count)
+	c.account(s, count, at)
 }
 
-// account takes count commands off the wire.
-func (c *conn) account(s *Session, count int) {
+// account takes count commands off the wire. A session that goes back does so once nothing of it is there any more; the
+// last answer may well be that to a command before the refused one, which had to wait for its turn.
+func (c *conn) account(s *Session, count int, at time.Duration) {
 	count = min(count, s.outstanding)
 	s.outstanding -= count
 	c.outstanding -= count
+	if s.rewinding && s.outstanding == 0 {
+		c.rewind(s, at)
+	}
 }
 
 // refused begins or continues going back to the first unanswered operation. The replica refuses what is behind a refused
 // command as well, and what it answers there counts for nothing, so the session first lets the wire run dry: then no late
-// refusal can be mistaken for one of the next attempt. The attempt itself waits a little, longer each time in a row.
+// refusal can be mistaken for one of the next attempt.
 func (c *conn) refused(s *Session, count int, at time.Duration) {
 	s.rewinding = true
-	c.account(s, count)
-	if s.outstanding > 0 {
-		return
-	}
+	c.account(s, count, at)
+}
+
+// rewind goes back to the first unanswered operation. The attempt waits a little, longer each time in a row.
+func (c *conn) rewind(s *Session, at time.Duration) {
 	s.rewinding = false
 	s.transmitted = s.answered
 	s.resumeAt = at + min(refusedMax, refusedFirst<<min(s.refusals, 10))

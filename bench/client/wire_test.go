@@ -202,3 +202,34 @@ func BenchmarkExchange(b *testing.B) {
 		p.exchange(b, 1000, true)
 	}
 }
+
+// A replica refuses at once and executes later: the answers to what it had taken before come behind the refusal.
+func TestRefusalOvertakesAnswers(t *testing.T) {
+	p := newPipe(t)
+	for range 2 {
+		p.session.Assign(100)
+		p.loop.Flush()
+		p.drain()
+	}
+	for _, answer := range []struct {
+		first  wire.Seq
+		status wire.Status
+	}{{101, wire.StatusBusy}, {1, wire.StatusOK}} {
+		frame := wire.BeginFrame(nil)
+		frame = wire.AppendUniformReply(frame, p.session.id, answer.first, 100, answer.status)
+		wire.EndFrame(frame, 0, wire.TypeReply)
+		p.reply(t, frame)
+	}
+	for tries := 0; p.loop.Counters().Resent == 0; tries++ {
+		if tries == 100 {
+			t.Fatalf("what was refused is not sent again: %d answered", p.session.Answered())
+		}
+		if err := p.loop.Poll(p.loop.Now() + scanPeriod); err != nil {
+			t.Fatal(err)
+		}
+		p.loop.Flush()
+	}
+	if c := p.loop.Counters(); c.Resent != 100 || c.Violations != 0 {
+		t.Errorf("%+v, want 100 commands sent again", c)
+	}
+}
