@@ -34,7 +34,7 @@ Usage: scripts/cluster.sh COMMAND
   stop ID      SIGSTOP: the replica hangs, its connections stay open.
   cont ID      SIGCONT.
   logs ID      Print the replica's log, all its starts since up.
-  --help       This text.
+  --help       This text, also behind a command.
 
 Environment
   PAXOSBENCH_PORT_BASE   Clients at 127.0.0.1:BASE+1.., peers BASE+101.., admin BASE+201.. (default 7000).
@@ -352,9 +352,16 @@ known() {
   [[ $1 =~ ^[1-7]$ && -f $STATE/flags/$1 ]] || die $USAGE "there is no replica '$1'" "replicas: $(replicas | tr '\n' ' ')"
 }
 
+# make_state makes the state directory, or says why there is none to work in.
+make_state() {
+  local why
+  why=$({ mkdir -p "$STATE" && : >>"$STATE/lock"; } 2>&1) || die 1 "the state directory $STATE cannot be made or written" \
+    "${why##*: }" 'name another one in PAXOSBENCH_STATE, or leave that unset'
+}
+
 # lock lets one command at a time change a cluster; it is free again when this script ends.
 lock() {
-  mkdir -p "$STATE"
+  make_state
   exec 9>"$STATE/lock"
   flock -w 60 9 || die $REFUSED "another cluster.sh has been at work on $STATE for 60 s"
 }
@@ -362,14 +369,28 @@ lock() {
 # wants N ARG... checks the number of a command's arguments.
 wants() { (($# - 1 == $1)) || die $USAGE "$command: wants $1 argument(s), not $(($# - 1))" 'see --help'; }
 
+# asks_for_help ARG... tells whether a command is only to be explained. What follows -- is not for this script.
+asks_for_help() {
+  local arg
+  for arg in "$@"; do
+    case $arg in
+      -h | --help) return 0 ;;
+      --) return 1 ;;
+    esac
+  done
+  return 1
+}
+
 main() {
-  local command=${1:---help}
-  (($# == 0)) || shift
+  (($# > 0)) || { usage >&2; exit $USAGE; }
+  ! asks_for_help "$@" || { usage && return; }
+  local command=$1
+  shift
   case $command in
     up) ;;
     down | status | leader) wants 0 "$@" ;;
     kill | start | stop | cont | logs) wants 1 "$@" && known "$1" ;;
-    -h | --help | help) usage && return ;;
+    help) usage && return ;;
     *) die $USAGE "unknown command $command" 'see --help' ;;
   esac
   case $command in

@@ -201,8 +201,12 @@ type status struct {
 		QueriesAnswered uint64 `json:"queries_answered"`
 	} `json:"node"`
 	Transport struct {
+		Clients   int `json:"clients"`
+		Peers     int `json:"peers"`
 		Forwarded int `json:"forwarded"`
 	} `json:"transport"`
+	InFlight int    `json:"in_flight_slots"`
+	Busy     uint64 `json:"busy"` // commands answered with BUSY
 }
 
 func (c *cluster) status(id int) (s status, err error) {
@@ -309,6 +313,9 @@ type result struct {
 		Failed   uint64 `json:"failed"`
 		TimedOut uint64 `json:"timed_out"`
 	} `json:"ops"`
+	Client struct {
+		Reconnects uint64 `json:"reconnects"`
+	} `json:"client"`
 	Verification struct {
 		Reads      uint64 `json:"reads"`
 		Violations uint64 `json:"violations"`
