@@ -125,7 +125,7 @@ type Counters struct {
 	Stalls         int64 // of Disconnects: given up after StallTimeout of silence
 	DialFailures   int64 // attempts that did not get as far as a Welcome from the leader
 	Redirects      int64 // Redirect frames and Welcomes from non-leaders
-	Busy           int64 // commands refused: past a window
+	Busy           int64 // commands and registrations refused: past a window, or no room
 	Gaps           int64 // commands refused: an earlier one was missing
 	Resent         int64 // commands sent again, for whatever reason
 	Duplicates     int64 // replies to operations already answered

@@ -43,7 +43,7 @@ type conn struct {
 
 	target   int            // index into the loop's addresses: where to try next if the leader is unknown
 	addr     netip.AddrPort // of the present socket
-	attempts int            // in a row without a reply
+	attempts int            // in a row without a good reply
 	retryAt  time.Duration
 	deadline time.Duration // for the TCP and protocol handshake
 	heardAt  time.Duration // last sign of life, or when the connection last became busy
@@ -163,16 +163,15 @@ func (c *conn) welcomed(w wire.Welcome) {
 	if l.cfg.SessionWindow > 0 {
 		c.share = min(c.share, l.cfg.SessionWindow)
 	}
+	now := l.Now()
 	for _, s := range c.sessions {
-		if s.id == 0 {
-			c.registering = append(c.registering, s)
-			continue
+		c.start(s, now)
+		if s.id != 0 {
+			l.handler.Ready(s)
 		}
-		c.queue(s)
-		l.handler.Ready(s)
 	}
 	for _, s := range c.readers {
-		c.queue(s)
+		c.start(s, now)
 	}
 	c.markDirty()
 }

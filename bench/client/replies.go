@@ -9,7 +9,6 @@ import (
 
 // replies handles the body of a Reply or a QueryReply. An error condemns the connection.
 func (c *conn) replies(frame wire.Type, body []byte, at time.Duration) error {
-	c.attempts = 0
 	for len(body) > 0 {
 		run, n, err := wire.DecodeReplyRun(body)
 		if err != nil {
@@ -25,6 +24,7 @@ func (c *conn) replies(frame wire.Type, body []byte, at time.Duration) error {
 			return err
 		}
 	}
+	c.attempts = 0
 	if !c.commands.empty() || !c.queries.empty() || len(c.registering) > 0 {
 		c.markDirty()
 	}
@@ -34,7 +34,7 @@ func (c *conn) replies(frame wire.Type, body []byte, at time.Duration) error {
 // commandReply handles one reply run of a Reply.
 func (c *conn) commandReply(run *wire.ReplyRun, at time.Duration) error {
 	if run.Session == 0 {
-		return c.registrationReply(run)
+		return c.registrationReply(run, at)
 	}
 	s := c.byID[run.Session]
 	if s == nil {
@@ -165,17 +165,36 @@ func (c *conn) refused(s *Session, count int, at time.Duration) {
 	c.account(s, count, at)
 }
 
-// rewind goes back to the first unanswered operation. The attempt waits a little, longer each time in a row.
+// rewind goes back to the first unanswered operation.
 func (c *conn) rewind(s *Session, at time.Duration) {
 	s.rewinding = false
 	s.transmitted = s.answered
-	s.resumeAt = at + min(refusedMax, refusedFirst<<min(s.refusals, 10))
-	s.refusals++
-	s.parked = true
-	c.parked = append(c.parked, s)
+	c.backOff(s, at)
 }
 
-// resume queues the parked sessions whose back-off has ended.
+// backOff makes a refused session wait before its next attempt, longer each time in a row.
+func (c *conn) backOff(s *Session, at time.Duration) {
+	s.resumeAt = at + min(refusedMax, refusedFirst<<min(s.refusals, 10))
+	s.refusals++
+	c.start(s, at)
+}
+
+// start queues what the session has to send, its registration before anything else, unless it still has to wait.
+func (c *conn) start(s *Session, now time.Duration) {
+	switch {
+	case s.parked:
+	case now < s.resumeAt:
+		s.parked = true
+		c.parked = append(c.parked, s)
+	case s.id == 0:
+		c.registering = append(c.registering, s)
+		c.markDirty()
+	default:
+		c.queue(s)
+	}
+}
+
+// resume starts the parked sessions whose back-off has ended.
 func (c *conn) resume(now time.Duration) {
 	waiting := c.parked[:0]
 	for _, s := range c.parked {
@@ -184,12 +203,13 @@ func (c *conn) resume(now time.Duration) {
 			continue
 		}
 		s.parked = false
-		c.queue(s)
+		c.start(s, now)
 	}
 	c.parked = waiting
 }
 
-// lost gives up a session that the replicas do not know and registers it anew. A reader has no registration to lose: it
+// lost gives up a session that the replicas do not know and registers it anew, after a back-off: with more sessions than
+// the replicas have room for, each registration costs another session its own. A reader has no registration to lose: it
 // sends its gets again.
 func (c *conn) lost(s *Session, at time.Duration) {
 	if s.Reads() {
@@ -202,15 +222,14 @@ func (c *conn) lost(s *Session, at time.Duration) {
 	c.outstanding -= s.outstanding
 	first, count := s.lost()
 	s.nonce = wire.Seq(mix(uint64(s.nonce))>>1) + 1
-	c.registering = append(c.registering, s)
-	c.markDirty()
+	c.backOff(s, at)
 	if count > 0 {
 		c.loop.handler.Lost(s, first, count, at)
 	}
 }
 
-// registrationReply gives a session its id.
-func (c *conn) registrationReply(run *wire.ReplyRun) error {
+// registrationReply gives a session its id, or lets it wait for another attempt.
+func (c *conn) registrationReply(run *wire.ReplyRun, at time.Duration) error {
 	s := c.registrant(run.First)
 	if s == nil {
 		c.loop.counters.Duplicates++
@@ -218,8 +237,8 @@ func (c *conn) registrationReply(run *wire.ReplyRun) error {
 	}
 	s.registering = false
 	c.outstanding--
-	if run.Uniform { // refused: try again
-		c.registering = append(c.registering, s)
+	if run.Uniform {
+		c.registrationRefused(s, run.Status, at)
 		return nil
 	}
 	result, _, err := wire.DecodeResult(run.Results)
@@ -238,6 +257,19 @@ func (c *conn) registrationReply(run *wire.ReplyRun) error {
 	c.loop.registered++
 	c.loop.handler.Ready(s)
 	return nil
+}
+
+// registrationRefused counts the refusal and plans the next attempt.
+func (c *conn) registrationRefused(s *Session, status wire.Status, at time.Duration) {
+	switch status {
+	case wire.StatusBusy:
+		c.loop.counters.Busy++
+	case wire.StatusGap:
+		c.loop.counters.Gaps++
+	default:
+		c.loop.violation("session %d: registration answered %v without an id", s.index, status)
+	}
+	c.backOff(s, at)
 }
 
 // registrant returns the session whose registration has the given nonce. Registrations are answered in order, so it

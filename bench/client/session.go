@@ -25,13 +25,13 @@ type Session struct {
 	resent      Number // on the wire more than once: some up to here, none behind
 	assigned    Number // handed over by Assign, up to here
 
-	outstanding int  // commands on the present connection that no reply has mentioned yet
-	queued      bool // on the connection's list of sessions with something to transmit
-	rewinding   bool // refused: waits until outstanding is 0, then sends again from answered+1
-	parked      bool // on the connection's list of sessions that wait for resumeAt
-	registering bool // a registration is on the wire
-	refusals    int  // in a row, without an operation executed
-	resumeAt    time.Duration
+	outstanding int           // commands on the present connection that no reply has mentioned yet
+	queued      bool          // on the connection's list of sessions with something to transmit
+	rewinding   bool          // refused: waits until outstanding is 0, then sends again from answered+1
+	parked      bool          // on the connection's list of sessions that wait for resumeAt
+	registering bool          // a registration is on the wire
+	refusals    int           // in a row, without an operation executed
+	resumeAt    time.Duration // nothing is sent before; it outlives a connection
 }
 
 // Index returns the session's place in its loop, from 0. Readers come behind the sessions.
