@@ -240,7 +240,7 @@ func (l *loop) Send(m *wire.Message) {
 }
 
 // Append gives a record to the journal.
-func (l *loop) Append(r *paxos.Record) { l.storage.append(r) }
+func (l *loop) Append(r *wire.Record) { l.storage.append(r) }
 
 // Persist makes what was appended durable, here and now if that is quickest.
 func (l *loop) Persist(alone bool) uint64 {

@@ -5,17 +5,12 @@ import (
 
 	"paxosbench/replica/journal"
 	"paxosbench/replica/node"
-	"paxosbench/replica/paxos"
+	"paxosbench/wire"
 )
 
 // replayInto returns what the journal is to call for each of its records.
-func replayInto(r *node.Recovery) func(journal.LSN, *journal.Record) error {
-	return func(lsn journal.LSN, rec *journal.Record) error {
-		return r.Replay(uint64(lsn), &paxos.Record{
-			Kind: paxos.RecordKind(rec.Kind), Ballot: rec.Ballot, Slot: rec.Slot, Commit: rec.Commit,
-			Codec: rec.Codec, RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body,
-		})
-	}
+func replayInto(r *node.Recovery) func(journal.LSN, *wire.Record) error {
+	return func(lsn journal.LSN, rec *wire.Record) error { return r.Replay(uint64(lsn), rec) }
 }
 
 // finish ends a recovery. An error names the data directory.

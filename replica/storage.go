@@ -96,15 +96,12 @@ func (s *storage) durable() (uint64, error) {
 	return max(s.inPlace, s.newest.Load()-uint64(s.base)), nil
 }
 
-func (s *storage) append(r *paxos.Record) {
+func (s *storage) append(r *wire.Record) {
 	s.appended++
 	if s.volatile {
 		return
 	}
-	s.committer.Append(&journal.Record{
-		Kind: journal.Kind(r.Kind), Ballot: r.Ballot, Slot: r.Slot, Commit: r.Commit,
-		Codec: r.Codec, RawLen: r.RawLen, BodyCRC: r.BodyCRC, Body: r.Body,
-	})
+	s.committer.Append(r)
 }
 
 // persist has everything appended made durable and returns how much is by now. Handing work to the sync thread and back

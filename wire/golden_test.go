@@ -118,7 +118,7 @@ func goldenEntries(slots ...Slot) []byte {
 		if slot == 103 {
 			ballot = MakeBallot(8, 1)
 		}
-		body = AppendEntry(body, &Entry{Slot: slot, Ballot: ballot, RawLen: uint32(len(run)), BodyCRC: Checksum(run), Body: run})
+		body = AppendEntry(body, &Entry{Slot: slot, Ballot: ballot, Payload: Payload{RawLen: uint32(len(run)), BodyCRC: Checksum(run), Body: run}})
 	}
 	return body
 }
@@ -130,20 +130,20 @@ func goldenMessages() []Message {
 		{Type: TypePreVote, Ballot: ballot, Commit: 100},
 		{Type: TypePreVoteReply, Ballot: ballot, Nonce: uint64(MakeBallot(9, 1))},
 		{Type: TypePrepare, Ballot: ballot, Slot: 101},
-		{Type: TypePromise, Ballot: ballot, Commit: 100, Flags: FlagMore, Body: goldenEntries(101, 103)},
-		{Type: TypeAccept, Ballot: ballot, Slot: 101, Commit: 100, RawLen: uint32(len(run)), Body: run},
+		{Type: TypePromise, Ballot: ballot, Commit: 100, Flags: FlagMore, Payload: Payload{Body: goldenEntries(101, 103)}},
+		{Type: TypeAccept, Ballot: ballot, Slot: 101, Commit: 100, Payload: Payload{RawLen: uint32(len(run)), Body: run}},
 		{Type: TypeAccepted, Ballot: ballot, Slot: 101, Last: 103, Commit: 100},
 		{Type: TypeRefuse, Ballot: ballot, Nonce: uint64(MakeBallot(10, 1)), Commit: 99},
 		{Type: TypeHeartbeat, Ballot: ballot, Last: 103, Commit: 102, Nonce: 5},
 		{Type: TypeHeartbeatReply, Ballot: ballot, Slot: 102, Last: 103, Commit: 101, Nonce: 5},
-		{Type: TypeFetch, Slot: 90, RawLen: 64 << 10},
-		{Type: TypeEntries, Slot: 90, Last: 90, Commit: 102, Flags: FlagMore, Body: goldenEntries(90)},
+		{Type: TypeFetch, Slot: 90, Payload: Payload{RawLen: 64 << 10}},
+		{Type: TypeEntries, Slot: 90, Last: 90, Commit: 102, Flags: FlagMore, Payload: Payload{Body: goldenEntries(90)}},
 		{Type: TypeSnapshotFetch, Slot: 80, Nonce: 4096},
-		{Type: TypeSnapshotChunk, Slot: 80, Last: 4100, Nonce: 4096, Body: []byte("tail")},
+		{Type: TypeSnapshotChunk, Slot: 80, Last: 4100, Nonce: 4096, Payload: Payload{Body: []byte("tail")}},
 		{Type: TypeRejoin, Nonce: 0x5eed},
 		{Type: TypeRejoinReply, Ballot: ballot, Last: 103, Nonce: 0x5eed},
-		{Type: TypeForward, Nonce: 77, Body: run},
-		{Type: TypeForwardReply, Nonce: 77, Body: AppendUniformReply(nil, goldenSession, 41, 1, StatusOK)},
+		{Type: TypeForward, Nonce: 77, Payload: Payload{Body: run}},
+		{Type: TypeForwardReply, Nonce: 77, Payload: Payload{Body: AppendUniformReply(nil, goldenSession, 41, 1, StatusOK)}},
 	}
 	for i := range messages {
 		messages[i].BodyCRC = Checksum(messages[i].Body)

@@ -45,18 +45,15 @@ type Message struct {
 	Type   Type
 	From   ReplicaID // not on the wire: the connection says who sent it
 	To     ReplicaID // not on the wire
-	Codec  Codec
 	Flags  uint8
-	RawLen uint32
 	Ballot Ballot
 	Slot   Slot
 	Last   Slot
 	Commit Slot
 	Nonce  uint64
-	// BodyCRC is the CRC-32C of Body. Encoders trust it, so that a batch is summed once and not once per peer.
-	BodyCRC uint32
-	// Body is owned by whoever made the message; a decoded one is a view into the decoded bytes.
-	Body []byte
+	// Payload's Body is owned by whoever made the message; a decoded one is a view into the decoded bytes. Only in an Accept
+	// it is a batch.
+	Payload
 }
 
 // Codec names how a batch body is compressed.
@@ -115,10 +112,8 @@ func DecodeMessageHeader(m *Message, h Header, frame []byte) error {
 		Last:    Slot(binary.LittleEndian.Uint64(f[16:])),
 		Commit:  Slot(binary.LittleEndian.Uint64(f[24:])),
 		Nonce:   binary.LittleEndian.Uint64(f[32:]),
-		RawLen:  binary.LittleEndian.Uint32(f[40:]),
-		Codec:   Codec(f[44]),
 		Flags:   f[45],
-		BodyCRC: h.BodyCRC,
+		Payload: Payload{Codec: Codec(f[44]), RawLen: binary.LittleEndian.Uint32(f[40:]), BodyCRC: h.BodyCRC},
 	}
 	if m.Codec >= codecCount {
 		return fmt.Errorf("%w: codec %d", ErrField, m.Codec)
@@ -140,10 +135,7 @@ func DecodeMessageHeader(m *Message, h Header, frame []byte) error {
 type Entry struct {
 	Slot    Slot
 	Ballot  Ballot
-	Codec   Codec
-	RawLen  uint32
-	BodyCRC uint32
-	Body    []byte // a view into the decoded bytes
+	Payload // Body is a view into the decoded bytes
 }
 
 // EntryHeaderSize is the length of an encoded entry without its batch.
@@ -172,12 +164,14 @@ func DecodeEntry(src []byte) (Entry, int, error) {
 	}
 	n := EntryHeaderSize + int(size)
 	e := Entry{
-		Slot:    Slot(binary.LittleEndian.Uint64(src)),
-		Ballot:  Ballot(binary.LittleEndian.Uint64(src[8:])),
-		BodyCRC: binary.LittleEndian.Uint32(src[20:]),
-		RawLen:  binary.LittleEndian.Uint32(src[24:]),
-		Codec:   Codec(src[28]),
-		Body:    src[EntryHeaderSize:n:n],
+		Slot:   Slot(binary.LittleEndian.Uint64(src)),
+		Ballot: Ballot(binary.LittleEndian.Uint64(src[8:])),
+		Payload: Payload{
+			Codec:   Codec(src[28]),
+			RawLen:  binary.LittleEndian.Uint32(src[24:]),
+			BodyCRC: binary.LittleEndian.Uint32(src[20:]),
+			Body:    src[EntryHeaderSize:n:n],
+		},
 	}
 	if e.Slot == 0 || e.Codec >= codecCount || size > MaxBatch {
 		return Entry{}, 0, fmt.Errorf("%w: entry for slot %d with codec %d in %d bytes", ErrField, e.Slot, e.Codec, size)

@@ -14,15 +14,12 @@ func TestMessagesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Message{
 			Type:   Type(rapid.IntRange(int(TypePreVote), int(TypeForwardReply)).Draw(t, "type")),
-			Codec:  Codec(rapid.IntRange(0, codecCount-1).Draw(t, "codec")),
 			Flags:  rapid.Uint8().Draw(t, "flags"),
-			RawLen: rapid.Uint32().Draw(t, "raw length"),
 			Ballot: Ballot(rapid.Uint64().Draw(t, "ballot")),
 			Slot:   Slot(rapid.Uint64().Draw(t, "slot")),
 			Last:   Slot(rapid.Uint64().Draw(t, "last")),
 			Commit: Slot(rapid.Uint64().Draw(t, "commit")),
-			Nonce:  rapid.Uint64().Draw(t, "nonce"),
-			Body:   drawBytes(200).Draw(t, "body"),
+			Nonce:  rapid.Uint64().Draw(t, "nonce"), Payload: Payload{Codec: Codec(rapid.IntRange(0, codecCount-1).Draw(t, "codec")), RawLen: rapid.Uint32().Draw(t, "raw length"), Body: drawBytes(200).Draw(t, "body")},
 		}
 		want.BodyCRC = Checksum(want.Body)
 		frame := appendMessage(nil, &want)
@@ -30,7 +27,7 @@ func TestMessagesRoundTrip(t *testing.T) {
 		if err != nil || h.Size != MessageHeaderSize || h.CheckBody(frame[h.Size:]) != nil {
 			t.Fatalf("%+v, %v", h, err)
 		}
-		got := Message{From: 3, Body: []byte("of the last message")}
+		got := Message{From: 3, Payload: Payload{Body: []byte("of the last message")}}
 		if err := DecodeMessageHeader(&got, h, frame); err != nil || got.Body != nil || got.From != 0 {
 			t.Fatalf("%+v, %v", got, err)
 		}
@@ -49,7 +46,7 @@ func TestDecodeMessageHeaderRefuses(t *testing.T) {
 	if err := DecodeMessageHeader(&m, Header{Type: TypePeerHello}, make([]byte, MessageHeaderSize)); !errors.Is(err, ErrType) {
 		t.Errorf("a handshake passed for a message: %v", err)
 	}
-	frame := AppendMessageHeader(nil, &Message{Type: TypeAccept, Codec: codecCount})
+	frame := AppendMessageHeader(nil, &Message{Type: TypeAccept, Payload: Payload{Codec: codecCount}})
 	h, err := DecodeHeader(frame)
 	if err != nil {
 		t.Fatal(err)
@@ -94,10 +91,7 @@ func TestEntriesRoundTrip(t *testing.T) {
 		want := rapid.SliceOf(rapid.Custom(func(t *rapid.T) Entry {
 			e := Entry{
 				Slot:   Slot(rapid.Uint64Min(1).Draw(t, "slot")),
-				Ballot: Ballot(rapid.Uint64().Draw(t, "ballot")),
-				Codec:  Codec(rapid.IntRange(0, codecCount-1).Draw(t, "codec")),
-				RawLen: rapid.Uint32().Draw(t, "raw length"),
-				Body:   drawBytes(100).Draw(t, "body"),
+				Ballot: Ballot(rapid.Uint64().Draw(t, "ballot")), Payload: Payload{Codec: Codec(rapid.IntRange(0, codecCount-1).Draw(t, "codec")), RawLen: rapid.Uint32().Draw(t, "raw length"), Body: drawBytes(100).Draw(t, "body")},
 			}
 			e.BodyCRC = Checksum(e.Body)
 			return e
@@ -130,7 +124,7 @@ func TestDecodeEntryRefuses(t *testing.T) {
 		change(b)
 		return b
 	}
-	large := AppendEntry(nil, &Entry{Slot: 1, Body: make([]byte, MaxBatch+1)})
+	large := AppendEntry(nil, &Entry{Slot: 1, Payload: Payload{Body: make([]byte, MaxBatch+1)}})
 	for name, test := range map[string]struct {
 		src  []byte
 		want error
@@ -154,7 +148,7 @@ func TestDecodeEntryRefuses(t *testing.T) {
 
 func FuzzDecodeEntries(f *testing.F) {
 	f.Add(goldenEntries(101, 103))
-	f.Add(AppendEntry(nil, &Entry{Slot: 1, Codec: CodecZstd}))
+	f.Add(AppendEntry(nil, &Entry{Slot: 1, Payload: Payload{Codec: CodecZstd}}))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		_ = walkEntries(src)
 		if len(src) <= EntryHeaderSize {

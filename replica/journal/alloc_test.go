@@ -15,7 +15,7 @@ func TestAppendFlushAllocations(t *testing.T) {
 	opts.SegmentBytes = 16 << 20
 	opts.Durability = journal.DurabilityOS
 	p := mustOpen(t, opts, &history{})
-	r := journal.Record{Kind: journal.KindAccept, Ballot: 257, Body: make([]byte, 1000)}
+	r := wire.Record{Kind: wire.RecordAccept, Ballot: 257, Payload: wire.Payload{Body: make([]byte, 1000)}}
 	r.BodyCRC = wire.Checksum(r.Body)
 	flush := func() {
 		for range 4 {
@@ -41,12 +41,12 @@ func TestAppendRefusesNonsense(t *testing.T) {
 	opts := options(journal.OSFS{})
 	opts.Dir = t.TempDir()
 	p := mustOpen(t, opts, &history{})
-	for _, r := range []journal.Record{
+	for _, r := range []wire.Record{
 		{},
 		{Kind: 9, Slot: 1},
-		{Kind: journal.KindAccept},
-		{Kind: journal.KindPromise, Slot: 1},
-		{Kind: journal.KindDecide, Slot: 1, Body: make([]byte, wire.MaxBatch+1)},
+		{Kind: wire.RecordAccept},
+		{Kind: wire.RecordPromise, Slot: 1},
+		{Kind: wire.RecordChosen, Slot: 1, Payload: wire.Payload{Body: make([]byte, wire.MaxBatch+1)}},
 	} {
 		func() {
 			defer func() {

@@ -36,7 +36,7 @@ func benchmarkFlush(b *testing.B, bodyBytes int, d journal.Durability) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	r := journal.Record{Kind: journal.KindAccept, Ballot: 257, Body: make([]byte, bodyBytes)}
+	r := wire.Record{Kind: wire.RecordAccept, Ballot: 257, Payload: wire.Payload{Body: make([]byte, bodyBytes)}}
 	r.BodyCRC = wire.Checksum(r.Body)
 	recycleAll(b, j, r.Body)
 	b.SetBytes(int64(bodyBytes))
@@ -58,7 +58,7 @@ func benchmarkFlush(b *testing.B, bodyBytes int, d journal.Durability) {
 
 // recycleAll brings the journal into its steady state, in which no segment is made from nothing any more.
 func recycleAll(b *testing.B, j *journal.Journal, body []byte) {
-	r := journal.Record{Kind: journal.KindDecide, Slot: 1, Body: body, BodyCRC: wire.Checksum(body)}
+	r := wire.Record{Kind: wire.RecordChosen, Slot: 1, Payload: wire.Payload{Body: body, BodyCRC: wire.Checksum(body)}}
 	for j.Stats().SegmentsRecycled < 2 {
 		for range max(1, 4<<20/len(body)) {
 			j.Append(&r)
@@ -121,7 +121,7 @@ func BenchmarkAppend(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			r := journal.Record{Kind: journal.KindAccept, Slot: 1, Body: make([]byte, size)}
+			r := wire.Record{Kind: wire.RecordAccept, Slot: 1, Payload: wire.Payload{Body: make([]byte, size)}}
 			r.BodyCRC = wire.Checksum(r.Body)
 			staged := 0
 			b.SetBytes(int64(size))

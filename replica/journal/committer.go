@@ -2,6 +2,8 @@ package journal
 
 import (
 	"time"
+
+	"paxosbench/wire"
 )
 
 // Committer syncs a journal on a goroutine of its own, so that the owner's loop goes on while the disk works. It adds
@@ -40,7 +42,7 @@ func NewCommitter(j *Journal, durable func(LSN, error)) *Committer {
 }
 
 // Append stages a record (see Journal.Append).
-func (c *Committer) Append(r *Record) LSN { return c.journal.Append(r) }
+func (c *Committer) Append(r *wire.Record) LSN { return c.journal.Append(r) }
 
 // Submit has what was appended made durable soon, and returns at once. While a sync is running it costs next to
 // nothing: what is submitted then becomes one group. If the goroutine sleeps, waking it takes tens of microseconds or

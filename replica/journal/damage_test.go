@@ -3,6 +3,7 @@ package journal_test
 import (
 	"bytes"
 	"errors"
+	"paxosbench/wire"
 	"strings"
 	"testing"
 
@@ -39,7 +40,7 @@ func threeSegments(t *testing.T) (*memfs.FS, pair) {
 // wantCorrupt checks that the journal is refused, and that the error names the place.
 func wantCorrupt(t *testing.T, fs *memfs.FS, file string, offset int64) {
 	t.Helper()
-	_, err := journal.Open(options(fs), func(journal.LSN, *journal.Record) error { return nil })
+	_, err := journal.Open(options(fs), func(journal.LSN, *wire.Record) error { return nil })
 	var corrupt *journal.CorruptError
 	if !errors.As(err, &corrupt) {
 		t.Fatalf("Open returned %v, want a CorruptError for %s at %d", err, file, offset)

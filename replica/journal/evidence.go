@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+
+	"paxosbench/wire"
 )
 
 // Where replay stops, a record n is missing. Either it was in a group whose sync had not returned when the machine
@@ -106,7 +108,7 @@ func (r *recovery) scanPiece(src []byte, segment uint32, e *evidence) (found int
 			return found
 		}
 		off += i
-		var rec Record
+		var rec wire.Record
 		var s stamp
 		if _, ok := decodeRecordHeader(src[off:], &rec, &s, r.seed); !ok || s.segment != segment {
 			continue

@@ -47,12 +47,11 @@ func TestGroupGivesMemoryBack(t *testing.T) {
 
 // TestRecordHeader checks that every single bit of a header is covered, and that the salt is.
 func TestRecordHeader(t *testing.T) {
-	want := Record{Kind: KindDecide, Codec: wire.CodecZstd, Ballot: 0x1122, Slot: 1 << 40, Commit: 7, RawLen: 9,
-		BodyCRC: 0xdeadbeef, Body: []byte("body!")}
+	want := wire.Record{Kind: wire.RecordChosen, Ballot: 0x1122, Slot: 1 << 40, Commit: 7, Payload: wire.Payload{Codec: wire.CodecZstd, RawLen: 9, BodyCRC: 0xdeadbeef, Body: []byte("body!")}}
 	place := stamp{segment: 4, epoch: 5, lsn: 6, synced: 3}
 	b := make([]byte, recordSize(len(want.Body)))
 	putRecord(b, &want, place, 99)
-	var r Record
+	var r wire.Record
 	var s stamp
 	n, ok := decodeRecordHeader(b, &r, &s, 99)
 	r.Body = b[recordHeaderSize : recordHeaderSize+n]

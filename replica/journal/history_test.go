@@ -25,7 +25,7 @@ func options(fs journal.FS) journal.Options {
 
 // fact is a record that can be compared.
 type fact struct {
-	kind   journal.Kind
+	kind   wire.RecordKind
 	codec  wire.Codec
 	ballot wire.Ballot
 	slot   wire.Slot
@@ -34,21 +34,20 @@ type fact struct {
 	body   string
 }
 
-func factOf(r *journal.Record) fact {
+func factOf(r *wire.Record) fact {
 	return fact{r.Kind, r.Codec, r.Ballot, r.Slot, r.Commit, r.RawLen, string(r.Body)}
 }
 
-func (f fact) record() *journal.Record {
-	return &journal.Record{Kind: f.kind, Codec: f.codec, Ballot: f.ballot, Slot: f.slot, Commit: f.commit,
-		RawLen: f.rawLen, Body: []byte(f.body), BodyCRC: wire.Checksum([]byte(f.body))}
+func (f fact) record() *wire.Record {
+	return &wire.Record{Kind: f.kind, Ballot: f.ballot, Slot: f.slot, Commit: f.commit, Payload: wire.Payload{Codec: f.codec, RawLen: f.rawLen, Body: []byte(f.body), BodyCRC: wire.Checksum([]byte(f.body))}}
 }
 
 func accept(slot wire.Slot, body string) fact {
-	return fact{kind: journal.KindAccept, ballot: wire.MakeBallot(3, 1), slot: slot, rawLen: uint32(len(body)), body: body}
+	return fact{kind: wire.RecordAccept, ballot: wire.MakeBallot(3, 1), slot: slot, rawLen: uint32(len(body)), body: body}
 }
 
 func promise(round uint64) fact {
-	return fact{kind: journal.KindPromise, ballot: wire.MakeBallot(round, 1)}
+	return fact{kind: wire.RecordPromise, ballot: wire.MakeBallot(round, 1)}
 }
 
 // history is the dumb twin of a journal: the list of everything appended.
@@ -72,16 +71,16 @@ func (h *history) next(random *rand.Rand) fact {
 	for i := range body {
 		body[i] = byte(random.IntN(4)) // runs of zeros and repetitions: what a careless parser trips over
 	}
-	f := fact{kind: journal.KindAccept, codec: wire.Codec(random.IntN(2)), ballot: h.ballot, commit: h.slot / 2,
+	f := fact{kind: wire.RecordAccept, codec: wire.Codec(random.IntN(2)), ballot: h.ballot, commit: h.slot / 2,
 		rawLen: random.Uint32(), body: string(body)}
 	switch random.IntN(10) {
 	case 0:
 		h.ballot = h.ballot.Next(wire.ReplicaID(1 + random.IntN(3)))
-		return fact{kind: journal.KindPromise, ballot: h.ballot}
+		return fact{kind: wire.RecordPromise, ballot: h.ballot}
 	case 1:
 		f.slot = max(3, h.slot) - wire.Slot(random.IntN(3)) // again, under a new ballot
 	case 2:
-		f.kind, f.slot = journal.KindDecide, h.slot+1
+		f.kind, f.slot = wire.RecordChosen, h.slot+1
 	default:
 		f.slot = h.slot + 1
 	}
@@ -92,7 +91,7 @@ func (h *history) next(random *rand.Rand) fact {
 // promisedBy returns the highest ballot promised or accepted in the first n records.
 func (h *history) promisedBy(n journal.LSN) (ballot wire.Ballot) {
 	for _, f := range h.facts[:n] {
-		if f.kind != journal.KindDecide {
+		if f.kind != wire.RecordChosen {
 			ballot = max(ballot, f.ballot)
 		}
 	}
@@ -105,7 +104,7 @@ type replayed struct {
 	facts []fact
 }
 
-func (r *replayed) collect(lsn journal.LSN, rec *journal.Record) error {
+func (r *replayed) collect(lsn journal.LSN, rec *wire.Record) error {
 	if len(r.facts) == 0 {
 		r.first = lsn
 	}
@@ -135,10 +134,10 @@ func (h *history) check(r *replayed) error {
 	var promised wire.Ballot
 	for i, f := range r.facts {
 		lsn := r.first + journal.LSN(i)
-		if f.kind != journal.KindDecide {
+		if f.kind != wire.RecordChosen {
 			promised = max(promised, f.ballot)
 		}
-		if i == 0 && f.kind == journal.KindPromise && f.ballot == h.promisedBy(lsn) {
+		if i == 0 && f.kind == wire.RecordPromise && f.ballot == h.promisedBy(lsn) {
 			continue // carried by a segment header
 		}
 		if lsn == 0 || f != h.facts[lsn-1] {

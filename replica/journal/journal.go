@@ -47,8 +47,8 @@ type Journal struct {
 
 // Append stages a record and returns its LSN; the record is durable when Flush has returned an LSN not below it. It
 // does no I/O, copies r.Body and trusts r.BodyCRC.
-func (j *Journal) Append(r *Record) LSN {
-	r.check()
+func (j *Journal) Append(r *wire.Record) LSN {
+	check(r)
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil || j.opts.Durability == DurabilityNone {

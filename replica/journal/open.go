@@ -18,7 +18,7 @@ import (
 //
 // Damage to what had been synced is a *CorruptError, another replica's directory an *IdentityError, an empty
 // directory ErrEmpty.
-func Open(opts Options, replay func(LSN, *Record) error) (_ *Journal, err error) {
+func Open(opts Options, replay func(LSN, *wire.Record) error) (_ *Journal, err error) {
 	opts, err = opts.withDefaults()
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func isSegment(name string) bool {
 }
 
 // open does Open once the directory is locked.
-func (j *Journal) open(replay func(LSN, *Record) error) error {
+func (j *Journal) open(replay func(LSN, *wire.Record) error) error {
 	id, found, err := readIdentity(j.opts.FS, j.opts.Dir)
 	if err != nil {
 		return err
@@ -84,7 +84,7 @@ func (j *Journal) open(replay func(LSN, *Record) error) error {
 }
 
 // openLog recovers the segments, or makes the first one.
-func (j *Journal) openLog(replay func(LSN, *Record) error) error {
+func (j *Journal) openLog(replay func(LSN, *wire.Record) error) error {
 	syncing := j.opts.Durability == DurabilityFsync
 	j.pool = &pool{fs: j.opts.FS, dir: j.opts.Dir, size: j.opts.SegmentBytes, keep: j.opts.RecycleSegments, log: j.opts.Logger}
 	if syncing {

@@ -15,7 +15,7 @@ import (
 )
 
 func openOnly(opts journal.Options) (*journal.Journal, error) {
-	return journal.Open(opts, func(journal.LSN, *journal.Record) error { return nil })
+	return journal.Open(opts, func(journal.LSN, *wire.Record) error { return nil })
 }
 
 func TestEmptyDirectory(t *testing.T) {
@@ -108,7 +108,7 @@ func TestLock(t *testing.T) {
 		t.Errorf("second Close: %v", err)
 	}
 	opts := options(fs)
-	if _, err := journal.Open(opts, func(journal.LSN, *journal.Record) error { return nil }); err != nil {
+	if _, err := journal.Open(opts, func(journal.LSN, *wire.Record) error { return nil }); err != nil {
 		t.Error(err)
 	}
 }
@@ -120,7 +120,7 @@ func TestFailedOpenUnlocks(t *testing.T) {
 	p.group(t, accept(1, "one"))
 	p.close(t)
 	refusal := errors.New("refused")
-	if _, err := journal.Open(options(fs), func(journal.LSN, *journal.Record) error { return refusal }); !errors.Is(err, refusal) {
+	if _, err := journal.Open(options(fs), func(journal.LSN, *wire.Record) error { return refusal }); !errors.Is(err, refusal) {
 		t.Fatalf("replay refused, Open returned %v", err)
 	}
 	mustOpen(t, options(fs), p.twin)

@@ -59,7 +59,7 @@ func (e *entryReader) append(dst []byte, r *ref) ([]byte, error) {
 		return dst, err
 	}
 	return wire.AppendEntry(dst, &wire.Entry{
-		Slot: rec.Slot, Ballot: rec.Ballot, Codec: rec.Codec, RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body,
+		Slot: rec.Slot, Ballot: rec.Ballot, Payload: rec.Payload,
 	}), nil
 }
 
@@ -93,8 +93,8 @@ func (e *entryReader) close() error {
 
 // check decodes the record just read. If it is not the one wanted, either the segment has been recycled meanwhile, or
 // the disk has rotted.
-func (e *entryReader) check(r *ref) (Record, error) {
-	var rec Record
+func (e *entryReader) check(r *ref) (wire.Record, error) {
+	var rec wire.Record
 	var s stamp
 	body := e.record[recordHeaderSize:]
 	n, ok := decodeRecordHeader(e.record, &rec, &s, e.journal.seed)
@@ -103,9 +103,9 @@ func (e *entryReader) check(r *ref) (Record, error) {
 		return rec, nil
 	}
 	if !e.journal.index.holds(r.segment) {
-		return Record{}, ErrTruncated
+		return wire.Record{}, ErrTruncated
 	}
-	return Record{}, &CorruptError{
+	return wire.Record{}, &CorruptError{
 		File: segmentPath(e.journal.opts.Dir, r.segment), Offset: int64(r.offset), LSN: r.lsn,
 		Reason: fmt.Sprintf("the record for slot %d does not read back as it was written", r.slot),
 	}

@@ -12,43 +12,6 @@ import (
 // 0 means "before the first record".
 type LSN uint64
 
-// Kind tells records apart.
-type Kind uint8
-
-// Kinds of records.
-const (
-	KindPromise Kind = 1 // Ballot has been promised
-	KindAccept  Kind = 2 // Body has been accepted for Slot under Ballot, which is thereby promised too
-	KindDecide  Kind = 3 // Body is known to be chosen for Slot; Ballot is one under which it was
-	kindCount        = 4
-)
-
-var kindNames = [kindCount]string{KindPromise: "promise", KindAccept: "accept", KindDecide: "decide"}
-
-// String returns the kind's name.
-func (k Kind) String() string {
-	if k.valid() {
-		return kindNames[k]
-	}
-	return fmt.Sprintf("Kind(%d)", uint8(k))
-}
-
-func (k Kind) valid() bool { return k >= KindPromise && k < kindCount }
-
-// Record is one fact an acceptor must not forget.
-type Record struct {
-	Kind    Kind
-	Codec   wire.Codec
-	Ballot  wire.Ballot
-	Slot    wire.Slot // 0 in a promise
-	Commit  wire.Slot // commit frontier when the record was made; a hint for the restart
-	RawLen  uint32    // bytes of the batch before compression
-	BodyCRC uint32    // wire.Checksum of Body
-	// Body is the batch as it travels, at most wire.MaxBatch bytes. Append copies it; a replayed one is valid only
-	// during the call.
-	Body []byte
-}
-
 // BlockSize is the unit of writing: a flush begins and ends at a multiple of it, so that nothing that was synced is
 // ever written again, and a transfer can bypass the page cache.
 const BlockSize = 4096
@@ -98,7 +61,7 @@ func recordSize(bodyLen int) int {
 }
 
 // putRecord encodes a record into dst, whose length is its recordSize. seed is the checksum of the journal's salt.
-func putRecord(dst []byte, r *Record, s stamp, seed uint32) {
+func putRecord(dst []byte, r *wire.Record, s stamp, seed uint32) {
 	le := binary.LittleEndian
 	le.PutUint32(dst, recordMagic)
 	le.PutUint32(dst[8:], uint32(r.Kind)|uint32(r.Codec)<<8)
@@ -119,19 +82,17 @@ func putRecord(dst []byte, r *Record, s stamp, seed uint32) {
 
 // decodeRecordHeader decodes the header at the start of src, which holds at least recordHeaderSize bytes, into r and s
 // (but for r.Body) and returns the body's length. It reports false for anything that is not a header of this journal.
-func decodeRecordHeader(src []byte, r *Record, s *stamp, seed uint32) (bodyLen int, ok bool) {
+func decodeRecordHeader(src []byte, r *wire.Record, s *stamp, seed uint32) (bodyLen int, ok bool) {
 	le := binary.LittleEndian
 	if le.Uint32(src) != recordMagic || le.Uint32(src[offsetHeaderCRC:]) != headerChecksum(src, seed) {
 		return 0, false
 	}
-	*r = Record{
-		Kind:    Kind(src[8]),
-		Codec:   wire.Codec(src[9]),
-		BodyCRC: le.Uint32(src[16:]),
-		RawLen:  le.Uint32(src[20:]),
+	*r = wire.Record{
+		Kind:    wire.RecordKind(src[8]),
 		Slot:    wire.Slot(le.Uint64(src[40:])),
 		Ballot:  wire.Ballot(le.Uint64(src[48:])),
 		Commit:  wire.Slot(le.Uint64(src[56:])),
+		Payload: wire.Payload{Codec: wire.Codec(src[9]), BodyCRC: le.Uint32(src[16:]), RawLen: le.Uint32(src[20:])},
 	}
 	*s = stamp{
 		segment: le.Uint32(src[24:]),
@@ -140,7 +101,7 @@ func decodeRecordHeader(src []byte, r *Record, s *stamp, seed uint32) (bodyLen i
 		synced:  LSN(le.Uint64(src[64:])),
 	}
 	n := le.Uint32(src[12:])
-	return int(n), r.Kind.valid() && n <= wire.MaxBatch
+	return int(n), r.Kind.Valid() && n <= wire.MaxBatch
 }
 
 func headerChecksum(header []byte, seed uint32) uint32 {
@@ -148,8 +109,8 @@ func headerChecksum(header []byte, seed uint32) uint32 {
 }
 
 // check panics unless the record is one that decodeRecordHeader takes back.
-func (r *Record) check() {
-	if !r.Kind.valid() || len(r.Body) > wire.MaxBatch || (r.Kind == KindPromise) != (r.Slot == 0) {
+func check(r *wire.Record) {
+	if !r.Kind.Valid() || len(r.Body) > wire.MaxBatch || r.Kind.NamesSlot() != (r.Slot != 0) {
 		panic(fmt.Sprintf("BUG: journal record %v for slot %d with %d bytes, limit %d",
 			r.Kind, r.Slot, len(r.Body), wire.MaxBatch))
 	}

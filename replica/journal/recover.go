@@ -22,7 +22,7 @@ type recovery struct {
 	opts   *Options
 	id     *identityFile
 	seed   uint32
-	replay func(LSN, *Record) error
+	replay func(LSN, *wire.Record) error
 	index  *index
 
 	segments []segmentFile // on disk, by number
@@ -170,10 +170,10 @@ func (r *recovery) replayPromise(h *segmentHeader) error {
 	if h.promised == 0 {
 		return nil
 	}
-	return r.deliver(h.first-1, &Record{Kind: KindPromise, Ballot: h.promised})
+	return r.deliver(h.first-1, &wire.Record{Kind: wire.RecordPromise, Ballot: h.promised})
 }
 
-func (r *recovery) deliver(lsn LSN, rec *Record) error {
+func (r *recovery) deliver(lsn LSN, rec *wire.Record) error {
 	if err := r.replay(lsn, rec); err != nil {
 		return fmt.Errorf("journal: replaying record %d: %w", lsn, err)
 	}
@@ -236,7 +236,7 @@ func (r *recovery) replayRecord(number uint32, off int64) (int64, error) {
 	if src == nil || err != nil {
 		return 0, err
 	}
-	var rec Record
+	var rec wire.Record
 	var s stamp
 	bodyLen, ok := decodeRecordHeader(src, &rec, &s, r.seed)
 	if !ok || s.segment != number || s.lsn != r.next || s.epoch < r.epoch {
@@ -252,10 +252,10 @@ func (r *recovery) replayRecord(number uint32, off int64) (int64, error) {
 	}
 	r.next++
 	r.epoch = s.epoch
-	if rec.Kind != KindDecide {
+	if rec.Kind != wire.RecordChosen {
 		r.promised = max(r.promised, rec.Ballot)
 	}
-	if rec.Kind != KindPromise {
+	if rec.Kind.NamesSlot() {
 		r.index.put(&ref{slot: rec.Slot, lsn: s.lsn, segment: number, offset: uint32(off), bodyLen: uint32(bodyLen)})
 	}
 	return int64(recordSize(bodyLen)), r.deliver(s.lsn, &rec)

@@ -21,17 +21,17 @@ type stage struct {
 }
 
 // add stages a record and returns its LSN.
-func (s *stage) add(r *Record) LSN {
+func (s *stage) add(r *wire.Record) LSN {
 	s.last++
 	size := recordSize(len(r.Body))
 	s.place(int64(size))
 	dst := s.group.extend(size)
 	putRecord(dst, r, stamp{segment: s.segment, epoch: s.header.epoch, lsn: s.last, synced: s.syncedBefore(s.group.first)}, s.seed)
-	if r.Kind != KindPromise {
+	if r.Kind.NamesSlot() {
 		s.group.refs = append(s.group.refs,
 			ref{slot: r.Slot, lsn: s.last, segment: s.segment, offset: uint32(s.offset), bodyLen: uint32(len(r.Body))})
 	}
-	if r.Kind != KindDecide {
+	if r.Kind != wire.RecordChosen {
 		s.promised = max(s.promised, r.Ballot)
 	}
 	s.offset += int64(size)

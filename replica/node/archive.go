@@ -61,7 +61,7 @@ func (a *Archive) Entries(f paxos.Fetch, oldest wire.Slot) (wire.Message, error)
 	if err != nil {
 		return Truncated(f, oldest), err
 	}
-	return wire.Message{Type: wire.TypeEntries, Slot: f.From, Last: last, BodyCRC: wire.Checksum(body), Body: body}, nil
+	return wire.Message{Type: wire.TypeEntries, Slot: f.From, Last: last, Payload: wire.MakeBody(body)}, nil
 }
 
 // Truncated is the answer to a fetch of slots that are gone: the log goes on at slot oldest.

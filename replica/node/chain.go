@@ -24,8 +24,7 @@ const chainSize = 8 // bytes of a heartbeat's body
 // addChain adds to a heartbeat what this replica has applied.
 func (n *Node) addChain(m *wire.Message) {
 	m.Slot = n.state.Applied()
-	m.Body = binary.LittleEndian.AppendUint64(nil, n.state.Digest())
-	m.BodyCRC = wire.Checksum(m.Body)
+	m.Payload = wire.MakeBody(binary.LittleEndian.AppendUint64(nil, n.state.Digest()))
 }
 
 // noteChain takes a heartbeat's chain for comparison, unless an earlier one is still to be compared: one heartbeat after

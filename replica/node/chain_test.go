@@ -45,7 +45,7 @@ func TestChainIsComparedByALaggard(t *testing.T) {
 	r := c.follower()
 	r.doomed = true
 	due := r.node.State().Applied() + 10
-	r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: due, Body: make([]byte, chainSize)})
+	r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: due, Payload: wire.Payload{Body: make([]byte, chainSize)}})
 	c.until("end", func() bool {
 		c.put(1, 10)
 		return r.died != nil
@@ -64,11 +64,11 @@ func TestChainsThatSayNothing(t *testing.T) {
 	applied := r.node.State().Applied()
 	for _, slot := range []wire.Slot{0, 1, applied - 1, applied} {
 		for _, body := range [][]byte{nil, {1}, slices.Repeat([]byte{1}, 9)} {
-			r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: slot, Body: body})
+			r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: slot, Payload: wire.Payload{Body: body}})
 		}
 	}
 	for _, slot := range []wire.Slot{0, 1, applied - 1} { // passed already
-		r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: slot, Body: make([]byte, chainSize)})
+		r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: slot, Payload: wire.Payload{Body: make([]byte, chainSize)}})
 	}
 	c.put(5, 10)
 	c.settle()

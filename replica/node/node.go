@@ -46,7 +46,7 @@ type Env interface {
 	Send(m *wire.Message)
 
 	// Append gives a record to the journal. The body is only valid during the call.
-	Append(r *paxos.Record)
+	Append(r *wire.Record)
 
 	// Persist makes what has been appended durable, now or later. Records are numbered from 1 since the node was made;
 	// Persist returns the newest number known durable. With alone, nothing else is in flight, so that there is
@@ -146,7 +146,7 @@ func (n *Node) Leads() bool { return n.leading || n.cfg.Unreplicated }
 func (n *Node) Forget() { n.core.Forget() }
 
 // Restore takes one record of the journal of an earlier life, in order and before anything else.
-func (n *Node) Restore(r *paxos.Record) error {
+func (n *Node) Restore(r *wire.Record) error {
 	n.core.Restore(r)
 	n.apply()
 	n.core.Trim(n.state.Applied())
@@ -259,7 +259,7 @@ func (n *Node) propose(now time.Duration) (proposed bool) {
 
 // entry puts the batch into the form in which it is proposed: as it is, or compressed.
 func (n *Node) entry(batch *batching.Batch) paxos.Entry {
-	e := paxos.Entry{RawLen: uint32(len(batch.Body)), BodyCRC: batch.CRC, Body: batch.Body}
+	e := paxos.Entry{Payload: wire.Payload{RawLen: uint32(len(batch.Body)), BodyCRC: batch.CRC, Body: batch.Body}}
 	if n.cfg.Codec == wire.CodecNone {
 		return e
 	}

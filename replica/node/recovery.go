@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"paxosbench/replica/machine"
-	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
 	"paxosbench/wire"
 )
@@ -41,7 +40,7 @@ func NewRecovery(n *Node, store *snapshot.Store) *Recovery { return &Recovery{no
 
 // Replay takes one record of the journal with its number; the first time it restores the snapshot before. It must not
 // be called before the data directory is locked. An error is final.
-func (r *Recovery) Replay(number uint64, rec *paxos.Record) error {
+func (r *Recovery) Replay(number uint64, rec *wire.Record) error {
 	if !r.begun {
 		if err := r.begin(); err != nil {
 			return err

@@ -8,7 +8,6 @@ import (
 
 	"paxosbench/replica/journal/memfs"
 	"paxosbench/replica/machine"
-	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
 	"paxosbench/wire"
 )
@@ -38,7 +37,7 @@ func (l *lastLife) recover(t *testing.T) (applied wire.Slot, err error) {
 	recovery := NewRecovery(n, snapshot.NewStore(files, "data", r.config().Identity, slog.New(slog.DiscardHandler)))
 	number := l.number
 	for s := l.first; s <= l.last && l.last != 0; s++ {
-		rec := paxos.Record{Kind: paxos.RecordDecide, Ballot: wire.MakeBallot(1, 1), Slot: s, Commit: s, BodyCRC: wire.Checksum(nil)}
+		rec := wire.Record{Kind: wire.RecordChosen, Ballot: wire.MakeBallot(1, 1), Slot: s, Commit: s, Payload: wire.Payload{BodyCRC: wire.Checksum(nil)}}
 		if err := recovery.Replay(number, &rec); err != nil {
 			t.Fatal(err)
 		}

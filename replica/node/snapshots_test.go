@@ -411,7 +411,7 @@ func TestStrangeSnapshotMessagesAreHarmless(t *testing.T) {
 						for _, body := range [][]byte{nil, {1, 2, 3}} {
 							for _, kind := range []wire.Type{wire.TypeSnapshotFetch, wire.TypeSnapshotChunk} {
 								r.node.beginPull(c.now, 3-r.id%2)
-								m := wire.Message{Type: kind, From: from, Slot: wire.Slot(slot), Nonce: nonce, Last: wire.Slot(last), Body: body}
+								m := wire.Message{Type: kind, From: from, Slot: wire.Slot(slot), Nonce: nonce, Last: wire.Slot(last), Payload: wire.Payload{Body: body}}
 								r.node.Step(c.now, &m)
 								r.round()
 							}

@@ -42,9 +42,9 @@ type replica struct {
 	doomed   bool // it is to fail, and died says why
 	died     error
 	node     *Node
-	journal  []paxos.Record // durable
-	appended uint64         // in this life
-	covered  wire.Slot      // the journal is not asked for slots up to here
+	journal  []wire.Record // durable
+	appended uint64        // in this life
+	covered  wire.Slot     // the journal is not asked for slots up to here
 
 	files  journal.FS
 	store  *snapshot.Store
@@ -183,8 +183,8 @@ func (r *replica) round() {
 // release cuts the journal.
 func (r *replica) release() {
 	through := r.node.Releasable()
-	r.journal = slices.DeleteFunc(r.journal, func(rec paxos.Record) bool {
-		return rec.Kind != paxos.RecordPromise && rec.Slot <= through
+	r.journal = slices.DeleteFunc(r.journal, func(rec wire.Record) bool {
+		return rec.Kind != wire.RecordPromise && rec.Slot <= through
 	})
 }
 
@@ -286,7 +286,7 @@ func (r *replica) Send(m *wire.Message) {
 }
 
 // Append implements Env.
-func (r *replica) Append(rec *paxos.Record) {
+func (r *replica) Append(rec *wire.Record) {
 	r.appended++
 	kept := *rec
 	kept.Body = slices.Clone(rec.Body)
@@ -321,7 +321,7 @@ func (r *replica) Fetch(f paxos.Fetch) {
 		if rec == nil {
 			break
 		}
-		m.Body = wire.AppendEntry(m.Body, &wire.Entry{Slot: s, Ballot: rec.Ballot, RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body})
+		m.Body = wire.AppendEntry(m.Body, &wire.Entry{Slot: s, Ballot: rec.Ballot, Payload: wire.Payload{RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body}})
 		m.Last = s
 	}
 	if m.Last == 0 {
@@ -332,7 +332,7 @@ func (r *replica) Fetch(f paxos.Fetch) {
 }
 
 // record returns the newest record of a slot.
-func (r *replica) record(s wire.Slot) *paxos.Record {
+func (r *replica) record(s wire.Slot) *wire.Record {
 	for i := len(r.journal) - 1; i >= 0; i-- {
 		if rec := &r.journal[i]; rec.Slot == s {
 			return rec

@@ -6,8 +6,8 @@ import (
 
 // waiting is something that may only be said, or counted on, once a record is durable.
 type waiting struct {
-	record uint64     // number of the record
-	kind   RecordKind // what the record is about
+	record uint64          // number of the record
+	kind   wire.RecordKind // what the record is about
 	ballot wire.Ballot
 	slot   wire.Slot // 0 for a promise
 }
@@ -29,7 +29,7 @@ func (c *Core) onPrepare(m *wire.Message) {
 		c.leader = 0
 	}
 	// A repeated Prepare of the same ballot is answered again: the first answer may have been lost.
-	c.waiting = append(c.waiting, waiting{record: c.appended, kind: RecordPromise, ballot: m.Ballot})
+	c.waiting = append(c.waiting, waiting{record: c.appended, kind: wire.RecordPromise, ballot: m.Ballot})
 	c.resetDeadline()
 	c.releaseWaiting()
 }
@@ -38,7 +38,7 @@ func (c *Core) onPrepare(m *wire.Message) {
 func (c *Core) promise(b wire.Ballot) {
 	c.promised = b
 	c.maxSeen = max(c.maxSeen, b)
-	c.persist(Record{Kind: RecordPromise, Ballot: b})
+	c.persist(wire.Record{Kind: wire.RecordPromise, Ballot: b})
 }
 
 // onAccept takes a batch for a slot under a ballot that is at least the promised one.
@@ -63,7 +63,7 @@ func (c *Core) onAccept(m *wire.Message) {
 		c.stats.Ignored++ // catch-up will bring it
 	default:
 		c.accept(m.Ballot, m.Slot, m.Commit, Entry{
-			Ballot: m.Ballot, Codec: m.Codec, RawLen: m.RawLen, BodyCRC: m.BodyCRC, Body: m.Body,
+			Ballot: m.Ballot, Payload: m.Payload,
 		})
 		m.Body = nil
 	}
@@ -82,10 +82,10 @@ func (c *Core) accept(b wire.Ballot, s, commit wire.Slot, e Entry) {
 	c.promised = max(c.promised, b)
 	c.maxSeen = max(c.maxSeen, b)
 	c.log.put(s, e)
-	record := c.persist(Record{
-		Kind: RecordAccept, Ballot: b, Slot: s, Commit: commit, Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+	record := c.persist(wire.Record{
+		Kind: wire.RecordAccept, Ballot: b, Slot: s, Commit: commit, Payload: e.Payload,
 	})
-	c.waiting = append(c.waiting, waiting{record: record, kind: RecordAccept, ballot: b, slot: s})
+	c.waiting = append(c.waiting, waiting{record: record, kind: wire.RecordAccept, ballot: b, slot: s})
 }
 
 // isDuplicate reports whether the very same acceptance is already in the log. That it is the same value is an
@@ -95,7 +95,7 @@ func (c *Core) isDuplicate(m *wire.Message) bool {
 	if e == nil || e.Ballot != m.Ballot {
 		return false
 	}
-	if e.BodyCRC != m.BodyCRC || len(e.Body) != len(m.Body) {
+	if !e.Same(&m.Payload) {
 		c.fatal("two values for slot %d under ballot %v", m.Slot, m.Ballot)
 	}
 	return true
@@ -119,7 +119,7 @@ func (c *Core) answerChosen(m *wire.Message) {
 	switch {
 	case e == nil || m.Ballot < e.Ballot:
 		c.refuse(m)
-	case e.BodyCRC != m.BodyCRC || len(e.Body) != len(m.Body):
+	case !e.Same(&m.Payload):
 		c.fatal("slot %d is chosen, and ballot %v proposes another value for it", m.Slot, m.Ballot)
 	default:
 		c.sendAccepted(m.Ballot, m.Slot, m.Slot)
@@ -140,10 +140,10 @@ func (c *Core) releaseWaiting() {
 	i := 0
 	for i < len(c.waiting) && c.waiting[i].record <= c.persisted {
 		switch w := c.waiting[i]; w.kind {
-		case RecordPromise:
+		case wire.RecordPromise:
 			c.sendPromise(w.ballot)
 			i++
-		case RecordDecide:
+		case wire.RecordChosen:
 			c.markDurable(w)
 			i++
 		default:
@@ -158,7 +158,7 @@ func (c *Core) releaseWaiting() {
 func (c *Core) releaseAccepted(queue []waiting) int {
 	first := queue[0]
 	n := 0
-	for n < len(queue) && queue[n].record <= c.persisted && queue[n].kind == RecordAccept &&
+	for n < len(queue) && queue[n].record <= c.persisted && queue[n].kind == wire.RecordAccept &&
 		queue[n].ballot == first.ballot && queue[n].slot == first.slot+wire.Slot(n) {
 		c.markDurable(queue[n])
 		n++
@@ -192,7 +192,7 @@ func (c *Core) sendPromise(b wire.Ballot) {
 		body, next := c.appendEntries(first, c.log.next-1, maxFetchBytes)
 		m := wire.Message{
 			Type: wire.TypePromise, To: b.Replica(), Ballot: b, Commit: c.commit, Slot: first, Last: next - 1,
-			BodyCRC: wire.Checksum(body), Body: body,
+			Payload: wire.MakeBody(body),
 		}
 		if more = next < c.log.next; more {
 			m.Flags = wire.FlagMore
@@ -214,7 +214,7 @@ func (c *Core) appendEntries(from, last wire.Slot, limit int) (body []byte, next
 			}
 			body = c.cfg.Buffers.Grow(body, size)
 			body = wire.AppendEntry(body, &wire.Entry{
-				Slot: from, Ballot: e.Ballot, Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+				Slot: from, Ballot: e.Ballot, Payload: e.Payload,
 			})
 		}
 		from++

@@ -70,8 +70,8 @@ func (c *checks) observe(n *node, ready *Ready) {
 	c.lives[n.id] = life{n.core.promised, n.ballot, n.core.Commit(), n.applied()}
 }
 
-func (c *checks) proposedOnce(r *Record) {
-	if r.Kind == RecordPromise {
+func (c *checks) proposedOnce(r *wire.Record) {
+	if r.Kind == wire.RecordPromise {
 		return
 	}
 	p := proposal{r.Ballot, r.Slot}
@@ -108,7 +108,7 @@ func (n *node) hasDurable(s wire.Slot, body string) bool {
 		return true
 	}
 	for i := len(n.journal) - 1; i >= 0; i-- {
-		if r := &n.journal[i]; r.Kind != RecordPromise && r.Slot == s && string(r.Body) == body {
+		if r := &n.journal[i]; r.Kind != wire.RecordPromise && r.Slot == s && string(r.Body) == body {
 			return true
 		}
 	}

@@ -24,37 +24,15 @@ var roleNames = [...]string{"follower", "pre-candidate", "candidate", "leader"}
 // String returns the role as /status spells it.
 func (r Role) String() string { return roleNames[r] }
 
-// RecordKind tells the records of the journal apart.
-type RecordKind uint8
-
-// Record kinds.
-const (
-	RecordPromise RecordKind = 1 // Ballot promised
-	RecordAccept  RecordKind = 2 // Ballot promised, and the batch accepted for Slot under it
-	RecordDecide  RecordKind = 3 // the batch was chosen for Slot; learnt from a peer
-)
-
-// Record is something to persist. Body stays owned by the log: the journal copies it.
-type Record struct {
-	Kind    RecordKind
-	Ballot  wire.Ballot
-	Slot    wire.Slot
-	Commit  wire.Slot // frontier of the proposer of Ballot
-	Codec   wire.Codec
-	RawLen  uint32
-	BodyCRC uint32
-	Body    []byte
-}
-
 // Ready is what has to be done for the core since the last call of Ready. Its slices are valid until the next call of
 // Ready.
 //
 // The order is free, with one rule that the core sees to itself: what may only be said once a record is durable is
 // not in Messages until Persisted has told the core so.
 type Ready struct {
-	// Records go to the journal in this order. They are numbered from 1 since the start of the core; Persisted takes
+	// Records go to the journal in this order; their bodies stay the log's, the journal copies them. They are numbered from 1 since the start of the core; Persisted takes
 	// the number of the newest durable one.
-	Records []Record
+	Records []wire.Record
 
 	// Messages are to be sent now. Loss, duplication and reordering are survived. The body of an Accept belongs to
 	// the log; any other body belongs to whoever sends, and goes back to Config.Buffers.
@@ -376,7 +354,7 @@ func (c *Core) broadcast(m wire.Message) {
 }
 
 // persist appends a record and returns its number.
-func (c *Core) persist(r Record) uint64 {
+func (c *Core) persist(r wire.Record) uint64 {
 	if c.appended == c.persisted {
 		c.stalled = c.now
 	}

@@ -88,11 +88,11 @@ func describeSlots(first, last wire.Slot) string {
 	return fmt.Sprintf("slots %d-%d", first, last)
 }
 
-func describeRecord(r *Record) string {
-	if r.Kind == RecordPromise {
+func describeRecord(r *wire.Record) string {
+	if r.Kind == wire.RecordPromise {
 		return fmt.Sprintf("promise %v", r.Ballot)
 	}
-	kind := map[RecordKind]string{RecordAccept: "accept", RecordDecide: "decide"}[r.Kind]
+	kind := map[wire.RecordKind]string{wire.RecordAccept: "accept", wire.RecordChosen: "decide"}[r.Kind]
 	return fmt.Sprintf("%s %v slot %d commit %d %s", kind, r.Ballot, r.Slot, r.Commit, describeBatch(r.Body))
 }
 

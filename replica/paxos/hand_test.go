@@ -107,7 +107,7 @@ func accepted(s wire.Slot, b wire.Ballot, text string) entryAt {
 // accept returns an Accept.
 func accept(b wire.Ballot, s, commit wire.Slot, text string) wire.Message {
 	e := batch(text)
-	return wire.Message{Type: wire.TypeAccept, Ballot: b, Slot: s, Commit: commit, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body}
+	return wire.Message{Type: wire.TypeAccept, Ballot: b, Slot: s, Commit: commit, Payload: wire.Payload{RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body}}
 }
 
 // chosen returns an Entries message.

@@ -52,7 +52,7 @@ func (c *Core) fetch() {
 	if c.commit < c.sourceKnows {
 		c.fetching = c.source
 	}
-	c.send(wire.Message{Type: wire.TypeFetch, To: c.fetching, Slot: c.commit + 1, RawLen: maxFetchBytes})
+	c.send(wire.Message{Type: wire.TypeFetch, To: c.fetching, Slot: c.commit + 1, Payload: wire.Payload{RawLen: maxFetchBytes}})
 }
 
 // Prefer has what follows the frontier fetched from a peer, and not from the one that knows most, until it has no more
@@ -97,7 +97,7 @@ func (c *Core) onFetch(m *wire.Message) {
 	body, next := c.appendEntries(m.Slot, c.commit, limit)
 	c.send(wire.Message{
 		Type: wire.TypeEntries, To: m.From, Slot: m.Slot, Last: next - 1, Commit: c.commit,
-		BodyCRC: wire.Checksum(body), Body: body,
+		Payload: wire.MakeBody(body),
 	})
 }
 
@@ -147,35 +147,35 @@ func (c *Core) decide(body []byte) error {
 }
 
 func (c *Core) decideEntry(entry *wire.Entry) {
-	e := Entry{Ballot: entry.Ballot, Codec: entry.Codec, RawLen: entry.RawLen, BodyCRC: entry.BodyCRC}
+	e := Entry{Ballot: entry.Ballot, Payload: entry.Payload}
 	e.Body = append(c.cfg.Buffers.Get(len(entry.Body)), entry.Body...)
 	c.log.put(entry.Slot, e)
-	record := c.persist(Record{
-		Kind: RecordDecide, Ballot: e.Ballot, Slot: entry.Slot, Commit: entry.Slot,
-		Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+	record := c.persist(wire.Record{
+		Kind: wire.RecordChosen, Ballot: e.Ballot, Slot: entry.Slot, Commit: entry.Slot,
+		Payload: e.Payload,
 	})
-	c.waiting = append(c.waiting, waiting{record: record, kind: RecordDecide, ballot: e.Ballot, slot: entry.Slot})
+	c.waiting = append(c.waiting, waiting{record: record, kind: wire.RecordChosen, ballot: e.Ballot, slot: entry.Slot})
 	c.commit = entry.Slot
 	c.stats.Fetched++
 }
 
 // Restore takes one record of the journal of an earlier life, in order. r.Body is copied. Frontiers that records carry
 // are taken as in live traffic, so that Commit moves on during the replay and the caller can apply and Trim.
-func (c *Core) Restore(r *Record) {
-	if r.Kind != RecordDecide {
+func (c *Core) Restore(r *wire.Record) {
+	if r.Kind != wire.RecordChosen {
 		c.promised = max(c.promised, r.Ballot)
 		c.maxSeen = max(c.maxSeen, r.Ballot)
 	}
-	if r.Kind != RecordPromise && r.Slot > c.commit {
+	if r.Kind != wire.RecordPromise && r.Slot > c.commit {
 		c.restoreEntry(r)
 	}
 }
 
-func (c *Core) restoreEntry(r *Record) {
-	e := Entry{Ballot: r.Ballot, Codec: r.Codec, RawLen: r.RawLen, BodyCRC: r.BodyCRC, durable: true}
+func (c *Core) restoreEntry(r *wire.Record) {
+	e := Entry{Ballot: r.Ballot, Payload: r.Payload, durable: true}
 	e.Body = append(c.cfg.Buffers.Get(len(r.Body)), r.Body...)
 	c.log.put(r.Slot, e)
-	if r.Kind == RecordDecide && r.Slot == c.commit+1 {
+	if r.Kind == wire.RecordChosen && r.Slot == c.commit+1 {
 		c.commit = r.Slot
 		return
 	}

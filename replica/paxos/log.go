@@ -9,11 +9,8 @@ import (
 // Entry is what one slot holds: the batch accepted last and the ballot under which it was accepted. At or below the
 // commit frontier the batch is chosen and the ballot no longer matters.
 type Entry struct {
-	Ballot  wire.Ballot // zero: nothing accepted
-	Codec   wire.Codec
-	RawLen  uint32
-	BodyCRC uint32
-	Body    []byte // belongs to the log until the slot is trimmed; empty for a no-op
+	Ballot       wire.Ballot // zero: nothing accepted
+	wire.Payload             // Body belongs to the log until the slot is trimmed; empty for a no-op
 
 	durable bool // the newest record of this slot is durable
 }

@@ -14,10 +14,10 @@ type node struct {
 	id   wire.ReplicaID
 	core *Core
 
-	journal []Record    // durable, oldest first
-	pending []Record    // appended, not durable
-	durable uint64      // records durable since the core started
-	ballot  wire.Ballot // highest durable promise
+	journal []wire.Record // durable, oldest first
+	pending []wire.Record // appended, not durable
+	durable uint64        // records durable since the core started
+	ballot  wire.Ballot   // highest durable promise
 
 	history  []Entry   // what was applied: slot s stands at s-1
 	snapshot wire.Slot // durable; history up to here survives a crash
@@ -107,7 +107,7 @@ func (n *node) applied() wire.Slot { return wire.Slot(len(n.history)) }
 func (n *node) persist(now time.Duration, k int) {
 	for _, r := range n.pending[:k] {
 		n.journal = append(n.journal, r)
-		if r.Kind != RecordDecide {
+		if r.Kind != wire.RecordChosen {
 			n.ballot = max(n.ballot, r.Ballot)
 		}
 	}
@@ -136,7 +136,7 @@ func (n *node) install(history []Entry) {
 
 func (n *node) truncate() {
 	n.first = n.snapshot + 1
-	kept := []Record{{Kind: RecordPromise, Ballot: n.ballot}}
+	kept := []wire.Record{{Kind: wire.RecordPromise, Ballot: n.ballot}}
 	for _, r := range n.journal {
 		if r.Slot > n.snapshot {
 			kept = append(kept, r)
@@ -162,7 +162,7 @@ func (n *node) answer(f Fetch) wire.Message {
 
 func appendEntry(dst []byte, s wire.Slot, e *Entry) []byte {
 	return wire.AppendEntry(dst, &wire.Entry{
-		Slot: s, Ballot: e.Ballot, Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+		Slot: s, Ballot: e.Ballot, Payload: e.Payload,
 	})
 }
 
@@ -170,5 +170,5 @@ func clone(b []byte) []byte { return append([]byte(nil), b...) }
 
 // batch returns an entry with the given text for a batch.
 func batch(text string) Entry {
-	return Entry{Body: []byte(text), RawLen: uint32(len(text)), BodyCRC: wire.Checksum([]byte(text))}
+	return Entry{Payload: wire.Payload{Body: []byte(text), RawLen: uint32(len(text)), BodyCRC: wire.Checksum([]byte(text))}}
 }

@@ -24,7 +24,7 @@ func (c *Core) startPhase1(b wire.Ballot) {
 	c.phase1.adopted.restart(c.commit)
 	c.resetDeadline()
 	c.promise(b)
-	c.waiting = append(c.waiting, waiting{record: c.appended, kind: RecordPromise, ballot: b})
+	c.waiting = append(c.waiting, waiting{record: c.appended, kind: wire.RecordPromise, ballot: b})
 }
 
 // promisedByself counts the candidate's own promise, which is durable now, with what it has accepted itself, and asks
@@ -35,7 +35,7 @@ func (c *Core) promisedByself() {
 	}
 	for s := c.commit + 1; s < c.log.next; s++ {
 		if e := c.log.get(s); e != nil {
-			c.adopt(&wire.Entry{Slot: s, Ballot: e.Ballot, Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body})
+			c.adopt(&wire.Entry{Slot: s, Ballot: e.Ballot, Payload: e.Payload})
 		}
 	}
 	c.broadcast(wire.Message{Type: wire.TypePrepare, Ballot: c.ballot, Slot: c.commit + 1})
@@ -78,10 +78,9 @@ func (c *Core) adopt(entry *wire.Entry) {
 	if e := adopted.get(entry.Slot); e != nil && e.Ballot >= entry.Ballot {
 		return
 	}
-	body := append(c.cfg.Buffers.Get(len(entry.Body)), entry.Body...)
-	adopted.put(entry.Slot, Entry{
-		Ballot: entry.Ballot, Codec: entry.Codec, RawLen: entry.RawLen, BodyCRC: entry.BodyCRC, Body: body,
-	})
+	e := Entry{Ballot: entry.Ballot, Payload: entry.Payload}
+	e.Body = append(c.cfg.Buffers.Get(len(entry.Body)), entry.Body...)
+	adopted.put(entry.Slot, e)
 }
 
 func (c *Core) promisedBy(id wire.ReplicaID, frontier wire.Slot) {
@@ -148,7 +147,7 @@ func (c *Core) propose(s wire.Slot, e Entry) {
 func (c *Core) acceptMessage(s wire.Slot, e *Entry) wire.Message {
 	return wire.Message{
 		Type: wire.TypeAccept, Ballot: c.ballot, Slot: s, Commit: c.commit,
-		Codec: e.Codec, RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body,
+		Payload: e.Payload,
 	}
 }
 

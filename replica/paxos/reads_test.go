@@ -168,7 +168,7 @@ func TestLeaderMayHaveANewBallotUnderItsOwnGrant(t *testing.T) {
 // A replica that restarts does not know what it has granted.
 func TestRestartedReplicaWaitsForForgottenGrants(t *testing.T) {
 	h := newHand(t, 2, 3, withLeases)
-	h.Restore(&Record{Kind: RecordPromise, Ballot: ballot(5, 1)})
+	h.Restore(&wire.Record{Kind: wire.RecordPromise, Ballot: ballot(5, 1)})
 	prepare := wire.Message{Type: wire.TypePrepare, Ballot: ballot(6, 3), Slot: 1}
 	h.Tick(h.cfg.ElectionTimeout - 1)
 	h.gets(3, prepare)

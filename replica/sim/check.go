@@ -2,7 +2,6 @@ package sim
 
 import (
 	"paxosbench/pipeline"
-	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
 
@@ -51,14 +50,14 @@ func (c *checker) restarted(r *replica) {
 }
 
 // append: no record is made for a ballot below one that was promised durably, or that a leader counted on.
-func (c *checker) append(r *replica, rec *paxos.Record) {
-	if rec.Kind == paxos.RecordDecide {
+func (c *checker) append(r *replica, rec *wire.Record) {
+	if rec.Kind == wire.RecordChosen {
 		return
 	}
 	if rec.Ballot < r.disk.promised {
 		c.w.fail("replica %d appends a record of ballot %v, but has promised %v", r.id, rec.Ballot, r.disk.promised)
 	}
-	if rec.Kind == paxos.RecordAccept {
+	if rec.Kind == wire.RecordAccept {
 		c.promises.accept(c.w, r, rec.Ballot)
 	}
 }
@@ -95,8 +94,8 @@ func (c *checker) delivered(to *replica, m *wire.Message, order uint64) {
 
 // accepted: a value that a phase-2 quorum has accepted in one ballot is chosen, whether or not anybody knows it yet, and
 // there is one for each slot.
-func (c *checker) accepted(r *replica, rec *paxos.Record) {
-	if rec.Kind != paxos.RecordAccept {
+func (c *checker) accepted(r *replica, rec *wire.Record) {
+	if rec.Kind != wire.RecordAccept {
 		return
 	}
 	p := proposal{rec.Ballot, rec.Slot}

@@ -9,7 +9,6 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"paxosbench/replica/journal"
-	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
 
@@ -43,8 +42,8 @@ func want(t *testing.T, what, got, part string) {
 	}
 }
 
-func acceptance(round uint64, by wire.ReplicaID, s wire.Slot, crc uint32) *paxos.Record {
-	return &paxos.Record{Kind: paxos.RecordAccept, Ballot: wire.MakeBallot(round, by), Slot: s, BodyCRC: crc}
+func acceptance(round uint64, by wire.ReplicaID, s wire.Slot, crc uint32) *wire.Record {
+	return &wire.Record{Kind: wire.RecordAccept, Ballot: wire.MakeBallot(round, by), Slot: s, Payload: wire.Payload{BodyCRC: crc}}
 }
 
 func TestSecondValueIsFound(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"paxosbench/replica/journal"
 	"paxosbench/replica/node"
 	"paxosbench/replica/paxos"
+	"paxosbench/wire"
 )
 
 var errDisk = errors.New("simulated disk error")
@@ -16,27 +17,24 @@ var errDisk = errors.New("simulated disk error")
 // staged is a record that is not durable yet.
 type staged struct {
 	lsn journal.LSN
-	paxos.Record
+	wire.Record
 }
 
 // Append implements node.Env.
-func (r *replica) Append(rec *paxos.Record) {
+func (r *replica) Append(rec *wire.Record) {
 	r.w.check.append(r, rec)
 	r.appended++
 	if r.w.durability == journal.DurabilityNone {
 		r.isDurable(rec)
 		return
 	}
-	lsn := r.journal.Append(&journal.Record{
-		Kind: journal.Kind(rec.Kind), Ballot: rec.Ballot, Slot: rec.Slot, Commit: rec.Commit,
-		Codec: rec.Codec, RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body,
-	})
+	lsn := r.journal.Append(rec)
 	r.disk.write(lsn, rec)
 	r.staged = append(r.staged, staged{lsn, *rec})
 }
 
 // isDurable tells the checkers that a record is as durable as the replica's configuration makes it.
-func (r *replica) isDurable(rec *paxos.Record) {
+func (r *replica) isDurable(rec *wire.Record) {
 	r.disk.add(rec)
 	r.w.check.accepted(r, rec)
 }

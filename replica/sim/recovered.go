@@ -2,7 +2,6 @@ package sim
 
 import (
 	"paxosbench/replica/journal"
-	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
 
@@ -35,7 +34,7 @@ type written struct {
 
 // content identifies a record.
 type content struct {
-	kind         paxos.RecordKind
+	kind         wire.RecordKind
 	ballot       wire.Ballot
 	slot, commit wire.Slot
 	codec        wire.Codec
@@ -46,17 +45,17 @@ func newDisk() *disk {
 	return &disk{slots: map[wire.Slot]stored{}, records: map[journal.LSN]*written{}}
 }
 
-func contentOf(rec *paxos.Record) content {
+func contentOf(rec *wire.Record) content {
 	return content{rec.Kind, rec.Ballot, rec.Slot, rec.Commit, rec.Codec, rec.RawLen, rec.BodyCRC}
 }
 
 // add notes a record that has become durable.
-func (d *disk) add(rec *paxos.Record) {
-	if rec.Kind != paxos.RecordDecide {
+func (d *disk) add(rec *wire.Record) {
+	if rec.Kind != wire.RecordChosen {
 		d.promised = max(d.promised, rec.Ballot)
 	}
-	if rec.Kind != paxos.RecordPromise {
-		d.slots[rec.Slot] = stored{rec.Ballot, rec.BodyCRC, rec.Kind == paxos.RecordDecide}
+	if rec.Kind != wire.RecordPromise {
+		d.slots[rec.Slot] = stored{rec.Ballot, rec.BodyCRC, rec.Kind == wire.RecordChosen}
 	}
 }
 
@@ -67,7 +66,7 @@ func (d *disk) holds(s wire.Slot, crc uint32) bool {
 }
 
 // write notes a record that is about to be written.
-func (d *disk) write(lsn journal.LSN, rec *paxos.Record) {
+func (d *disk) write(lsn journal.LSN, rec *wire.Record) {
 	if d.records[lsn] == nil {
 		d.records[lsn] = new(written)
 	}
@@ -85,7 +84,7 @@ func (d *disk) settle(lsn journal.LSN, r *written) {
 	if before := d.records[lsn-1]; before != nil {
 		r.promised = before.promised
 	}
-	if c := &r.content[0]; c.kind != paxos.RecordDecide {
+	if c := &r.content[0]; c.kind != wire.RecordChosen {
 		r.promised = max(r.promised, c.ballot)
 	}
 	d.durable = lsn
@@ -103,7 +102,7 @@ type replay struct {
 func newReplay(r *replica) *replay { return &replay{r: r, disk: r.disk} }
 
 // record takes the next record that the journal replays.
-func (p *replay) record(lsn journal.LSN, rec *paxos.Record) {
+func (p *replay) record(lsn journal.LSN, rec *wire.Record) {
 	w, d := p.r.w, p.disk
 	first := p.first == 0 && p.last == 0
 	if !first && lsn != p.last+1 {
@@ -113,7 +112,7 @@ func (p *replay) record(lsn journal.LSN, rec *paxos.Record) {
 		p.first = lsn
 	}
 	p.last = lsn
-	if first && rec.Kind == paxos.RecordPromise && p.isHeader(lsn, rec) {
+	if first && rec.Kind == wire.RecordPromise && p.isHeader(lsn, rec) {
 		d.promised = max(d.promised, rec.Ballot)
 		return
 	}
@@ -139,7 +138,7 @@ func (r *written) settleAs(found content) bool {
 }
 
 // isHeader reports whether a promise is the one that the header of the oldest segment carries for all that was before.
-func (p *replay) isHeader(lsn journal.LSN, rec *paxos.Record) bool {
+func (p *replay) isHeader(lsn journal.LSN, rec *wire.Record) bool {
 	before := p.disk.records[lsn]
 	return before != nil && lsn <= p.disk.durable && before.promised == rec.Ballot && (before.content[0] != contentOf(rec))
 }
@@ -155,7 +154,7 @@ func (p *replay) end(covered wire.Slot) {
 		w.fail("replica %d recovers the snapshot of slot %d, that of slot %d was durable", r.id, covered, d.snapshot)
 	}
 	for lsn := journal.LSN(1); lsn < p.first; lsn++ {
-		if c := d.records[lsn].content[0]; c.kind != paxos.RecordPromise && c.slot > d.released {
+		if c := d.records[lsn].content[0]; c.kind != wire.RecordPromise && c.slot > d.released {
 			w.fail("replica %d has let go of record %d of slot %d, but slots above %d are needed", r.id, lsn, c.slot, d.released)
 		}
 	}

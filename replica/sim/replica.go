@@ -143,13 +143,9 @@ func (r *replica) recover(mode startMode) error {
 		FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
 		Identity:  journal.Identity{Cluster: 1, Replica: r.id, ConfigHash: 1},
 		Bootstrap: mode == bootstrap, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: log,
-	}, func(lsn journal.LSN, rec *journal.Record) error {
-		p := paxos.Record{
-			Kind: paxos.RecordKind(rec.Kind), Ballot: rec.Ballot, Slot: rec.Slot, Commit: rec.Commit,
-			Codec: rec.Codec, RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body,
-		}
-		replay.record(lsn, &p)
-		return recovery.Replay(uint64(lsn), &p)
+	}, func(lsn journal.LSN, rec *wire.Record) error {
+		replay.record(lsn, rec)
+		return recovery.Replay(uint64(lsn), rec)
 	})
 	if err != nil {
 		return err

@@ -140,7 +140,7 @@ func randomFrame(rng *rand.Rand) []byte {
 	case 2:
 		return requestFrame(body)
 	default:
-		m := wire.Message{Type: wire.TypeAccept, Slot: wire.Slot(rng.Uint64()), Body: body, BodyCRC: wire.Checksum(body)}
+		m := wire.Message{Type: wire.TypeAccept, Slot: wire.Slot(rng.Uint64()), Payload: wire.Payload{Body: body, BodyCRC: wire.Checksum(body)}}
 		return append(wire.AppendMessageHeader(nil, &m), body...)
 	}
 }
@@ -177,7 +177,7 @@ func TestFramerTwin(t *testing.T) {
 func TestFramerCuts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	body := pattern(90, 1)
-	message := wire.Message{Type: wire.TypeAccept, Body: body, BodyCRC: wire.Checksum(body)}
+	message := wire.Message{Type: wire.TypeAccept, Payload: wire.Payload{Body: body, BodyCRC: wire.Checksum(body)}}
 	stream := append(requestFrame(body), wire.AppendMessageHeader(nil, &message)...)
 	stream = append(stream, body...)
 	stream = append(stream, wire.AppendClientHello(nil, wire.ClientHello{Window: rng.Uint32()})...)
@@ -229,7 +229,7 @@ func TestFramerStops(t *testing.T) {
 // What an announced body makes the framer hold is bounded by what has arrived, not by what was announced.
 func TestFramerHolds(t *testing.T) {
 	body := make([]byte, wire.MaxBody)
-	message := wire.Message{Type: wire.TypeAccept, Body: body, BodyCRC: wire.Checksum(body)}
+	message := wire.Message{Type: wire.TypeAccept, Payload: wire.Payload{Body: body, BodyCRC: wire.Checksum(body)}}
 	stream := append(wire.AppendMessageHeader(nil, &message), body...)
 	for _, handOver := range []bool{false, true} {
 		f := newFramer(new(wire.Buffers), handOver)
@@ -258,7 +258,7 @@ func TestFramerHolds(t *testing.T) {
 // Steady state: whole and cut frames cost no memory.
 func TestFramerAllocs(t *testing.T) {
 	body := pattern(1000, 0)
-	message := wire.Message{Type: wire.TypeAccept, Body: body, BodyCRC: wire.Checksum(body)}
+	message := wire.Message{Type: wire.TypeAccept, Payload: wire.Payload{Body: body, BodyCRC: wire.Checksum(body)}}
 	stream := append(requestFrame(body), wire.AppendMessageHeader(nil, &message)...)
 	stream = append(stream, body...)
 	original := bytes.Clone(stream) // the framer may poison what it was fed
