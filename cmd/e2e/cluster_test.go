@@ -71,7 +71,15 @@ func start(t *testing.T, log, program string, args ...string) *process {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	p := &process{Cmd: exec.Command(filepath.Join(bin, program), args...), log: log, done: make(chan struct{})}
+	p := startInto(t, file, exec.Command(filepath.Join(bin, program), args...))
+	p.log = log
+	return p
+}
+
+// startInto starts a program that writes its standard error to a file.
+func startInto(t *testing.T, file *os.File, command *exec.Cmd) *process {
+	t.Helper()
+	p := &process{Cmd: command, done: make(chan struct{})}
 	p.Stderr = file
 	if err := p.Start(); err != nil {
 		t.Fatal(err)

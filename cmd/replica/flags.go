@@ -30,7 +30,7 @@ func (c *cli) Validate() error {
 func options() []kong.Option {
 	return []kong.Option{
 		kong.Name("replica"),
-		kong.Description("One replica of a batched Multi-Paxos cluster. It ends on SIGINT or SIGTERM with exit code 0; 1: it could not start or had to stop; 2: usage."),
+		kong.Description("One replica of a batched Multi-Paxos cluster. It ends on SIGINT or SIGTERM with exit code 0; 1: it could not start or had to stop; 2: usage. SIGHUP is ignored."),
 		kong.Configuration(loadYAML),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 	}

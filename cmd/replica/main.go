@@ -4,6 +4,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -19,21 +20,45 @@ func main() {
 	parser := kong.Must(&c, append(options(), kong.Exit(exitUsage))...)
 	parser.FatalIfErrorf(parse(parser, os.Args[1:]))
 	useHugePages()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := replica.Run(ctx, c.Config, newLogger(&c)); err != nil {
-		fmt.Fprintln(os.Stderr, "replica:", err)
-		os.Exit(1)
-	}
+	os.Exit(run(&c))
 }
 
-func newLogger(c *cli) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
-	var handler slog.Handler = slog.NewTextHandler(os.Stderr, options)
-	if c.LogFormat == "json" {
-		handler = slog.NewJSONHandler(os.Stderr, options)
+// run runs the replica until a signal or an error ends it, and returns the exit code.
+func run(c *cli) int {
+	signal.Ignore(syscall.SIGPIPE) // of standard error: its end is the log's affair, see logSink
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	sink := newLogSink(os.Stderr, c.handler)
+	defer sink.close()
+	log := slog.New(c.handler(sink)).With("replica", c.ID)
+	slog.SetDefault(log) // what libraries log goes the same way
+	ignoreHangups(log)
+	if err := replica.Run(ctx, c.Config, log); err != nil {
+		fmt.Fprintln(sink, "replica:", err)
+		return 1
 	}
-	return slog.New(handler).With("replica", c.ID)
+	return 0
+}
+
+// ignoreHangups keeps the replica alive when the terminal that it was started from closes. There is nothing to read
+// anew, either: the configuration is read once.
+func ignoreHangups(log *slog.Logger) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	go func() {
+		for range hangups {
+			log.Info("SIGHUP ignored: the configuration is read at the start only; SIGTERM or SIGINT ends the replica")
+		}
+	}()
+}
+
+// handler formats log lines for w.
+func (c *cli) handler(w io.Writer) slog.Handler {
+	options := &slog.HandlerOptions{Level: c.LogLevel}
+	if c.LogFormat == "json" {
+		return slog.NewJSONHandler(w, options)
+	}
+	return slog.NewTextHandler(w, options)
 }
 
 // exitUsage turns kong's exit code for bad usage into the customary 2.
