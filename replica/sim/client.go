@@ -39,15 +39,16 @@ type operation struct {
 }
 
 const (
-	clientTick    = 8 * time.Millisecond
-	leastPause    = 16 * time.Millisecond
-	mostPause     = 2 * time.Second
-	leastPatience = 2 * electionTimeout
-	mostPatience  = 8 * leastPatience
+	clientTick = 8 * time.Millisecond
+	leastPause = 16 * time.Millisecond
+	mostPause  = 2 * time.Second
+
+	// mostTimeouts is how many times its first timeout a client waits at most.
+	mostTimeouts = 8
 )
 
 func newClient(w *world, id int) *client {
-	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: newNonce(w), patience: leastPatience, pause: leastPause}
+	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: newNonce(w), patience: w.clientTimeout, pause: leastPause}
 	w.after(w.between(0, clientTick), c.tick)
 	return c
 }
@@ -63,7 +64,7 @@ func (c *client) done() bool { return c.answered == c.assigned && c.session != 0
 func (c *client) tick() {
 	c.w.after(clientTick, c.tick)
 	if c.w.now-c.heard > c.patience {
-		c.heard, c.patience = c.w.now, min(2*c.patience, mostPatience)
+		c.heard, c.patience = c.w.now, min(2*c.patience, mostTimeouts*c.w.clientTimeout)
 		c.turnTo(c.next())
 	}
 	if c.session == 0 {
@@ -176,7 +177,7 @@ func (c *client) next() int { return (c.target + 1) % len(c.w.replicas) }
 func (c *client) redirect(leader wire.ReplicaID) {
 	switch {
 	case leader == 0:
-		c.patience = leastPatience
+		c.patience = c.w.clientTimeout
 	case int(leader)-1 != c.target:
 		c.turnTo(int(leader) - 1)
 	}
@@ -255,7 +256,7 @@ func (c *client) settle(result wire.Result) {
 	c.answered++
 	c.answeredEver++
 	c.sent = max(c.sent, c.answered)
-	c.heard, c.patience, c.pause = c.w.now, leastPatience, leastPause
+	c.heard, c.patience, c.pause = c.w.now, c.w.clientTimeout, leastPause
 	o.answered, o.returned, o.status = true, c.w.now, result.Status
 	if len(result.Value) == 8 {
 		o.found = binary.LittleEndian.Uint64(result.Value)

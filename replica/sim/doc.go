@@ -12,7 +12,7 @@
 //
 // Reading order:
 //
-//	plan.go       what a seed decides
+//	plan.go       what a seed decides; times.go: how long things take
 //	world.go      a run; events.go: time
 //	network.go    links
 //	replica.go    a replica and its lives; disk.go, snapshots.go: what it keeps

@@ -12,23 +12,23 @@ import (
 func (w *world) rampage() {
 	w.every(w.crashes, func() { w.victim().crash(false) })
 	w.every(w.powerLosses, func() { w.victim().crash(true) })
-	w.every(w.pauses, func() { w.victim().pause(w.between(2*heartbeat, 4*electionTimeout)) })
+	w.every(w.pauses, func() { w.victim().pause(w.between(2*w.heartbeat, 4*w.electionTimeout)) })
 	w.every(w.partitions, w.partition)
 	w.every(w.syncErrors, func() { w.victim().failSync() })
 	w.every(w.lostDisks, func() { w.victim().loseDisk() })
-	w.every(w.stalls, func() { w.victim().stall(w.between(electionTimeout/4, 6*electionTimeout)) })
+	w.every(w.stalls, func() { w.victim().stall(w.between(w.electionTimeout/4, 6*w.electionTimeout)) })
 	w.every(w.fullDisks, func() { w.victim().fillDisk() })
 	w.every(w.rots, func() { w.victim().rot() })
 	w.every(w.clogs, w.swizzle)
 	w.every(w.slowLinks, w.slowLink)
-	w.every(w.jumps, func() { w.victim().jump(w.between(heartbeat, 20*electionTimeout)) })
-	w.every(w.freezes, func() { w.victim().freeze(w.between(heartbeat, 6*electionTimeout)) })
+	w.every(w.jumps, func() { w.victim().jump(w.between(w.heartbeat, 20*w.electionTimeout)) })
+	w.every(w.freezes, func() { w.victim().freeze(w.between(w.heartbeat, 6*w.electionTimeout)) })
 	w.every(w.visitors, w.visit)
-	for w.plots != 0 && w.now < faultTime {
+	for w.plots != 0 && w.now < w.faultTime {
 		w.runFor(w.exponential(w.plots))
 		w.plot()
 	}
-	w.runUntil(func() bool { return w.now >= faultTime })
+	w.runUntil(func() bool { return w.now >= w.faultTime })
 }
 
 // victim returns a replica, the leader more often than its share.

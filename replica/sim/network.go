@@ -46,7 +46,7 @@ func (w *world) partition() {
 		w.cut(sides[0], sides[1])
 	}
 	w.logf("partition of %v from %v, one way: %v", ids(sides[1]), ids(sides[0]), oneWay)
-	w.after(w.between(electionTimeout/2, 6*electionTimeout), func() {
+	w.after(w.between(w.electionTimeout/2, 6*w.electionTimeout), func() {
 		if !w.plotting && !w.calm {
 			w.join(w.replicas, w.replicas)
 			w.logf("network whole")
@@ -64,8 +64,8 @@ func (w *world) swizzle() {
 				continue
 			}
 			l := w.link(a, b)
-			w.after(w.between(0, electionTimeout), func() { l.clogged = !w.calm && !w.plotting })
-			w.after(w.between(electionTimeout, 8*electionTimeout), func() {
+			w.after(w.between(0, w.electionTimeout), func() { l.clogged = !w.calm && !w.plotting })
+			w.after(w.between(w.electionTimeout, 8*w.electionTimeout), func() {
 				if !w.plotting {
 					w.unclog(l)
 				}
@@ -97,9 +97,9 @@ func (w *world) slowLink() {
 	}
 	w.counts.SlowLinks++
 	l := w.link(a, b)
-	l.slow = w.between(heartbeat, 3*electionTimeout)
+	l.slow = w.between(w.heartbeat, 3*w.electionTimeout)
 	w.logf("the link from %d to %d takes %v longer", a.id, b.id, l.slow)
-	w.after(w.between(electionTimeout, 8*electionTimeout), func() { l.slow = 0 })
+	w.after(w.between(w.electionTimeout, 8*w.electionTimeout), func() { l.slow = 0 })
 }
 
 // reconnect makes the network whole, and loses what was held back.
@@ -123,7 +123,7 @@ func (w *world) transmit(extra time.Duration, deliver func()) {
 	for range copies {
 		delay := w.delay/2 + w.exponential(w.delay/2) + extra
 		if !w.calm && w.chance(w.stale) {
-			delay += w.between(0, 6*electionTimeout) // from long ago, from other ballots
+			delay += w.between(0, 6*w.electionTimeout) // from long ago, from other ballots
 		}
 		w.after(delay, deliver)
 	}

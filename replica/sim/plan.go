@@ -11,23 +11,14 @@ import (
 	"paxosbench/wire"
 )
 
-// Times of the simulated clusters. What matters is their proportion to the delays below.
-const (
-	heartbeat       = 20 * time.Millisecond
-	electionTimeout = 150 * time.Millisecond
-	tickInterval    = 5 * time.Millisecond
-
-	faultTime  = 6 * time.Second // length of the first part
-	healTime   = 20 * time.Second
-	settleTime = 30 * time.Second
-)
-
 // plan is everything about a run that is fixed before it begins.
 type plan struct {
 	seed     uint64
 	replicas int
 	quorum1  int
 	quorum2  int
+
+	times
 
 	batching      batching.Config
 	depth         pipeline.Depth
@@ -44,9 +35,8 @@ type plan struct {
 	keys    int        // few, so that clients meet
 	reads   wire.Reads // see queries.go
 
-	// Network: probabilities per message, and the mean of the delay.
+	// Network: probabilities per message.
 	loss, duplication float64
-	delay             time.Duration
 	stale             float64 // probability that a message takes as long as elections do
 
 	// Disk: the mean of the time that a sync takes.
@@ -86,6 +76,7 @@ func drawPlan(seed uint64) plan {
 	p.clients, p.window, p.keys = 1+rng.IntN(4), []int{1, 2, 4, 16}[rng.IntN(4)], 1+rng.IntN(8)
 	p.drawFaults(rng)
 	p.drawMore(rng)
+	p.times = drawTimes(rng)
 	p.drawReads()
 	return p
 }
@@ -101,7 +92,6 @@ func (p *plan) drawFaults(rng *rand.Rand) {
 	p.loss = []float64{0, 0.01, 0.1, 0.3}[rng.IntN(4)]
 	p.duplication = []float64{0, 0.01, 0.2}[rng.IntN(3)]
 	p.stale = []float64{0, 0.01, 0.1}[rng.IntN(3)]
-	p.delay = []time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)]
 	p.sync = []time.Duration{100 * time.Microsecond, 2 * time.Millisecond, 15 * time.Millisecond}[rng.IntN(3)]
 	p.crashes, p.powerLosses = sometimes(3*time.Second), sometimes(3*time.Second)
 	p.pauses, p.partitions = sometimes(2*time.Second), sometimes(2*time.Second)

@@ -13,9 +13,6 @@ import (
 // In all of them the leader of ballot b, in the end or at the beginning, is to believe or to be believed something that
 // was true once, with the help of a replica that has forgotten.
 
-// plotTime is how long one step may take to come about.
-const plotTime = 8 * electionTimeout
-
 // plot runs one plot, with the cluster healthy before and after it, and no other faults but, half of the time, those of
 // the network.
 func (w *world) plot() {
@@ -28,7 +25,7 @@ func (w *world) plot() {
 	for _, r := range w.replicas {
 		r.heal()
 	}
-	if w.await(plotTime, w.healthy) {
+	if w.await(w.stepTime, w.healthy) {
 		w.counts.Plots++
 		[]func(leader *replica){w.trap, w.retrap, w.usurp, w.usurp, w.straggle, w.straggle, w.halve, w.relapse, w.comeBack}[w.rng.IntN(9)](w.leader())
 	}
@@ -83,17 +80,17 @@ func (w *world) forget(r *replica) bool {
 		return false
 	}
 	r.restartIn(w.between(0, tickInterval))
-	return w.await(plotTime, func() bool { return r.up })
+	return w.await(w.stepTime, func() bool { return r.up })
 }
 
 // rejoined waits until a replica votes again.
 func (w *world) rejoined(r *replica) bool {
-	return w.await(plotTime, func() bool { return r.up && !r.forgetful })
+	return w.await(w.stepTime, func() bool { return r.up && !r.forgetful })
 }
 
 // successor waits until one of a group leads with a higher ballot, and returns it, or nil.
 func (w *world) successor(group []*replica, b wire.Ballot) (leader *replica) {
-	w.await(plotTime, func() bool {
+	w.await(w.stepTime, func() bool {
 		for _, r := range group {
 			if r.leads() && r.node.Core().Ballot() > b {
 				leader = r
@@ -132,17 +129,17 @@ func (w *world) forgetAmongStrangers(leader *replica, others []*replica, heard [
 	r, strangers := others[0], others[w.quorum2-1:]
 	w.logf("plot: trap %d, which knows what %v do not", r.id, ids(strangers))
 	w.isolate(strangers)
-	w.runFor(w.between(heartbeat, 2*electionTimeout))
+	w.runFor(w.between(w.heartbeat, 2*w.electionTimeout))
 	if !w.forget(r) {
 		return
 	}
 	w.reconnect()
 	w.isolate(w.others(append([]*replica{r}, strangers...)...))
-	w.runFor(w.between(tickInterval, 2*heartbeat))
+	w.runFor(w.between(tickInterval, 2*w.heartbeat))
 	for _, deliver := range heard {
-		w.after(w.between(0, heartbeat), deliver)
+		w.after(w.between(0, w.heartbeat), deliver)
 	}
-	w.runFor(w.between(2*electionTimeout, plotTime))
+	w.runFor(w.between(2*w.electionTimeout, w.stepTime))
 }
 
 // usurp: a leader is not scheduled while it is deposed. Its successor's quorum has one replica in it that then forgets,
@@ -153,17 +150,17 @@ func (w *world) usurp(leader *replica) {
 	b := leader.node.Core().Ballot()
 	w.logf("plot: %d leads with %v, is deposed by %v with %d, and finds %d again", leader.id, ids(loyal), ids(rivals), r.id, r.id)
 	w.clog(rivals, loyal)
-	w.runFor(w.between(heartbeat, 3*heartbeat))
+	w.runFor(w.between(w.heartbeat, 3*w.heartbeat))
 	leader.paused = true
 	w.cut(loyal, rivals)
 	w.cut(loyal, []*replica{r})
 	w.cut([]*replica{r}, loyal)
-	w.runFor(w.between(0, heartbeat))
+	w.runFor(w.between(0, w.heartbeat))
 	answers := w.drain(rivals, loyal)
 	if w.successor(rivals, b) == nil {
 		return
 	}
-	w.runFor(w.between(0, electionTimeout))
+	w.runFor(w.between(0, w.electionTimeout))
 	w.cut(rivals, []*replica{r})
 	w.cut([]*replica{r}, rivals)
 	w.join(loyal, []*replica{r})
@@ -171,7 +168,7 @@ func (w *world) usurp(leader *replica) {
 	if !w.forget(r) {
 		return
 	}
-	w.runFor(w.between(tickInterval, 2*heartbeat))
+	w.runFor(w.between(tickInterval, 2*w.heartbeat))
 	w.cut(rivals, loyal)
 	for _, deliver := range answers {
 		deliver()
@@ -179,7 +176,7 @@ func (w *world) usurp(leader *replica) {
 	if leader.up && leader.paused {
 		leader.resume()
 	}
-	w.runFor(w.between(electionTimeout/2, 4*electionTimeout))
+	w.runFor(w.between(w.electionTimeout/2, 4*w.electionTimeout))
 }
 
 // straggle: what a deposed leader had proposed arrives at a replica that has promised its successor to take nothing of
@@ -197,9 +194,9 @@ func (w *world) straggle(leader *replica) {
 		return
 	}
 	w.join(w.replicas, w.replicas)
-	if w.await(plotTime, r.node.Core().Voting) {
+	if w.await(w.stepTime, r.node.Core().Voting) {
 		w.unclog(w.link(leader, r))
-		w.runFor(w.between(heartbeat, 4*electionTimeout))
+		w.runFor(w.between(w.heartbeat, 4*w.electionTimeout))
 	}
 }
 
@@ -224,7 +221,7 @@ func (w *world) halve(leader *replica) {
 		return true
 	}
 	leader.paused = true
-	if !w.await(plotTime, func() bool { return w.promised(candidate, r) }) || !w.forget(r) {
+	if !w.await(w.stepTime, func() bool { return w.promised(candidate, r) }) || !w.forget(r) {
 		return
 	}
 	for _, deliver := range answers {
@@ -233,8 +230,8 @@ func (w *world) halve(leader *replica) {
 	if leader.up && leader.paused {
 		leader.resume()
 	}
-	w.await(2*electionTimeout, r.node.Core().Voting)
-	w.runFor(w.between(0, 2*heartbeat))
+	w.await(2*w.electionTimeout, r.node.Core().Voting)
+	w.runFor(w.between(0, 2*w.heartbeat))
 	spied := w.spy
 	w.spy = func(from, to *replica, m *wire.Message, deliver func()) bool {
 		return m.Type != wire.TypePrepare && m.Type != wire.TypePromise && spied(from, to, m, deliver)
@@ -242,7 +239,7 @@ func (w *world) halve(leader *replica) {
 	for _, deliver := range late {
 		deliver()
 	}
-	w.runFor(w.between(heartbeat, 2*electionTimeout))
+	w.runFor(w.between(w.heartbeat, 2*w.electionTimeout))
 }
 
 // relapse: a replica that has forgotten learns what it needs to vote again, and loses power before that is on its disk.
@@ -252,9 +249,9 @@ func (w *world) relapse(leader *replica) {
 	if !w.forget(r) {
 		return
 	}
-	r.stall(plotTime)
-	if w.await(plotTime, r.node.Core().Voting) {
-		w.runFor(w.between(0, heartbeat))
+	r.stall(w.stepTime)
+	if w.await(w.stepTime, r.node.Core().Voting) {
+		w.runFor(w.between(0, w.heartbeat))
 		r.crash(true)
 	}
 }
@@ -276,7 +273,7 @@ func (w *world) comeBack(leader *replica) {
 		}
 		return true
 	}
-	w.await(plotTime, func() bool { return !leader.leads() })
+	w.await(w.stepTime, func() bool { return !leader.leads() })
 	if w.successor([]*replica{leader}, b) == nil {
 		return
 	}
@@ -284,11 +281,11 @@ func (w *world) comeBack(leader *replica) {
 	for _, deliver := range answers {
 		deliver()
 	}
-	w.runFor(w.between(0, heartbeat))
+	w.runFor(w.between(0, w.heartbeat))
 	for _, deliver := range accepts {
 		deliver()
 	}
-	w.runFor(w.between(heartbeat, 2*electionTimeout))
+	w.runFor(w.between(w.heartbeat, 2*w.electionTimeout))
 }
 
 // promised reports whether a candidate has been promised its ballot by r.

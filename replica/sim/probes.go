@@ -9,10 +9,6 @@ import (
 // numProbes is how many probes there are; plan.probe counts from 1.
 const numProbes = 3
 
-// failoverTime is how long a healthy quorum may take to get on without a leader that has failed: a few elections, with
-// split votes among them.
-const failoverTime = 40 * electionTimeout
-
 // runProbe has the leader of a healthy cluster fail in one way. The others must get on without it: a leader that only
 // looks alive must not hold them up.
 func (w *world) runProbe() {
@@ -20,8 +16,8 @@ func (w *world) runProbe() {
 	if w.probe == 0 || n-1 < max(w.quorum1, w.quorum2) || w.probe == 1 && w.durability == journal.DurabilityNone {
 		return
 	}
-	if !w.await(settleTime, w.healthy) {
-		w.fail("no leader, or not everybody votes, within %v although all replicas are up and connected: %s", settleTime, w.describe())
+	if !w.await(w.settleTime, w.healthy) {
+		w.fail("no leader, or not everybody votes, within %v although all replicas are up and connected: %s", w.settleTime, w.describe())
 	}
 	leader := w.leader()
 	others := w.others(leader)
@@ -56,14 +52,14 @@ func (w *world) expectSuccessor(leader *replica, others []*replica, why string) 
 		}
 		return false
 	}
-	if !w.await(failoverTime, next) {
-		w.fail("replica %d leads and %s, but none of the others has taken over within %v: %s", leader.id, why, failoverTime, w.describe())
+	if !w.await(w.failoverTime, next) {
+		w.fail("replica %d leads and %s, but none of the others has taken over within %v: %s", leader.id, why, w.failoverTime, w.describe())
 	}
 }
 
 // expectStepDown: who has no quorum knows it within an election timeout, or a few ticks more, by its own clock.
 func (w *world) expectStepDown(leader *replica) {
-	if !w.await(2*electionTimeout, func() bool { return !leader.leads() }) {
+	if !w.await(2*w.electionTimeout, func() bool { return !leader.leads() }) {
 		w.fail("replica %d leads on although it has no quorum: %s", leader.id, w.describe())
 	}
 }

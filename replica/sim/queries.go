@@ -27,9 +27,6 @@ const (
 	numReaders = 2
 	readerTick = 6 * time.Millisecond
 
-	// readerPatience is how long a reader waits for an answer: long enough for a few rounds.
-	readerPatience = 4 * heartbeat
-
 	// deposeEvery is the mean time between two depositions.
 	deposeEvery = 2 * time.Second
 
@@ -69,10 +66,10 @@ func (w *world) depose() {
 	}
 	w.counts.Deposed++
 	w.logf("%d is to be deposed in its sleep", leader.id)
-	others, commit, until := w.others(leader), leader.node.Core().Commit(), w.now+12*electionTimeout
+	others, commit, until := w.others(leader), leader.node.Core().Commit(), w.now+12*w.electionTimeout
 	leader.pause(until - w.now)
 	w.cut([]*replica{leader}, others)
-	w.after(heartbeat, func() {
+	w.after(w.heartbeat, func() {
 		if !w.calm && !w.plotting {
 			w.cut(others, []*replica{leader})
 		}
@@ -90,14 +87,14 @@ func (w *world) awake(leader *replica, commit wire.Slot, until time.Duration) {
 	switch {
 	case w.calm || w.plotting || !leader.paused:
 	case w.now < until && (next == nil || next == leader || next.node.Core().Commit() < commit+8):
-		w.after(heartbeat, func() { w.awake(leader, commit, until) })
+		w.after(w.heartbeat, func() { w.awake(leader, commit, until) })
 	default:
-		w.after(readerPatience, func() {
+		w.after(w.readTimeout, func() {
 			if leader.paused {
 				leader.resume()
 			}
 		})
-		w.after(2*readerPatience, func() {
+		w.after(2*w.readTimeout, func() {
 			if !w.calm && !w.plotting {
 				w.join(w.replicas, w.replicas)
 			}
@@ -124,7 +121,7 @@ func (d *reader) send() {
 	w := d.w
 	command := d.pending.append(nil)
 	fragment := append(wire.AppendRunHeader(nil, wire.SessionID(d.origin), d.seq, d.seq-1, 1, len(command)), command...)
-	d.sendAt = w.now + readerPatience
+	d.sendAt = w.now + w.readTimeout
 	r := w.replicas[d.target]
 	if w.now >= d.loyal && w.chance(0.5) {
 		d.target = w.rng.IntN(len(w.replicas))

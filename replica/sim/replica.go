@@ -81,7 +81,7 @@ func (r *replica) config() node.Config {
 	p := &r.w.plan
 	return node.Config{
 		Paxos: paxos.Config{
-			Self: r.id, Replicas: ids, Quorum1: p.quorum1, Quorum2: p.quorum2, Heartbeat: heartbeat, ElectionTimeout: electionTimeout,
+			Self: r.id, Replicas: ids, Quorum1: p.quorum1, Quorum2: p.quorum2, Heartbeat: r.w.heartbeat, ElectionTimeout: r.w.electionTimeout,
 			Depth: p.depth, WindowBytes: 1 << 20, LogBytes: p.logBytes, PinBytes: 1 << 20,
 			Seed: p.seed ^ uint64(r.life)<<32, Leases: p.reads == wire.ReadsLease, Buffers: new(wire.Buffers),
 		},
@@ -269,7 +269,7 @@ func (r *replica) end(power bool) {
 	}
 	r.life++
 	r.up, r.paused, r.inbox = false, false, nil
-	r.restartIn(w.between(0, 6*electionTimeout))
+	r.restartIn(w.between(0, 6*r.w.electionTimeout))
 }
 
 // restartIn arranges for the next life.

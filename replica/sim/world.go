@@ -127,7 +127,7 @@ func (w *world) healQuorum() {
 		}
 	}
 	w.logf("a quorum is healed")
-	w.progress(healTime, "a quorum of %d is up and connected", kept)
+	w.progress(w.healTime, "a quorum of %d is up and connected", kept)
 }
 
 // healAll is the third part: all replicas work, and must come to hold the same.
@@ -137,16 +137,16 @@ func (w *world) healAll() {
 		r.heal()
 	}
 	w.logf("all are healed")
-	w.progress(healTime, "all replicas are up and connected")
+	w.progress(w.healTime, "all replicas are up and connected")
 	w.runProbe()
 	for _, c := range w.clients {
 		c.retire()
 	}
 	w.retireReaders()
-	deadline := w.now + settleTime
+	deadline := w.now + w.settleTime
 	w.runUntil(func() bool {
 		if w.now > deadline {
-			w.fail("no convergence within %v: %s", settleTime, w.describe())
+			w.fail("no convergence within %v: %s", w.settleTime, w.describe())
 		}
 		return w.settled()
 	})

@@ -1,0 +1,36 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// tickInterval is how often a replica is told the time.
+const tickInterval = 5 * time.Millisecond
+
+// times are the durations of one run. What matters is their proportion: everything is a multiple of the election timeout,
+// and that one of the heartbeat or, where links are long, of the delay.
+type times struct {
+	heartbeat       time.Duration
+	electionTimeout time.Duration
+	delay           time.Duration // mean of what a message takes
+
+	faultTime    time.Duration // length of the first part
+	healTime     time.Duration // for every client to get on once a quorum is healthy
+	settleTime   time.Duration // for all replicas to come to hold the same
+	failoverTime time.Duration // for a healthy quorum to get on without a leader that has failed: a few elections
+	stepTime     time.Duration // for one step of a script to come about
+
+	clientTimeout time.Duration // before a client tries another replica, at first
+	readTimeout   time.Duration // before a reader gives a query up: long enough for a few rounds
+}
+
+// drawTimes draws how long messages take, and what follows from that.
+func drawTimes(rng *rand.Rand) times {
+	t := times{heartbeat: 20 * time.Millisecond, electionTimeout: 150 * time.Millisecond}
+	t.delay = []time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)]
+	t.faultTime, t.healTime, t.settleTime = 40*t.electionTimeout, 134*t.electionTimeout, 200*t.electionTimeout
+	t.failoverTime, t.stepTime = 40*t.electionTimeout, 8*t.electionTimeout
+	t.clientTimeout, t.readTimeout = 2*t.electionTimeout, 4*max(t.heartbeat, t.delay)
+	return t
+}
