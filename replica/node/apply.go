@@ -52,7 +52,7 @@ func (n *Node) applyBatch(slot wire.Slot, body []byte) {
 // maxRuns is more runs than a batch can hold.
 const maxRuns = wire.MaxBatch
 
-// replyFrameBytes is where a frame of replies is closed: no reply begins behind it.
+// replyFrameBytes is the default of Config.ReplyFrame, and the most: no reply begins behind it.
 const replyFrameBytes = 1 << 20
 
 // Even if the last reply is of the largest size, the replies must fit into a frame.
@@ -61,7 +61,7 @@ const _ uint = wire.MaxBody - (replyFrameBytes + wire.ReplyRunHeaderSize + wire.
 // applySpan applies runs from the front of body, and answers their origin if there is one, in as many frames as that
 // takes. It returns the rest.
 func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte {
-	a := spanAnswer{origin: span.Origin, limit: replyFrameBytes}
+	a := spanAnswer{origin: span.Origin, frame: n.cfg.ReplyFrame, limit: n.cfg.ReplyFrame}
 	if a.origin != 0 {
 		a.begin(n.env)
 	}
@@ -97,13 +97,14 @@ type spanAnswer struct {
 	origin   batching.Origin
 	open     bool // there is a frame: somebody waits
 	replies  []byte
-	limit    int // of their length
+	frame    int // bytes at which a frame is closed
+	limit    int // of the length of replies
 	commands int // answered in this frame
 }
 
 func (a *spanAnswer) begin(env Env) {
 	a.replies = env.Replies(a.origin)
-	a.open, a.limit, a.commands = a.replies != nil, len(a.replies)+replyFrameBytes, 0
+	a.open, a.limit, a.commands = a.replies != nil, len(a.replies)+a.frame, 0
 }
 
 func (a *spanAnswer) end(env Env) {

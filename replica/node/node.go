@@ -35,6 +35,11 @@ type Config struct {
 	// Volatile says that the env keeps no journal: slots that have left the memory are gone.
 	Volatile bool
 
+	// SnapshotPiece is about how much of a snapshot is taken in one round: as much work as a batch is. ReplyFrame is where a
+	// frame of replies is closed, so that even with a reply of the largest size behind it it fits into a frame. 0 stands for
+	// the defaults, 256 KiB and 1 MiB, which are the most that makes sense; tests take less.
+	SnapshotPiece, ReplyFrame int
+
 	// Unreplicated applies and answers without proposing anything: the bound that replication is measured against.
 	Unreplicated bool
 }
@@ -117,6 +122,12 @@ type Stats struct {
 // New returns a node that has never run; see Restore for one that has.
 func New(cfg Config, env Env, now time.Duration) *Node {
 	cfg.Batching.Buffers = cfg.Paxos.Buffers
+	if cfg.SnapshotPiece == 0 {
+		cfg.SnapshotPiece = snapshotPiece
+	}
+	if cfg.ReplyFrame == 0 {
+		cfg.ReplyFrame = replyFrameBytes
+	}
 	return &Node{
 		cfg:       cfg,
 		env:       env,

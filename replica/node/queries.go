@@ -12,17 +12,9 @@ import (
 // those share that came before it began, or, at once, under a lease. Then it is answered from the state. A replica that
 // no longer leads forgets them; their clients are redirected and ask its successor.
 
-const (
-	// queryFrameBytes is where a frame of answers is closed: no answer begins behind it.
-	queryFrameBytes = 1 << 20
-
-	// queryRoundBytes bounds the answers that one round appends, so that a few gets of large values cannot take all the
-	// memory. What is left comes with the next round, which is at most a tick away.
-	queryRoundBytes = 64 << 20
-)
-
-// Even if the last answer is of the largest size, the answers must fit into a frame.
-const _ uint = wire.MaxBody - (queryFrameBytes + wire.ReplyRunHeaderSize + wire.ResultHeaderSize + wire.MaxValue)
+// queryRoundBytes bounds the answers that one round appends, so that a few gets of large values cannot take all the memory.
+// What is left comes with the next round, which is at most a tick away.
+const queryRoundBytes = 64 << 20
 
 // queries are those that wait, in the order in which they came: queue[head:], of which those before asked have a round.
 type queries struct {
@@ -100,7 +92,7 @@ func (n *Node) answerQuery(q *query) int {
 		return 0
 	}
 	start, count := len(replies), 0
-	for limit := start + queryFrameBytes; !q.done() && len(replies) < limit; {
+	for limit := start + n.cfg.ReplyFrame; !q.done() && len(replies) < limit; {
 		if q.run.Count == 0 {
 			q.next()
 		}

@@ -41,7 +41,7 @@ type SnapshotStore interface {
 }
 
 const (
-	// snapshotPiece is about how much of a snapshot is taken in one round: as much work as a batch is.
+	// snapshotPiece is the default of Config.SnapshotPiece.
 	snapshotPiece = 256 << 10
 
 	// batchOverhead is what a batch can cost the journal beside its bytes, if it is written alone: a block.
@@ -162,7 +162,7 @@ func (n *Node) takeSnapshot() {
 		return
 	}
 	var done bool
-	if s.piece, done = s.taking.Next(s.piece[:0], snapshotPiece); len(s.piece) > 0 {
+	if s.piece, done = s.taking.Next(s.piece[:0], n.cfg.SnapshotPiece); len(s.piece) > 0 {
 		n.env.WriteSnapshot(s.piece)
 	}
 	if done {

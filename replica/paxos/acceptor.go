@@ -73,7 +73,7 @@ func (c *Core) onAccept(m *wire.Message) {
 // mayHold bounds what lies above the frontier, in slots and in bytes: Trim bounds what is below. The slot behind the
 // frontier is always taken, or nothing would ever move.
 func (c *Core) mayHold(m *wire.Message) bool {
-	return m.Slot == c.commit+1 || m.Slot <= c.commit+MaxAhead && c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes
+	return m.Slot == c.commit+1 || m.Slot <= c.commit+c.cfg.Limits.MaxAhead && c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes
 }
 
 // accept stores the entry, and acknowledges it when the record is durable. The record holds the ballot, which is the
@@ -189,7 +189,7 @@ func (c *Core) sendPromise(b wire.Ballot) {
 	}
 	first := c.commit + 1
 	for more := true; more; {
-		body, next := c.appendEntries(first, c.log.next-1, maxFetchBytes)
+		body, next := c.appendEntries(first, c.log.next-1, c.cfg.Limits.PromiseBytes)
 		m := wire.Message{
 			Type: wire.TypePromise, To: b.Replica(), Ballot: b, Commit: c.commit, Slot: first, Last: next - 1,
 			Payload: wire.MakeBody(body),

@@ -38,6 +38,9 @@ type Config struct {
 	// Leases makes replicas grant the leader leases for reads (see reads.go). Equal on all replicas.
 	Leases bool
 
+	// Limits bounds what is held and sent at once.
+	Limits Limits
+
 	// Seed feeds the randomised timeouts.
 	Seed uint64
 
@@ -45,17 +48,40 @@ type Config struct {
 	Buffers *wire.Buffers
 }
 
-const (
-	// MaxAhead is how many slots above its own frontier an acceptor takes. It exceeds any leader's window, so it only
-	// turns away a follower's future while the follower catches up, and it bounds what a Promise can have to report.
-	MaxAhead = 2 * pipeline.MaxDepth
+// Limits are the bounds of the protocol that are neither flags nor part of its safety: any value that Validate passes is
+// right, and replicas may differ. The simulator draws small ones, so that a short run comes to every bound.
+type Limits struct {
+	// MaxAhead is how many slots above its own commit index an acceptor takes from a leader. It should exceed any leader's
+	// window, so that it only turns away the future of a follower that has to catch up first. It judges live Accepts and
+	// nothing else: what a journal or a promise brings may lie further ahead. 0: 2 * pipeline.MaxDepth.
+	MaxAhead wire.Slot
 
-	// maxFetchBytes bounds one step of catch-up and one part of a Promise; one batch may exceed it.
-	maxFetchBytes = 1 << 20
+	// FetchBytes bounds one step of catch-up; one batch may exceed it. 0: 1 MiB.
+	FetchBytes int
 
-	// maxResendBytes bounds what a leader sends again to one peer at a heartbeat.
-	maxResendBytes = 4 << 20
-)
+	// PromiseBytes bounds one part of a promise; one batch may exceed it. 0: 1 MiB.
+	PromiseBytes int
+
+	// ResendBytes bounds what a leader sends again to one peer at a heartbeat. 0: 4 MiB.
+	ResendBytes int
+}
+
+// withDefaults returns the limits with the defaults in the place of zeros.
+func (l Limits) withDefaults() Limits {
+	l.MaxAhead = orDefault(l.MaxAhead, 2*pipeline.MaxDepth)
+	l.FetchBytes = orDefault(l.FetchBytes, 1<<20)
+	l.PromiseBytes = orDefault(l.PromiseBytes, 1<<20)
+	l.ResendBytes = orDefault(l.ResendBytes, 4<<20)
+	return l
+}
+
+func orDefault[T comparable](v, d T) T {
+	var zero T
+	if v == zero {
+		return d
+	}
+	return v
+}
 
 // Majority returns the smallest majority of n.
 func Majority(n int) int { return n/2 + 1 }
@@ -78,5 +104,9 @@ func (c *Config) Validate() error {
 	check(c.ElectionTimeout >= 2*c.Heartbeat, "election timeout: %v, want at least twice the heartbeat of %v", c.ElectionTimeout, c.Heartbeat)
 	check(c.WindowBytes > 0, "window bytes: %d, want more than 0", c.WindowBytes)
 	check(c.Buffers != nil, "buffers: none")
+	l := c.Limits.withDefaults()
+	check(l.MaxAhead >= wire.Slot(c.Depth.N), "limit of slots ahead: %d, want at least the window's %d", l.MaxAhead, c.Depth.N)
+	check(l.FetchBytes > 0 && l.PromiseBytes > 0 && l.ResendBytes > 0,
+		"limits of bytes: fetch %d, promise %d, resend %d, want more than 0", l.FetchBytes, l.PromiseBytes, l.ResendBytes)
 	return errors.Join(errs...)
 }

@@ -146,6 +146,7 @@ func New(cfg Config, now time.Duration) *Core {
 	if err := cfg.Validate(); err != nil {
 		panic("BUG: " + err.Error())
 	}
+	cfg.Limits = cfg.Limits.withDefaults()
 	c := &Core{
 		cfg:    cfg,
 		now:    now,

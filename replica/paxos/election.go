@@ -82,7 +82,7 @@ func (c *Core) onPreVote(m *wire.Message) {
 		return
 	}
 	reply := wire.Message{Type: wire.TypePreVoteReply, To: m.From, Ballot: m.Ballot, Commit: c.commit}
-	if m.Ballot > c.promised && !c.leaderAlive() && m.Commit+MaxAhead >= c.commit {
+	if m.Ballot > c.promised && !c.leaderAlive() && m.Commit+c.cfg.Limits.MaxAhead >= c.commit {
 		reply.Flags = wire.FlagGranted
 	} else {
 		reply.Nonce = uint64(c.promised)
@@ -166,7 +166,7 @@ func (c *Core) onHeartbeat(m *wire.Message) {
 // chosen), and up to where it has been received. A replica that is far behind asks for nothing: it could not take it
 // before it has caught up.
 func (c *Core) contiguous(m *wire.Message) (durable, received wire.Slot) {
-	if m.Commit > c.commit+MaxAhead/2 {
+	if m.Commit > c.commit+c.cfg.Limits.MaxAhead/2 {
 		return m.Commit, m.Last
 	}
 	received = max(c.commit, m.Commit)
@@ -210,7 +210,7 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 
 // resend sends the open slots [first, last] to one acceptor again, up to a bound in bytes.
 func (c *Core) resend(to wire.ReplicaID, first, last wire.Slot) {
-	for s, bytes := first, 0; s <= last && bytes < maxResendBytes; s++ {
+	for s, bytes := first, 0; s <= last && bytes < c.cfg.Limits.ResendBytes; s++ {
 		e := c.log.get(s)
 		if e == nil || c.window.Votes(s).Has(to) {
 			continue

@@ -52,7 +52,7 @@ func (c *Core) fetch() {
 	if c.commit < c.sourceKnows {
 		c.fetching = c.source
 	}
-	c.send(wire.Message{Type: wire.TypeFetch, To: c.fetching, Slot: c.commit + 1, Payload: wire.Payload{RawLen: maxFetchBytes}})
+	c.send(wire.Message{Type: wire.TypeFetch, To: c.fetching, Slot: c.commit + 1, Payload: wire.Payload{RawLen: uint32(c.cfg.Limits.FetchBytes)}})
 }
 
 // Prefer has what follows the frontier fetched from a peer, and not from the one that knows most, until it has no more
@@ -89,7 +89,7 @@ func (c *Core) onFetch(m *wire.Message) {
 		c.send(wire.Message{Type: wire.TypeEntries, To: m.From, Slot: m.Slot, Commit: c.commit})
 		return
 	}
-	limit := min(int(m.RawLen), maxFetchBytes)
+	limit := min(int(m.RawLen), c.cfg.Limits.FetchBytes)
 	if m.Slot < c.log.first {
 		c.out.Fetches = append(c.out.Fetches, Fetch{Peer: m.From, From: m.Slot, Through: c.log.first - 1, MaxBytes: limit})
 		return

@@ -56,7 +56,7 @@ func (c *Core) onPromise(m *wire.Message) {
 	p.adopted.restart(p.frontier) // chosen: this replica leads only once it knows them, however far that is
 	for rest := m.Body; len(rest) > 0; {
 		entry, n, err := wire.DecodeEntry(rest)
-		if err != nil || entry.Ballot == 0 || entry.Slot > m.Last || entry.Slot > p.frontier+2*MaxAhead {
+		if err != nil || entry.Ballot == 0 || entry.Slot > m.Last || entry.Slot > p.frontier+2*c.cfg.Limits.MaxAhead {
 			c.stats.Ignored++ // no acceptor takes what is so far ahead; what cannot be adopted must not be passed over
 			return
 		}

@@ -52,7 +52,7 @@ func batches(n *node) (texts []string) {
 func TestRule2PromiseFromFarAheadCounts(t *testing.T) {
 	h := newHand(t, 1, 3)
 	b := h.runs()
-	const far = 5 * MaxAhead
+	far := 5 * Limits{}.withDefaults().MaxAhead
 	h.gets(3, promise(b, far, accepted(far+1, ballot(1, 3), "x")))
 	if h.Role() != Candidate {
 		t.Fatalf("a %v that knows %d of %d slots", h.Role(), h.Commit(), far)
@@ -119,7 +119,7 @@ func TestPromiseComesInPartsOfBoundedSize(t *testing.T) {
 		}
 		for _, m := range only(l.flight, wire.TypePromise) {
 			parts++
-			if limit := maxFetchBytes + wire.EntryHeaderSize; len(m.Body) > limit {
+			if limit := (Limits{}).withDefaults().PromiseBytes + wire.EntryHeaderSize; len(m.Body) > limit {
 				t.Errorf("a part has %d bytes, limit %d", len(m.Body), limit)
 			}
 		}

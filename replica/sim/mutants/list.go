@@ -43,7 +43,7 @@ var mutants = []mutant{
 	{"forget-own-acceptances", "the candidate is an acceptor too", "replica/paxos/proposer.go",
 		"if e := c.log.get(s); e != nil {\n\t\t\tc.adopt(", "if e := c.log.get(s); e == nil {\n\t\t\tc.adopt("},
 	{"promise-without-suffix", "a promise reports what was accepted", "replica/paxos/acceptor.go",
-		"body, next := c.appendEntries(first, c.log.next-1, maxFetchBytes)\n\t\tm := wire", "body, next := c.appendEntries(c.log.next, c.log.next-1, maxFetchBytes)\n\t\tm := wire"},
+		"body, next := c.appendEntries(first, c.log.next-1, c.cfg.Limits.PromiseBytes)\n\t\tm := wire", "body, next := c.appendEntries(c.log.next, c.log.next-1, c.cfg.Limits.PromiseBytes)\n\t\tm := wire"},
 	{"frontier-ignored-in-phase-1", "chosen slots are learnt before leading", "replica/paxos/proposer.go",
 		"c.phase1.promises.Len() < c.cfg.Quorum1 || c.commit < c.phase1.frontier", "c.phase1.promises.Len() < c.cfg.Quorum1"},
 	{"phase-1-without-quorum", "phase 1 needs its quorum", "replica/paxos/proposer.go",
