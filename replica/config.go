@@ -4,10 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,7 +24,8 @@ import (
 )
 
 // Config describes a replica. The tags are the command line of cmd/replica; the same names are the keys of its
-// configuration file and the axes of benchmark suites. The zero value is not useful: start from Default.
+// configuration file and the axes of benchmark suites. The zero value is not useful:
+// start from Default, set ID and Members, and what else is to differ.
 type Config struct {
 	ID        wire.ReplicaID `name:"id" required:"" help:"This replica's id, 1 to 7."`
 	Members   []Member       `name:"member" required:"" sep:"none" placeholder:"ID=PEER,CLIENT" help:"A replica of the cluster, this one included: its id, its address for peers and its address for clients. Repeat for each."`
@@ -66,7 +64,7 @@ type Config struct {
 	MaxSessions  uint32 `name:"max-sessions" default:"65536" help:"Client sessions; when a new one needs the place, the least recently active is evicted. Equal on all replicas."`
 
 	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
-	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment."`
+	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment, 8MiB to 1GiB."`
 
 	SnapshotBytes Bytes `name:"snapshot-bytes" default:"256MiB" help:"Log applied between two snapshots, after each of which the journal is cut. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
 }
@@ -115,77 +113,14 @@ func (b Bytes) MarshalText() ([]byte, error) { return strconv.AppendInt(nil, int
 // given back to a replica.
 func (c *Config) MarshalJSON() ([]byte, error) {
 	values := map[string]any{}
-	v := reflect.ValueOf(c).Elem()
-	for i := range v.NumField() {
-		value := v.Field(i).Interface()
+	for s := range settings(c) {
+		value := s.value.Interface()
 		if d, ok := value.(time.Duration); ok {
 			value = d.String()
 		}
-		values[v.Type().Field(i).Tag.Get("name")] = value
+		values[s.name] = value
 	}
 	return json.Marshal(values)
-}
-
-// Validate reports every violation at once, each with its remedy.
-func (c *Config) Validate() error {
-	var errs []error
-	check := func(ok bool, format string, args ...any) {
-		if !ok {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	c.validateMembers(check)
-	check(c.Linger >= 0, "linger: %v, want 0 or more", c.Linger)
-	check(c.BatchBytes >= 1 && c.BatchBytes <= wire.MaxBatch, "batch-bytes: %d, want 1 to %d", c.BatchBytes, wire.MaxBatch)
-	check(c.PipelineBytes >= 1, "pipeline-bytes: %d, want at least 1", c.PipelineBytes)
-	_, unknownCodec := compress.ParseCodec(c.Compress)
-	check(unknownCodec == nil, "%w", unknownCodec)
-	n := len(c.Members)
-	check(c.Quorum2 >= 0 && c.Quorum2 <= n, "quorum2: %d, want 1 to %d, or 0 for a majority", c.Quorum2, n)
-	check(c.Heartbeat >= time.Millisecond, "heartbeat: %v, want at least 1ms", c.Heartbeat)
-	check(c.ElectionTimeout >= 2*c.Heartbeat, "election-timeout: %v, want at least twice the heartbeat of %v", c.ElectionTimeout, c.Heartbeat)
-	check(c.ClientWindow >= 1 && c.ClientWindow <= 1<<20, "client-window: %d, want 1 to %d", c.ClientWindow, 1<<20)
-	check(c.MaxClients >= 1, "max-clients: %d, want at least 1", c.MaxClients)
-	check(c.LogBytes >= 1<<20, "log-bytes: %d, want at least 1MiB", c.LogBytes)
-	check(c.SegmentBytes >= 8<<20, "segment-bytes: %d, want at least 8MiB", c.SegmentBytes)
-	check(c.SnapshotBytes == 0 || c.SnapshotBytes >= 1<<20, "snapshot-bytes: %d, want at least 1MiB, or 0 for none", c.SnapshotBytes)
-	check(!c.Bootstrap || !c.Rejoin, "bootstrap and rejoin: give one of them; a replica whose disk is lost must not start as if it had never voted")
-	check(!c.Unreplicated || n == 1, "unreplicated: works with one member, not %d", n)
-	check(!c.Pprof || c.Admin != "", "pprof: needs an admin address, see --admin")
-	if c.Admin != "" {
-		check(isLoopback(c.Admin), "admin: %q is not a loopback address; it has no authentication, use 127.0.0.1:PORT", c.Admin)
-	}
-	if err := c.state().Validate(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-func (c *Config) validateMembers(check func(bool, string, ...any)) {
-	check(len(c.Members) >= 1 && len(c.Members) <= wire.MaxReplicas, "member: %d replicas, want 1 to %d", len(c.Members), wire.MaxReplicas)
-	seen, owner := map[wire.ReplicaID]bool{}, map[string]wire.ReplicaID{}
-	for _, m := range c.Members {
-		check(m.ID >= 1 && m.ID <= wire.MaxReplicas, "member: id %d, want 1 to %d", m.ID, wire.MaxReplicas)
-		check(!seen[m.ID], "member: id %d is given twice", m.ID)
-		seen[m.ID] = true
-		for _, addr := range []string{m.Peer, m.Client} {
-			_, _, err := net.SplitHostPort(addr)
-			check(err == nil, "member: %d has the address %q, want HOST:PORT", m.ID, addr)
-			other, taken := owner[addr]
-			check(!taken, "member: %d has the address %q, and so has %d; every peer and client address wants a port of its own", m.ID, addr, other)
-			owner[addr] = m.ID
-		}
-	}
-	check(seen[c.ID], "id: %d is not among the members; give --member for every replica, this one included", c.ID)
-}
-
-func isLoopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // self returns this replica's member entry.

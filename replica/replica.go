@@ -2,6 +2,8 @@
 // disk, for clients on the network.
 //
 //	config.go    what can be set, and what must be equal on all replicas
+//	default.go   what is set if nothing else is said
+//	validate.go  what cannot be set
 //	replica.go   opening, running and closing
 //	loop.go      the owner of everything: connections on one side, the node on the other
 //	storage.go   the journal and its sync thread

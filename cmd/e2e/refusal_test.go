@@ -50,6 +50,7 @@ func TestReplicaRefusesToStart(t *testing.T) {
 	c.refused(1, "not a directory", append(flag(c.args(1), "--data", filepath.Join(file, "x")), "--bootstrap")...)
 	c.refused(1, "--bootstrap", flag(c.args(1), "--data", t.TempDir())...) // empty directory
 	c.refused(2, "quorum2", append(c.args(1), "--quorum2", "9")...)
+	c.refused(2, "segment-bytes: 2147483648", append(c.args(1), "--segment-bytes", "2GiB")...)
 	c.refused(2, "unknown flag", "--nonsense")
 	c.refused(2, "batch", append(c.args(1), "--batch", "sometimes")...)
 	c.signal(2, syscall.SIGKILL)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,13 +8,14 @@ import (
 	"github.com/alecthomas/kong"
 )
 
+func newParser(c *cli) *kong.Kong { return kong.Must(c, c.options()...) }
+
 // parsed reads a command line of a replica that is valid but for what args say.
 func parsed(t *testing.T, args ...string) (*cli, error) {
 	t.Helper()
 	var c cli
-	parser := kong.Must(&c, options()...)
 	valid := []string{"--id", "1", "--member", "1=:7101,:7001", "--member", "2=:7102,:7002"}
-	return &c, parse(parser, append(valid, args...))
+	return &c, c.parse(newParser(&c), append(valid, args...))
 }
 
 func TestFlags(t *testing.T) {
@@ -45,29 +44,6 @@ func TestAllViolationsAtOnce(t *testing.T) {
 		if n := strings.Count(text, "\n"+name+":") + strings.Count(text, "\n"+name+" "); n != 1 {
 			t.Errorf("%s is reported %d times in:%s", name, n, text)
 		}
-	}
-}
-
-// The configuration file is read the same way.
-func TestViolationsInFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "replica.yaml")
-	if err := os.WriteFile(path, []byte("batch: count:0\nreads: maybe\nlinger: 1ms\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	_, err := parsed(t, "--config", path, "--quorum2", "5")
-	if err == nil {
-		t.Fatal("accepted")
-	}
-	for _, want := range []string{"count:0", "maybe", "quorum2: 5"} {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("no %q in: %v", want, err)
-		}
-	}
-	if err := os.WriteFile(path, []byte("batches: none\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := parsed(t, "--config", path); err == nil || !strings.Contains(err.Error(), "batches") {
-		t.Errorf("an unknown key: %v", err)
 	}
 }
 

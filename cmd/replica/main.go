@@ -17,8 +17,8 @@ import (
 
 func main() {
 	var c cli
-	parser := kong.Must(&c, append(options(), kong.Exit(exitUsage))...)
-	parser.FatalIfErrorf(parse(parser, os.Args[1:]))
+	parser := kong.Must(&c, append(c.options(), kong.Exit(exitUsage))...)
+	parser.FatalIfErrorf(c.parse(parser, os.Args[1:]))
 	useHugePages()
 	os.Exit(run(&c))
 }
