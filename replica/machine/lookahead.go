@@ -110,7 +110,7 @@ func (k *KV) askForRecords() {
 		case c == 0 && g.home.next() != 0:
 			lines[n] = unsafe.Pointer(k.index.following(g.home))
 			n++
-		case c != 0 && !e.small() && !g.home.isValue(g.word):
+		case e != 0 && c != 0 && !e.small() && !g.home.isValue(g.word): // hash bits may be zero, as those of a free word
 			lines[n] = unsafe.Pointer(k.records.first(e.ref()))
 			n++
 		}
