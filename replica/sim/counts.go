@@ -10,9 +10,9 @@ import (
 type Counts struct {
 	// Faults. SyncErrors and FullDisks are those that struck.
 	Crashes, PowerLosses, Pauses, Partitions, SyncErrors, FullDisks, LostDisks, Stalls, Rots, Misplaced uint64
-	Clogs, SlowLinks, Jumps, Freezes, Visitors, Plots, Probes, Deposed                                  uint64
+	Clogs, SlowLinks, Jumps, Freezes, Visitors, Plots, Probes, Deposed, Resets                          uint64
 
-	Lost, Duplicated, Delivered uint64 // messages
+	Lost, Duplicated, Delivered, QueueFull uint64 // messages
 
 	// What replicas did about it.
 	Elections, Snapshots, Installed, Fetched, Resent, Duplicates, Gaps, NoOps uint64

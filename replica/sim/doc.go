@@ -14,7 +14,7 @@
 //
 //	plan.go       what a seed decides; times.go: how long things take
 //	world.go      a run; events.go: time
-//	network.go    links
+//	network.go    links of single messages; stream.go: of streams with a rate and a queue
 //	replica.go    a replica and its lives; disk.go, snapshots.go: what it keeps
 //	client.go     what clients do; requests.go: what a replica does with it; queries.go: gets beside the log
 //	faults.go     what goes wrong at random; damage.go: to disks that are at rest

@@ -21,6 +21,7 @@ func (w *world) rampage() {
 	w.every(w.rots, func() { w.victim().rot() })
 	w.every(w.clogs, w.swizzle)
 	w.every(w.slowLinks, w.slowLink)
+	w.every(w.streams.resets, w.reset)
 	w.every(w.jumps, func() { w.victim().jump(w.between(w.heartbeat, 20*w.electionTimeout)) })
 	w.every(w.freezes, func() { w.victim().freeze(w.between(w.heartbeat, 6*w.electionTimeout)) })
 	w.every(w.visitors, w.visit)

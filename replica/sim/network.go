@@ -13,6 +13,8 @@ type link struct {
 	clogged bool // what arrives is held back
 	held    []func()
 	slow    time.Duration // on top of the delay that everything has
+
+	control, bulk lane // where the network is one of streams
 }
 
 func (w *world) link(from, to *replica) *link { return &w.links[from.id][to.id] }
@@ -149,7 +151,7 @@ func (r *replica) Send(m *wire.Message) {
 		}, true)
 	}
 	l := w.link(r, to)
-	w.transmit(l.slow, func() {
+	arrive := func() {
 		switch {
 		case w.spy != nil && w.spy(r, to, &sent, deliver):
 		case l.cut:
@@ -159,7 +161,12 @@ func (r *replica) Send(m *wire.Message) {
 		default:
 			deliver()
 		}
-	})
+	}
+	if w.streams.on {
+		w.stream(l.laneOf(&sent), wire.MessageHeaderSize+len(sent.Body), l.slow, arrive)
+	} else {
+		w.transmit(l.slow, arrive)
+	}
 }
 
 // take returns a slice and leaves nothing in its place.

@@ -38,6 +38,7 @@ type plan struct {
 	// Network: probabilities per message.
 	loss, duplication float64
 	stale             float64 // probability that a message takes as long as elections do
+	streams           streams
 
 	// Disk: the mean of the time that a sync takes.
 	sync time.Duration
@@ -77,6 +78,7 @@ func drawPlan(seed uint64) plan {
 	p.drawFaults(rng)
 	p.drawMore(rng)
 	p.times = drawTimes(rng)
+	p.drawStreams()
 	p.drawReads()
 	return p
 }
@@ -135,6 +137,23 @@ func (p *plan) drawMore(rng *rand.Rand) {
 	}
 }
 
+// drawStreams draws whether the network is one of streams, with random numbers of its own. Streams lose, double and reorder
+// nothing by themselves.
+func (p *plan) drawStreams() {
+	rng := rand.New(rand.NewPCG(p.seed, 4))
+	if rng.IntN(2) == 0 {
+		return
+	}
+	p.streams = streams{on: true, rate: []int{0, 1 << 20, 128 << 10, 32 << 10}[rng.IntN(4)], queue: []int{8 << 10, 64 << 10, 512 << 10}[rng.IntN(3)]}
+	p.loss, p.duplication, p.stale = 0, 0, 0
+	if p.visitors != 0 {
+		p.streams.rate = 0 // sessions would be evicted faster than their clients are answered, for ever
+	}
+	if rng.IntN(2) == 0 {
+		p.streams.resets = p.electionTimeout + time.Duration(rng.Int64N(int64(10*p.electionTimeout)))
+	}
+}
+
 // mayLoseDisk reports whether losing one disk at a time loses nothing that was acknowledged: every decision must be on
 // another disk as well, and the replica must be able to find out what it may have forgotten from the others. See
 // mayForget for several.
@@ -142,11 +161,11 @@ func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 
 func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
-		"%d sessions, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, sync %v, drift %v; "+
+		"%d sessions, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
 		"mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
 		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, plots %v; probe %d",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
-		p.logBytes, p.snapshotBytes, p.maxSessions, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale,
+		p.logBytes, p.snapshotBytes, p.maxSessions, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
 		p.sync, p.drift, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
 		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.plots, p.probe)
 }

@@ -269,6 +269,7 @@ func (r *replica) end(power bool) {
 	}
 	r.life++
 	r.up, r.paused, r.inbox = false, false, nil
+	w.hangUp(r)
 	r.restartIn(w.between(0, 6*r.w.electionTimeout))
 }
 
