@@ -37,7 +37,7 @@ type Config struct {
 	Admin     string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
 	Pprof     bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
 
-	Durability journal.Durability `name:"durability" default:"fsync" help:"What a reply means: none (in memory on a quorum), os (handed to the operating system), fsync (synced to disk on a quorum)."`
+	Durability journal.Durability `name:"durability" default:"fsync" help:"What a reply means: none (in memory on a quorum), os (handed to the operating system), fsync (synced to disk on a quorum). Equal on all replicas."`
 
 	Batch      batching.Policy `name:"batch" default:"adaptive" help:"When a batch leaves: none (each command alone), count:N, bytes:N, adaptive (what has gathered when the window has room)."`
 	Linger     time.Duration   `name:"linger" default:"0s" help:"How long the first command of an underfull batch waits for others while slots are in flight."`
@@ -154,8 +154,8 @@ func (c *Config) quorum2() int {
 
 func (c *Config) state() machine.Config { return machine.Config{MaxSessions: c.MaxSessions} }
 
-// Hash sums up what must be equal on all replicas as long as the cluster lives; it is in their journals and snapshots.
-// Addresses are not part of it: they may differ by point of view.
+// Hash sums up what must be equal on all replicas as long as the cluster lives (see Agreement); it is in their journals and
+// snapshots.
 func (c *Config) Hash() uint64 {
 	shared := struct {
 		Version     int
@@ -164,21 +164,6 @@ func (c *Config) Hash() uint64 {
 		Machine     machine.Kind
 		MaxSessions uint32
 	}{wire.Version, c.ids(), c.quorum2(), c.Machine, c.MaxSessions}
-	return hashOf(shared)
-}
-
-// PeerHash sums up what must be equal on replicas that talk to each other: besides Hash what may change from one start
-// of the whole cluster to the next. Clients take the way of serving gets from the first replica that they meet, and a
-// lease lasts as long as the others think it does.
-func (c *Config) PeerHash() uint64 {
-	shared := struct {
-		Hash  uint64
-		Reads wire.Reads
-		Lease time.Duration
-	}{Hash: c.Hash(), Reads: c.Reads}
-	if c.leases() {
-		shared.Lease = c.ElectionTimeout
-	}
 	return hashOf(shared)
 }
 

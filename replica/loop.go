@@ -56,7 +56,7 @@ func open(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, error) {
 		}
 	}
 	tc := transport.Config{
-		Self: cfg.ID, Cluster: cfg.ClusterID, ConfigHash: cfg.PeerHash(), Incarnation: incarnation,
+		Self: cfg.ID, Cluster: cfg.ClusterID, Settings: cfg.Agreement().Settings(), Incarnation: incarnation,
 		ClientAddr: cfg.self().Client, Peers: peers, MaxClients: cfg.MaxClients, Buffers: l.buffers, Logger: log,
 	}
 	if len(peers) > 0 {

@@ -1,9 +1,10 @@
 // Package replica runs one replica of a Multi-Paxos cluster as a process does: on an event loop, with a journal on
 // disk, for clients on the network.
 //
-//	config.go    what can be set, and what must be equal on all replicas
+//	config.go    what can be set
 //	default.go   what is set if nothing else is said
 //	validate.go  what cannot be set
+//	agreement.go what must be equal on all replicas
 //	replica.go   opening, running and closing
 //	loop.go      the owner of everything: connections on one side, the node on the other
 //	storage.go   the journal and its sync thread

@@ -121,7 +121,7 @@ func TestFramesAreAppended(t *testing.T) {
 		"Welcome":     AppendWelcome([]byte("before"), Welcome{LeaderAddr: "a"}),
 		"Redirect":    AppendRedirect([]byte("before"), Redirect{LeaderAddr: "a"}),
 		"Fault":       AppendFault([]byte("before"), "a"),
-		"PeerHello":   AppendPeerHello([]byte("before"), PeerHello{}),
+		"PeerHello":   AppendPeerHello([]byte("before"), &PeerHello{}),
 		"Fetch":       AppendMessageHeader([]byte("before"), &Message{Type: TypeFetch}),
 		"Request": func() []byte {
 			frame := append(BeginFrame([]byte("before")), "body"...)
@@ -208,6 +208,7 @@ func FuzzDecodeFrame(f *testing.F) {
 	}
 	f.Add(uint8(TypeRequest), goldenRequest()[PrefixSize:])
 	f.Add(uint8(TypeReply), goldenReply()[PrefixSize:])
+	f.Add(uint8(TypePeerHello), AppendPeerHello(nil, goldenPeerHello())[PrefixSize:])
 	f.Add(uint8(TypeWelcome), AppendWelcome(nil, Welcome{LeaderAddr: "127.0.0.1:7002"})[PrefixSize:])
 	f.Fuzz(func(t *testing.T, typ uint8, contents []byte) {
 		if int(typ) >= len(fieldSizes) || fieldSizes[typ] < 0 {
@@ -223,6 +224,9 @@ func FuzzDecodeFrame(f *testing.F) {
 		decoded, err := decodeAny(h, frame)
 		if m, ok := decoded.(Message); ok && err == nil {
 			reencodes(t, &m, fields)
+		}
+		if hello, ok := decoded.(PeerHello); ok && err == nil && !slices.Equal(AppendPeerHello(nil, &hello)[h.Size:], body) {
+			t.Fatalf("the settings % x, encoded again % x", body, AppendPeerHello(nil, &hello)[h.Size:])
 		}
 	})
 }

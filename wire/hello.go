@@ -55,22 +55,26 @@ type Redirect struct {
 
 const redirectSize = 16
 
-// PeerHello opens a connection between replicas; both sides send it. What must be equal on all replicas is compared,
-// and a connection where it is not is refused with a Fault that names both values.
+// PeerHello opens a connection between replicas; both sides send it. The body is the settings that must be equal on all
+// replicas. They are compared, and a connection where they are not is refused with a Fault that names those that differ
+// and both values.
 //
 //	offset size
 //	0      8    cluster id
-//	8      8    configuration hash
-//	16     8    incarnation: drawn at random when the process starts
-//	24     1    sender
-//	25     1    receiver the sender means to reach
-//	26     6    zero
+//	8      8    incarnation: drawn at random when the process starts
+//	16     1    sender
+//	17     1    receiver the sender means to reach
+//	18     14   zero
 type PeerHello struct {
 	Cluster     uint64
-	ConfigHash  uint64
 	Incarnation uint64
 	From, To    ReplicaID
+	Settings    Settings
 }
+
+// PeerProtocol is the version of PeerHello and of the messages between replicas, one of the settings compared. It changes
+// when they do, which clients need not know of: Version is for what they see.
+const PeerProtocol = 2
 
 const peerHelloSize = 32
 
@@ -143,27 +147,39 @@ func AppendFault(dst []byte, text string) []byte {
 func DecodeFault(frame []byte) (string, error) { return decodeText(frame[PrefixSize:]) }
 
 // AppendPeerHello appends a PeerHello frame.
-func AppendPeerHello(dst []byte, h PeerHello) []byte {
+func AppendPeerHello(dst []byte, h *PeerHello) []byte {
 	start := len(dst)
 	dst = appendPrefix(dst)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Cluster)
-	dst = binary.LittleEndian.AppendUint64(dst, h.ConfigHash)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Incarnation)
-	dst = append(dst, byte(h.From), byte(h.To), 0, 0, 0, 0, 0, 0)
-	sealHeader(dst[start:], TypePeerHello, 0, 0)
+	dst = append(dst, byte(h.From), byte(h.To))
+	dst = append(dst, make([]byte, peerHelloSize-18)...)
+	headerEnd := len(dst)
+	dst = AppendSettings(dst, h.Settings)
+	body := dst[headerEnd:]
+	sealHeader(dst[start:headerEnd], TypePeerHello, len(body), Checksum(body))
 	return dst
 }
 
-// DecodePeerHello returns the fields of a PeerHello frame whose header is already checked.
-func DecodePeerHello(frame []byte) PeerHello {
-	f := frame[PrefixSize:]
-	return PeerHello{
+// DecodePeerHello returns the fields and the body of a PeerHello frame; both are already checked. It keeps no reference
+// to either.
+func DecodePeerHello(header, body []byte) (PeerHello, error) {
+	f := header[PrefixSize:]
+	h := PeerHello{
 		Cluster:     binary.LittleEndian.Uint64(f),
-		ConfigHash:  binary.LittleEndian.Uint64(f[8:]),
-		Incarnation: binary.LittleEndian.Uint64(f[16:]),
-		From:        ReplicaID(f[24]),
-		To:          ReplicaID(f[25]),
+		Incarnation: binary.LittleEndian.Uint64(f[8:]),
+		From:        ReplicaID(f[16]),
+		To:          ReplicaID(f[17]),
 	}
+	if len(body) == 0 {
+		return h, fmt.Errorf("%w: a PeerHello without settings: the other replica is of an older version", ErrLength)
+	}
+	var n int
+	var err error
+	if h.Settings, n, err = DecodeSettings(body); err == nil && n != len(body) {
+		err = fmt.Errorf("%w: %d bytes behind the settings", ErrLength, len(body)-n)
+	}
+	return h, err
 }
 
 // appendText appends a text body to the header that starts at dst[start:] and seals the frame.

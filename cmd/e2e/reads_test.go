@@ -108,5 +108,5 @@ func TestReadsMayChangeWithAllReplicas(t *testing.T) {
 
 // differs reports whether a replica says that another one's configuration differs.
 func (c *cluster) differs(id int) bool {
-	return strings.Contains(c.replicas[id].text(), "configuration hash")
+	return strings.Contains(c.replicas[id].text(), "election-timeout: replica ")
 }

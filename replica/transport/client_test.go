@@ -94,7 +94,7 @@ func TestMalformed(t *testing.T) {
 		return b
 	}
 	join2 := func(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
-	peerHello := wire.AppendPeerHello(nil, wire.PeerHello{})
+	peerHello := wire.AppendPeerHello(nil, &wire.PeerHello{})
 
 	tests := []struct {
 		name  string
@@ -330,7 +330,7 @@ func TestMaxClients(t *testing.T) {
 		dial(t, client).expectFault("all 2 places")
 	}
 	p := dial(t, peer)
-	p.send(wire.AppendPeerHello(nil, wire.PeerHello{Cluster: testCluster, ConfigHash: testHash, From: 2, To: 1}))
+	p.send(wire.AppendPeerHello(nil, peerHello()))
 	p.expect(wire.TypePeerHello)
 	if s := tr.Stats(); s.Faults[FaultFull] != 100 {
 		t.Errorf("%d refused for want of a place, want 100", s.Faults[FaultFull])

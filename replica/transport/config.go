@@ -13,9 +13,9 @@ import (
 // fields with a default take the default.
 type Config struct {
 	Self        wire.ReplicaID
-	Cluster     uint64 // cluster id; peers with another one are refused
-	ConfigHash  uint64 // hash of what must be equal on all replicas; peers with another one are refused
-	Incarnation uint64 // drawn at random when the process starts; tells two processes with one id apart
+	Cluster     uint64        // cluster id; peers with another one are refused
+	Settings    wire.Settings // what must be equal on all replicas; peers with others are refused
+	Incarnation uint64        // drawn at random when the process starts; tells two processes with one id apart
 
 	ClientAddr string                    // listen address for clients, host:port
 	PeerAddr   string                    // listen address for peers; empty if there are none

@@ -134,7 +134,7 @@ func randomFrame(rng *rand.Rand) []byte {
 	body := pattern(size, byte(rng.Uint32()))
 	switch rng.IntN(4) {
 	case 0:
-		return wire.AppendPeerHello(nil, wire.PeerHello{Cluster: rng.Uint64(), From: 1})
+		return wire.AppendPeerHello(nil, &wire.PeerHello{Cluster: rng.Uint64(), From: 1})
 	case 1:
 		return wire.AppendFault(nil, string(body[:min(size, 100)]))
 	case 2:

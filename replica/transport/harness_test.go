@@ -22,9 +22,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m, goleak.IgnoreCurrent()) }
 
 const (
 	testCluster = 0xc1
-	testHash    = 0x4a
 	patience    = 20 * time.Second // how long a test waits for what must happen; never for what must not
 )
+
+var testSettings = wire.MakeSettings(wire.Setting{Name: "durability", Value: "fsync"})
 
 // testHandler answers clients by echo and reports what happens on channels.
 type testHandler struct {
@@ -123,7 +124,7 @@ func testConfig() Config {
 	return Config{
 		Self:        1,
 		Cluster:     testCluster,
-		ConfigHash:  testHash,
+		Settings:    testSettings,
 		Incarnation: 11,
 		ClientAddr:  "127.0.0.1:0",
 		MaxClients:  64,

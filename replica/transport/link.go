@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -84,7 +85,7 @@ func (l *link) admit(h wire.Header) error {
 	case h.Type == wire.TypeFault:
 		return checkBodyLen(h, wire.MaxText)
 	case h.Type == wire.TypePeerHello && !l.up:
-		return checkBodyLen(h, 0)
+		return checkBodyLen(h, wire.MaxSettingsBytes)
 	case h.Type >= wire.TypePreVote && l.up:
 		return nil
 	case h.Type == wire.TypeClientHello:
@@ -96,7 +97,12 @@ func (l *link) admit(h wire.Header) error {
 func (l *link) frame(h wire.Header, header, body []byte) error {
 	switch h.Type {
 	case wire.TypePeerHello:
-		l.greet(wire.DecodePeerHello(header))
+		hello, err := wire.DecodePeerHello(header, body)
+		l.t.cfg.Buffers.Put(body)
+		if err != nil {
+			return err
+		}
+		l.greet(&hello)
 	case wire.TypeFault:
 		text := string(body)
 		l.t.cfg.Buffers.Put(body)
@@ -125,7 +131,7 @@ func (l *link) message(h wire.Header, header, body []byte) error {
 }
 
 // greet judges the peer's hello and, if there is nothing against it, puts the link to use.
-func (l *link) greet(h wire.PeerHello) {
+func (l *link) greet(h *wire.PeerHello) {
 	t := l.t
 	if !l.dialled && validID(h.From) {
 		l.id = h.From
@@ -153,24 +159,21 @@ func (l *link) greet(h wire.PeerHello) {
 
 func (l *link) writeHello() {
 	cfg := &l.t.cfg
-	l.write(wire.AppendPeerHello(l.t.scratch[:0], wire.PeerHello{
+	l.write(wire.AppendPeerHello(l.t.scratch[:0], &wire.PeerHello{
 		Cluster:     cfg.Cluster,
-		ConfigHash:  cfg.ConfigHash,
 		Incarnation: cfg.Incarnation,
 		From:        cfg.Self,
 		To:          l.id,
+		Settings:    cfg.Settings,
 	}))
 }
 
 // checkHello returns what is wrong with a peer's hello, naming both sides' values.
-func (t *Transport) checkHello(l *link, h wire.PeerHello) error {
+func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 	cfg := &t.cfg
 	switch {
 	case h.Cluster != cfg.Cluster:
 		return fmt.Errorf("cluster id: replica %d has %#x, replica %d has %#x", h.From, h.Cluster, cfg.Self, cfg.Cluster)
-	case h.ConfigHash != cfg.ConfigHash:
-		return fmt.Errorf("configuration hash: replica %d has %#x, replica %d has %#x: make their configurations equal",
-			h.From, h.ConfigHash, cfg.Self, cfg.ConfigHash)
 	case h.To != cfg.Self:
 		return fmt.Errorf("replica id: replica %d looks for replica %d, this is replica %d: check the peer addresses",
 			h.From, h.To, cfg.Self)
@@ -183,12 +186,27 @@ func (t *Transport) checkHello(l *link, h wire.PeerHello) error {
 		return fmt.Errorf("replica id: replica %d dialled replica %d, but of a pair the higher id dials",
 			h.From, cfg.Self)
 	}
+	if err := cfg.compare(h); err != nil {
+		return err
+	}
 	old := t.peers[h.From]
 	if old != nil && old.incarnation != h.Incarnation && t.now-old.heard < silentLink {
 		return fmt.Errorf("replica id %d is already connected from %s: two processes with the same id?",
 			h.From, old.remote)
 	}
 	return nil
+}
+
+// compare returns where the settings of a peer differ from this replica's.
+func (c *Config) compare(h *wire.PeerHello) error {
+	var texts []string
+	for _, d := range h.Settings.Diff(c.Settings) {
+		texts = append(texts, d.Text(fmt.Sprintf("replica %d", h.From), fmt.Sprintf("replica %d", c.Self)))
+	}
+	if texts == nil {
+		return nil
+	}
+	return errors.New(strings.Join(texts, "; "))
 }
 
 // logUp and logDown report a peer's state once per change, however often it is retried. What happens before a peer

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -24,12 +25,12 @@ func pair(t *testing.T) (one, two *testHandler, stopTwo func()) {
 }
 
 // peerHello is what replica 2 says to replica 1 in most tests.
-func peerHello() wire.PeerHello {
-	return wire.PeerHello{Cluster: testCluster, ConfigHash: testHash, Incarnation: 22, From: 2, To: 1}
+func peerHello() *wire.PeerHello {
+	return &wire.PeerHello{Cluster: testCluster, Settings: testSettings, Incarnation: 22, From: 2, To: 1}
 }
 
 // joinPeer connects by hand as replica 2 and exchanges hellos.
-func joinPeer(t *testing.T, tr *Transport, h wire.PeerHello) *remote {
+func joinPeer(t *testing.T, tr *Transport, h *wire.PeerHello) *remote {
 	t.Helper()
 	_, addr := tr.Addrs()
 	r := dial(t, addr)
@@ -156,8 +157,12 @@ func TestPeerRefused(t *testing.T) {
 		texts  []string
 	}{
 		{"cluster", func(h *wire.PeerHello) { h.Cluster = 0xdead }, []string{"cluster id", "0xdead", "0xc1"}},
-		{"configuration", func(h *wire.PeerHello) { h.ConfigHash = 0xbeef },
-			[]string{"configuration hash", "0xbeef", "0x4a"}},
+		{"setting", func(h *wire.PeerHello) {
+			h.Settings = wire.MakeSettings(wire.Setting{Name: "durability", Value: "none"})
+		},
+			[]string{"durability: replica 2 has none, replica 1 has fsync"}},
+		{"settings", func(h *wire.PeerHello) { h.Settings = wire.MakeSettings(wire.Setting{Name: "reads", Value: "log"}) },
+			[]string{"durability: replica 2 has no such setting, replica 1 has fsync; reads: replica 2 has log, replica 1 has no such setting"}},
 		{"receiver", func(h *wire.PeerHello) { h.To = 3 }, []string{"looks for replica 3", "this is replica 1"}},
 		{"stranger", func(h *wire.PeerHello) { h.From = 5 }, []string{"5 is not a peer of replica 1"}},
 		{"out of range", func(h *wire.PeerHello) { h.From = 255 }, []string{"255 is not a peer"}},
@@ -172,7 +177,7 @@ func TestPeerRefused(t *testing.T) {
 			tr, _ := start(t, cfg, newTestHandler())
 			_, addr := tr.Addrs()
 			h := peerHello()
-			test.change(&h)
+			test.change(h)
 			for range 3 {
 				r := dial(t, addr)
 				r.send(wire.AppendPeerHello(nil, h))
@@ -193,7 +198,7 @@ func TestLowerIDDials(t *testing.T) {
 	tr, _ := start(t, peered(2, 1, "127.0.0.1:1"), newTestHandler())
 	_, addr := tr.Addrs()
 	r := dial(t, addr)
-	r.send(wire.AppendPeerHello(nil, wire.PeerHello{Cluster: testCluster, ConfigHash: testHash, From: 1, To: 2}))
+	r.send(wire.AppendPeerHello(nil, &wire.PeerHello{Cluster: testCluster, Settings: testSettings, From: 1, To: 2}))
 	r.expectFault("of a pair the higher id dials")
 }
 
@@ -288,6 +293,11 @@ func TestMalformedPeer(t *testing.T) {
 		{"message first", message, FaultUnexpected, "Accept before the hello"},
 		{"client", wire.AppendClientHello(nil, wire.ClientHello{}), FaultUnexpected, "check the client's addresses"},
 		{"hello twice", append(bytes.Clone(hello), hello...), FaultUnexpected, "PeerHello after the hello"},
+		{"hello without settings", withBody(hello, nil), FaultLength, "older version"},
+		{"hello with less than it says", withBody(hello, []byte{1, 0}), FaultLength, "setting 1 of 1 is cut off"},
+		{"hello with more than it says", withBody(hello, []byte{0, 0, 0}), FaultLength, "1 bytes behind the settings"},
+		{"hello with a bad name", withBody(hello, []byte{1, 0, 1, 1, 0, 'v'}), FaultField, "printable"},
+		{"long hello", withBody(hello, make([]byte, wire.MaxSettingsBytes+1)), FaultLength, "limit 2048"},
 		{"body checksum", append(bytes.Clone(hello), badBody...), FaultChecksum, "checksum"},
 		{"codec", wire.AppendMessageHeader(bytes.Clone(hello), badCodec), FaultField, "codec 9"},
 	}
@@ -390,4 +400,15 @@ func TestPeerComesLate(t *testing.T) {
 	if n := log.count("cannot reach peer"); n != 1 {
 		t.Errorf("logged %d times, want once", n)
 	}
+}
+
+// withBody returns a PeerHello frame with another body and right checksums.
+func withBody(hello, body []byte) []byte {
+	const size = wire.PrefixSize + 32
+	b := append(bytes.Clone(hello[:size]), body...)
+	binary.LittleEndian.PutUint32(b[4:], uint32(len(body)))
+	binary.LittleEndian.PutUint32(b[8:], wire.Checksum(body))
+	covered := append(bytes.Clone(b[:12]), b[wire.PrefixSize:size]...)
+	binary.LittleEndian.PutUint32(b[12:], wire.Checksum(covered))
+	return b
 }
