@@ -50,7 +50,7 @@ const (
 	TypePromise        Type = 20
 	TypeAccept         Type = 21
 	TypeAccepted       Type = 22
-	TypeRefuse         Type = 23
+	TypeReject         Type = 23
 	TypeHeartbeat      Type = 24
 	TypeHeartbeatReply Type = 25
 	TypeFetch          Type = 26
@@ -59,19 +59,17 @@ const (
 	TypeSnapshotChunk  Type = 29
 	TypeRejoin         Type = 30
 	TypeRejoinReply    Type = 31
-	TypeForward        Type = 32
-	TypeForwardReply   Type = 33
 
-	typeCount = 34
+	typeCount = 32
 )
 
 var typeNames = [typeCount]string{
 	TypeClientHello: "ClientHello", TypeWelcome: "Welcome", TypeRequest: "Request", TypeReply: "Reply",
 	TypeRedirect: "Redirect", TypeFault: "Fault", TypeQuery: "Query", TypeQueryReply: "QueryReply", TypePeerHello: "PeerHello", TypePreVote: "PreVote",
 	TypePreVoteReply: "PreVoteReply", TypePrepare: "Prepare", TypePromise: "Promise", TypeAccept: "Accept",
-	TypeAccepted: "Accepted", TypeRefuse: "Refuse", TypeHeartbeat: "Heartbeat", TypeHeartbeatReply: "HeartbeatReply",
+	TypeAccepted: "Accepted", TypeReject: "Reject", TypeHeartbeat: "Heartbeat", TypeHeartbeatReply: "HeartbeatReply",
 	TypeFetch: "Fetch", TypeEntries: "Entries", TypeSnapshotFetch: "SnapshotFetch", TypeSnapshotChunk: "SnapshotChunk",
-	TypeRejoin: "Rejoin", TypeRejoinReply: "RejoinReply", TypeForward: "Forward", TypeForwardReply: "ForwardReply",
+	TypeRejoin: "Rejoin", TypeRejoinReply: "RejoinReply",
 }
 
 // String returns the type's name as used in docs/wire.md.
@@ -96,7 +94,7 @@ var fieldSizes = func() (sizes [typeCount]int) {
 	sizes[TypeQuery] = 0
 	sizes[TypeQueryReply] = 0
 	sizes[TypePeerHello] = peerHelloSize
-	for t := TypePreVote; t <= TypeForwardReply; t++ {
+	for t := TypePreVote; t <= TypeRejoinReply; t++ {
 		sizes[t] = messageSize
 	}
 	return sizes

@@ -130,29 +130,23 @@ func goldenEntries(slots ...Slot) []byte {
 // goldenMessages returns the messages of testdata/golden.txt.
 func goldenMessages() []Message {
 	ballot, run := MakeBallot(9, 3), goldenRun()
-	messages := []Message{
-		{Type: TypePreVote, Ballot: ballot, Commit: 100},
-		{Type: TypePreVoteReply, Ballot: ballot, Nonce: uint64(MakeBallot(9, 1))},
-		{Type: TypePrepare, Ballot: ballot, Slot: 101},
-		{Type: TypePromise, Ballot: ballot, Commit: 100, Flags: FlagMore, Payload: Payload{Body: goldenEntries(101, 103)}},
-		{Type: TypeAccept, Ballot: ballot, Slot: 101, Commit: 100, Payload: Payload{RawLen: uint32(len(run)), Body: run}},
-		{Type: TypeAccepted, Ballot: ballot, Slot: 101, Last: 103, Commit: 100},
-		{Type: TypeRefuse, Ballot: ballot, Nonce: uint64(MakeBallot(10, 1)), Commit: 99},
-		{Type: TypeHeartbeat, Ballot: ballot, Last: 103, Commit: 102, Nonce: 5},
-		{Type: TypeHeartbeatReply, Ballot: ballot, Slot: 102, Last: 103, Commit: 101, Nonce: 5},
-		{Type: TypeFetch, Slot: 90, Payload: Payload{RawLen: 64 << 10}},
-		{Type: TypeEntries, Slot: 90, Last: 90, Commit: 102, Flags: FlagMore, Payload: Payload{Body: goldenEntries(90)}},
-		{Type: TypeSnapshotFetch, Slot: 80, Nonce: 4096},
-		{Type: TypeSnapshotChunk, Slot: 80, Last: 4100, Nonce: 4096, Payload: Payload{Body: []byte("tail")}},
-		{Type: TypeRejoin, Nonce: 0x5eed},
-		{Type: TypeRejoinReply, Ballot: ballot, Last: 103, Nonce: 0x5eed},
-		{Type: TypeForward, Nonce: 77, Payload: Payload{Body: run}},
-		{Type: TypeForwardReply, Nonce: 77, Payload: Payload{Body: AppendUniformReply(nil, goldenSession, 41, 1, StatusOK)}},
+	return []Message{
+		NewPreVote(ballot, 100),
+		NewPreVoteReply(ballot, false, MakeBallot(9, 1), 0),
+		NewPrepare(ballot, 101, 64<<10),
+		NewPromise(ballot, 100, 101, 103, true, goldenEntries(101, 103)),
+		NewAccept(ballot, 101, 100, Payload{RawLen: uint32(len(run)), Body: run, BodyCRC: Checksum(run)}),
+		NewAccepted(ballot, 101, 103, 100),
+		NewReject(ballot, MakeBallot(10, 1), 99),
+		NewHeartbeat(ballot, 5, 102, 103),
+		NewHeartbeatReply(ballot, 5, 102, 103, 101),
+		NewFetch(90, 64<<10),
+		NewEntries(90, 90, 102, goldenEntries(90)),
+		NewSnapshotFetch(80, 4096),
+		NewSnapshotChunk(80, 4100, 4096, []byte("tail")),
+		NewRejoin(0x5eed),
+		NewRejoinReply(0x5eed, ballot, 103),
 	}
-	for i := range messages {
-		messages[i].BodyCRC = Checksum(messages[i].Body)
-	}
-	return messages
 }
 
 func appendMessage(dst []byte, m *Message) []byte {

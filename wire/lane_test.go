@@ -5,7 +5,7 @@ import "testing"
 // What elections, leases and acknowledgements are made of must not wait behind what may be megabytes long.
 func TestBulk(t *testing.T) {
 	for _, small := range []Type{
-		TypePreVote, TypePreVoteReply, TypePrepare, TypeAccepted, TypeRefuse, TypeHeartbeat, TypeHeartbeatReply, TypeFetch, TypeSnapshotFetch,
+		TypePreVote, TypePreVoteReply, TypePrepare, TypeAccepted, TypeReject, TypeHeartbeat, TypeHeartbeatReply, TypeFetch, TypeSnapshotFetch,
 		TypeRejoin, TypeRejoinReply,
 	} {
 		if small.Bulk() {

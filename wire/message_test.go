@@ -13,13 +13,13 @@ import (
 func TestMessagesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Message{
-			Type:   Type(rapid.IntRange(int(TypePreVote), int(TypeForwardReply)).Draw(t, "type")),
-			Flags:  rapid.Uint8().Draw(t, "flags"),
+			Type:   Type(rapid.IntRange(int(TypePreVote), int(TypeRejoinReply)).Draw(t, "type")),
+			flags:  rapid.Uint8().Draw(t, "flags"),
 			Ballot: Ballot(rapid.Uint64().Draw(t, "ballot")),
 			Slot:   Slot(rapid.Uint64().Draw(t, "slot")),
-			Last:   Slot(rapid.Uint64().Draw(t, "last")),
+			last:   Slot(rapid.Uint64().Draw(t, "last")),
 			Commit: Slot(rapid.Uint64().Draw(t, "commit")),
-			Nonce:  rapid.Uint64().Draw(t, "nonce"), Payload: Payload{Codec: Codec(rapid.IntRange(0, codecCount-1).Draw(t, "codec")), RawLen: rapid.Uint32().Draw(t, "raw length"), Body: drawBytes(200).Draw(t, "body")},
+			nonce:  rapid.Uint64().Draw(t, "nonce"), Payload: Payload{Codec: Codec(rapid.IntRange(0, codecCount-1).Draw(t, "codec")), RawLen: rapid.Uint32().Draw(t, "raw length"), Body: drawBytes(200).Draw(t, "body")},
 		}
 		want.BodyCRC = Checksum(want.Body)
 		frame := appendMessage(nil, &want)

@@ -61,10 +61,10 @@ func (a *Archive) Entries(f paxos.Fetch, oldest wire.Slot) (wire.Message, error)
 	if err != nil {
 		return Truncated(f, oldest), err
 	}
-	return wire.Message{Type: wire.TypeEntries, Slot: f.From, Last: last, Payload: wire.MakeBody(body)}, nil
+	return wire.NewEntries(f.From, last, 0, body), nil
 }
 
 // Truncated is the answer to a fetch of slots that are gone: the log goes on at slot oldest.
 func Truncated(f paxos.Fetch, oldest wire.Slot) wire.Message {
-	return wire.Message{Type: wire.TypeEntries, Slot: max(oldest, f.From+1), Flags: wire.FlagTruncated}
+	return wire.NewTruncated(max(oldest, f.From+1), 0)
 }

@@ -34,16 +34,16 @@ func TestArchiveAnswersWhatItHolds(t *testing.T) {
 		t.Errorf("behind a snapshot of slot 8 the oldest is slot %d, want 9", got)
 	}
 	m, err := a.Entries(paxos.Fetch{From: 9, Through: 20}, 9)
-	if err != nil || m.Slot != 9 || m.Last != 10 || m.Flags != 0 || m.BodyCRC != wire.Checksum([]byte{7}) {
+	if err != nil || m.Slot != 9 || m.Last() != 10 || m.Truncated() || m.BodyCRC != wire.Checksum([]byte{7}) {
 		t.Errorf("slot 9: %+v, %v", m, err)
 	}
 	m, err = a.Entries(paxos.Fetch{From: 8, Through: 20}, 9)
-	if err != nil || m.Slot != 9 || m.Flags != wire.FlagTruncated || len(m.Body) != 0 {
+	if err != nil || m.Slot != 9 || !m.Truncated() || len(m.Body) != 0 {
 		t.Errorf("slot 8: %+v, %v", m, err)
 	}
 	s.broken = errors.New("unreadable")
 	m, err = a.Entries(paxos.Fetch{From: 9, Through: 20}, 9)
-	if !errors.Is(err, s.broken) || m.Slot != 10 || m.Flags != wire.FlagTruncated || len(m.Body) != 0 {
+	if !errors.Is(err, s.broken) || m.Slot != 10 || !m.Truncated() || len(m.Body) != 0 {
 		t.Errorf("an unreadable slot 9: %+v, %v", m, err)
 	}
 }

@@ -1,10 +1,6 @@
 package node
 
-import (
-	"encoding/binary"
-
-	"paxosbench/wire"
-)
+import "paxosbench/wire"
 
 // Replicas that have applied the same slots hold the same hash chain (see machine.State.Digest). Every heartbeat tells
 // how far its sender has applied and the chain up to there, and whoever hears it compares that with its own chain when
@@ -19,21 +15,19 @@ type chainCheck struct {
 	chain uint64
 }
 
-const chainSize = 8 // bytes of a heartbeat's body
-
 // addChain adds to a heartbeat what this replica has applied.
 func (n *Node) addChain(m *wire.Message) {
-	m.Slot = n.state.Applied()
-	m.Payload = wire.MakeBody(binary.LittleEndian.AppendUint64(nil, n.state.Digest()))
+	m.SetChain(n.state.Applied(), n.state.Digest())
 }
 
 // noteChain takes a heartbeat's chain for comparison, unless an earlier one is still to be compared: one heartbeat after
 // the other would put it off for ever while this replica lags behind.
 func (n *Node) noteChain(m *wire.Message) {
-	if len(m.Body) != chainSize || n.check.slot > n.state.Applied() || m.Slot < n.state.Applied() {
+	applied, chain, ok := m.Chain()
+	if !ok || n.check.slot > n.state.Applied() || applied < n.state.Applied() {
 		return
 	}
-	n.check = chainCheck{m.From, m.Slot, binary.LittleEndian.Uint64(m.Body)}
+	n.check = chainCheck{m.From, applied, chain}
 	n.compareChain()
 }
 

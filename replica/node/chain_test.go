@@ -45,7 +45,7 @@ func TestChainIsComparedByALaggard(t *testing.T) {
 	r := c.follower()
 	r.doomed = true
 	due := r.node.State().Applied() + 10
-	r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: due, Payload: wire.Payload{Body: make([]byte, chainSize)}})
+	r.node.Step(c.now, chainAt(c.leader().id, due, make([]byte, 8)))
 	c.until("end", func() bool {
 		c.put(1, 10)
 		return r.died != nil
@@ -64,12 +64,17 @@ func TestChainsThatSayNothing(t *testing.T) {
 	applied := r.node.State().Applied()
 	for _, slot := range []wire.Slot{0, 1, applied - 1, applied} {
 		for _, body := range [][]byte{nil, {1}, slices.Repeat([]byte{1}, 9)} {
-			r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: slot, Payload: wire.Payload{Body: body}})
+			r.node.Step(c.now, chainAt(c.leader().id, slot, body))
 		}
 	}
 	for _, slot := range []wire.Slot{0, 1, applied - 1} { // passed already
-		r.node.Step(c.now, &wire.Message{Type: wire.TypeHeartbeat, From: c.leader().id, Slot: slot, Payload: wire.Payload{Body: make([]byte, chainSize)}})
+		r.node.Step(c.now, chainAt(c.leader().id, slot, make([]byte, 8)))
 	}
 	c.put(5, 10)
 	c.settle()
+}
+
+// chainAt returns a heartbeat with a body in the place of the chain.
+func chainAt(from wire.ReplicaID, applied wire.Slot, body []byte) *wire.Message {
+	return &wire.Message{Type: wire.TypeHeartbeat, From: from, Slot: applied, Payload: wire.Payload{Body: body}}
 }

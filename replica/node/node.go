@@ -328,6 +328,11 @@ func (n *Node) carryOut(now time.Duration) (durable bool) {
 	return true
 }
 
+func (n *Node) send(to wire.ReplicaID, m wire.Message) {
+	m.From, m.To = n.cfg.Paxos.Self, to
+	n.env.Send(&m)
+}
+
 // fail records a final error.
 func (n *Node) fail(format string, args ...any) {
 	if n.err == nil {

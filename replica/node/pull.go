@@ -50,9 +50,7 @@ func (n *Node) ask(now time.Duration) {
 		return
 	}
 	p.asked = now
-	n.env.Send(&wire.Message{
-		Type: wire.TypeSnapshotFetch, From: n.cfg.Paxos.Self, To: p.peer, Slot: p.slot, Nonce: p.offset,
-	})
+	n.send(p.peer, wire.NewSnapshotFetch(p.slot, p.offset))
 }
 
 // onSnapshotChunk takes a chunk of the snapshot being pulled. The body goes to the store.
@@ -63,13 +61,13 @@ func (n *Node) onSnapshotChunk(now time.Duration, m *wire.Message) {
 	}
 	p.heard = now
 	switch {
-	case m.Last == 0: // there is none yet, or none any more
+	case m.Size() == 0: // there is none yet, or none any more
 		n.restartPull(0, 0)
 	case m.Slot <= n.state.Applied():
 		n.cancelPull()
 	case m.Slot != p.slot:
-		n.restartPull(m.Slot, uint64(m.Last))
-		if m.Nonce != 0 {
+		n.restartPull(m.Slot, m.Size())
+		if m.Offset() != 0 {
 			n.ask(now)
 			return
 		}
@@ -97,7 +95,7 @@ func (n *Node) restartPull(slot wire.Slot, total uint64) {
 // takeChunk takes the bytes at the present offset. Others are late answers to a question that was asked twice.
 func (n *Node) takeChunk(now time.Duration, m *wire.Message) {
 	p := &n.pull
-	if m.Nonce != p.offset || len(m.Body) == 0 {
+	if m.Offset() != p.offset || len(m.Body) == 0 {
 		return
 	}
 	p.offset += uint64(len(m.Body))

@@ -209,7 +209,7 @@ func (n *Node) onSnapshotFetch(now time.Duration, m *wire.Message) {
 	s := &n.snapshots
 	if s.newest.Slot != 0 && (m.Slot == s.newest.Slot || n.usable(s.newest.Slot)) {
 		n.pin(now, m.From, s.newest.Slot)
-		n.env.SendSnapshot(m.From, m.Slot, m.Nonce)
+		n.env.SendSnapshot(m.From, m.Slot, m.Offset())
 		return
 	}
 	if n.mayTake() {
@@ -221,7 +221,7 @@ func (n *Node) onSnapshotFetch(now time.Duration, m *wire.Message) {
 	case s.storing != 0:
 		n.pin(now, m.From, s.storing)
 	}
-	n.env.Send(&wire.Message{Type: wire.TypeSnapshotChunk, From: n.cfg.Paxos.Self, To: m.From})
+	n.send(m.From, wire.NewSnapshotChunk(0, 0, 0, nil))
 }
 
 // usable reports whether a peer that has the snapshot of a slot can get what follows. A journal reaches back to the

@@ -88,7 +88,7 @@ func TestPullSurvivesLoss(t *testing.T) {
 				if m.Type != wire.TypeSnapshotFetch && m.Type != wire.TypeSnapshotChunk {
 					return false
 				}
-				if m.Type == wire.TypeSnapshotFetch && m.Slot != 0 && m.Nonce == 0 {
+				if m.Type == wire.TypeSnapshotFetch && m.Slot != 0 && m.Offset() == 0 {
 					beginnings++
 				}
 				seen++
@@ -148,7 +148,7 @@ func TestPullRefusesDamage(t *testing.T) {
 	late := c.lag()
 	damaged := false
 	c.lose = func(m *wire.Message) bool {
-		if m.Type == wire.TypeSnapshotChunk && m.Nonce > 0 && !damaged {
+		if m.Type == wire.TypeSnapshotChunk && m.Offset() > 0 && !damaged {
 			m.Body[100] ^= 1
 			damaged = true
 		}
@@ -406,12 +406,14 @@ func TestStrangeSnapshotMessagesAreHarmless(t *testing.T) {
 		odd := []uint64{0, 1, 20, 1 << 20, 1<<64 - 1}
 		for _, from := range []wire.ReplicaID{0, 1, 2, 3, 4, 200} {
 			for _, slot := range odd {
-				for _, nonce := range odd {
-					for _, last := range odd {
+				for _, offset := range odd {
+					for _, size := range odd {
 						for _, body := range [][]byte{nil, {1, 2, 3}} {
-							for _, kind := range []wire.Type{wire.TypeSnapshotFetch, wire.TypeSnapshotChunk} {
+							for _, m := range []wire.Message{
+								wire.NewSnapshotFetch(wire.Slot(slot), offset), wire.NewSnapshotChunk(wire.Slot(slot), size, offset, body),
+							} {
 								r.node.beginPull(c.now, 3-r.id%2)
-								m := wire.Message{Type: kind, From: from, Slot: wire.Slot(slot), Nonce: nonce, Last: wire.Slot(last), Payload: wire.Payload{Body: body}}
+								m.From = from
 								r.node.Step(c.now, &m)
 								r.round()
 							}

@@ -315,19 +315,20 @@ func (r *replica) LeaderChanged(bool) {}
 
 // Fetch implements Env.
 func (r *replica) Fetch(f paxos.Fetch) {
-	m := wire.Message{Type: wire.TypeEntries, From: r.id, To: f.Peer, Slot: f.From, Commit: r.node.Core().Commit()}
-	for s := f.From; s <= f.Through && len(m.Body) < f.MaxBytes && !r.trio.volatile && s > r.covered; s++ {
+	var body []byte
+	s := f.From
+	for ; s <= f.Through && len(body) < f.MaxBytes && !r.trio.volatile && s > r.covered; s++ {
 		rec := r.record(s)
 		if rec == nil {
 			break
 		}
-		m.Body = wire.AppendEntry(m.Body, &wire.Entry{Slot: s, Ballot: rec.Ballot, Payload: wire.Payload{RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body}})
-		m.Last = s
+		body = wire.AppendEntry(body, &wire.Entry{Slot: s, Ballot: rec.Ballot, Payload: wire.Payload{RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body}})
 	}
-	if m.Last == 0 {
-		m.Flags, m.Slot = wire.FlagTruncated, max(f.From+1, r.covered+1)
+	m := wire.NewEntries(f.From, s-1, r.node.Core().Commit(), body)
+	if s == f.From {
+		m = wire.NewTruncated(max(f.From+1, r.covered+1), m.Commit)
 	}
-	m.BodyCRC = wire.Checksum(m.Body)
+	m.From, m.To = r.id, f.Peer
 	r.Send(&m)
 }
 

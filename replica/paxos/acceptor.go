@@ -20,7 +20,7 @@ func (c *Core) onPrepare(m *wire.Message) {
 		return
 	}
 	if m.Ballot.Replica() != m.From || m.Ballot < c.promised {
-		c.refuse(m)
+		c.reject(m)
 		return
 	}
 	if m.Ballot > c.promised {
@@ -50,7 +50,7 @@ func (c *Core) onAccept(m *wire.Message) {
 		return
 	}
 	if m.Ballot.Replica() != m.From || m.Ballot < c.promised {
-		c.refuse(m)
+		c.reject(m)
 		return
 	}
 	c.follow(m.From, m.Ballot)
@@ -118,7 +118,7 @@ func (c *Core) answerChosen(m *wire.Message) {
 	e := c.log.get(m.Slot)
 	switch {
 	case e == nil || m.Ballot < e.Ballot:
-		c.refuse(m)
+		c.reject(m)
 	case !e.Same(&m.Payload):
 		c.fatal("slot %d is chosen, and ballot %v proposes another value for it", m.Slot, m.Ballot)
 	default:
@@ -126,13 +126,13 @@ func (c *Core) answerChosen(m *wire.Message) {
 	}
 }
 
-func (c *Core) refuse(m *wire.Message) {
-	c.stats.Refused++
-	c.send(wire.Message{Type: wire.TypeRefuse, To: m.From, Ballot: m.Ballot, Nonce: uint64(c.promised), Commit: c.commit})
+func (c *Core) reject(m *wire.Message) {
+	c.stats.Rejected++
+	c.sendTo(m.From, wire.NewReject(m.Ballot, c.promised, c.commit))
 }
 
 func (c *Core) sendAccepted(b wire.Ballot, first, last wire.Slot) {
-	c.send(wire.Message{Type: wire.TypeAccepted, To: b.Replica(), Ballot: b, Slot: first, Last: last, Commit: c.commit})
+	c.sendTo(b.Replica(), wire.NewAccepted(b, first, last, c.commit))
 }
 
 // releaseWaiting says everything whose record has become durable. Contiguous acceptances make one answer.
@@ -190,14 +190,8 @@ func (c *Core) sendPromise(b wire.Ballot) {
 	first := c.commit + 1
 	for more := true; more; {
 		body, next := c.appendEntries(first, c.log.next-1, c.cfg.Limits.PromiseBytes)
-		m := wire.Message{
-			Type: wire.TypePromise, To: b.Replica(), Ballot: b, Commit: c.commit, Slot: first, Last: next - 1,
-			Payload: wire.MakeBody(body),
-		}
-		if more = next < c.log.next; more {
-			m.Flags = wire.FlagMore
-		}
-		c.send(m)
+		more = next < c.log.next
+		c.sendTo(b.Replica(), wire.NewPromise(b, c.commit, first, next-1, more, body))
 		first = next
 	}
 }

@@ -132,7 +132,7 @@ type Stats struct {
 	Leaderships   uint64 `json:"leaderships"` // elections won
 	StepDowns     uint64 `json:"step_downs"`
 	LeaderChanges uint64 `json:"leader_changes"` // times another leader was followed
-	Refused       uint64 `json:"refused"`        // Prepares and Accepts below the promise
+	Rejected      uint64 `json:"rejected"`       // Prepares and Accepts below the promise
 	Ignored       uint64 `json:"ignored"`        // messages that came too late, twice or too early
 	Resent        uint64 `json:"resent"`         // Accepts sent again
 	Fetched       uint64 `json:"fetched"`        // slots learnt from peers
@@ -173,7 +173,7 @@ var handlers = [64]func(*Core, *wire.Message){
 	wire.TypePromise:        (*Core).onPromise,
 	wire.TypeAccept:         (*Core).onAccept,
 	wire.TypeAccepted:       (*Core).onAccepted,
-	wire.TypeRefuse:         (*Core).onRefuse,
+	wire.TypeReject:         (*Core).onReject,
 	wire.TypeHeartbeat:      (*Core).onHeartbeat,
 	wire.TypeHeartbeatReply: (*Core).onHeartbeatReply,
 	wire.TypeFetch:          (*Core).onFetch,
@@ -340,16 +340,15 @@ func (c *Core) isPeer(id wire.ReplicaID) bool {
 	return false
 }
 
-func (c *Core) send(m wire.Message) {
-	m.From = c.cfg.Self
+func (c *Core) sendTo(id wire.ReplicaID, m wire.Message) {
+	m.From, m.To = c.cfg.Self, id
 	c.out.Messages = append(c.out.Messages, m)
 }
 
 func (c *Core) broadcast(m wire.Message) {
 	for _, id := range c.cfg.Replicas {
 		if id != c.cfg.Self {
-			m.To = id
-			c.send(m)
+			c.sendTo(id, m)
 		}
 	}
 }

@@ -14,10 +14,10 @@ func describe(m *wire.Message) string {
 	case wire.TypePreVote:
 		return fmt.Sprintf("%s commit %d", head, m.Commit)
 	case wire.TypePreVoteReply:
-		if m.Flags&wire.FlagGranted != 0 {
+		if m.Granted() {
 			return head + " granted"
 		}
-		return fmt.Sprintf("%s refused, promised %v", head, wire.Ballot(m.Nonce))
+		return fmt.Sprintf("%s not granted, promised %v", head, m.Promised())
 	case wire.TypePrepare:
 		return fmt.Sprintf("%s from slot %d", head, m.Slot)
 	case wire.TypePromise:
@@ -25,15 +25,15 @@ func describe(m *wire.Message) string {
 	case wire.TypeAccept:
 		return fmt.Sprintf("%s slot %d commit %d %s", head, m.Slot, m.Commit, describeBatch(m.Body))
 	case wire.TypeAccepted:
-		return fmt.Sprintf("%s %s commit %d", head, describeSlots(m.Slot, m.Last), m.Commit)
-	case wire.TypeRefuse:
-		return fmt.Sprintf("%s, promised %v, commit %d", head, wire.Ballot(m.Nonce), m.Commit)
+		return fmt.Sprintf("%s %s commit %d", head, describeSlots(m.Slot, m.Last()), m.Commit)
+	case wire.TypeReject:
+		return fmt.Sprintf("%s, promised %v, commit %d", head, m.Promised(), m.Commit)
 	case wire.TypeHeartbeat:
-		return fmt.Sprintf("%s round %d last %d commit %d", head, m.Nonce, m.Last, m.Commit)
+		return fmt.Sprintf("%s round %d proposed %d commit %d", head, m.Round(), m.Proposed(), m.Commit)
 	case wire.TypeHeartbeatReply:
-		return fmt.Sprintf("%s round %d durable %d received %d", head, m.Nonce, m.Slot, m.Last)
+		return fmt.Sprintf("%s round %d durable %d received %d", head, m.Round(), m.Durable(), m.Received())
 	case wire.TypeRejoinReply:
-		return fmt.Sprintf("%s last %d", head, m.Last)
+		return fmt.Sprintf("%s proposed %d", head, m.Proposed())
 	}
 	return describeCatchUp(m)
 }
@@ -43,7 +43,7 @@ func describeCatchUp(m *wire.Message) string {
 	switch {
 	case m.Type == wire.TypeFetch:
 		return fmt.Sprintf("Fetch from slot %d", m.Slot)
-	case m.Type == wire.TypeEntries && m.Flags&wire.FlagTruncated != 0:
+	case m.Type == wire.TypeEntries && m.Truncated():
 		return fmt.Sprintf("Entries: none, the journal starts at slot %d", m.Slot)
 	case m.Type == wire.TypeEntries && len(m.Body) == 0:
 		return fmt.Sprintf("Entries: none, commit %d", m.Commit)
@@ -65,7 +65,7 @@ func describeEntries(m *wire.Message) string {
 		body = body[n:]
 		s += fmt.Sprintf(", slot %d of %v %s", e.Slot, e.Ballot, describeBatch(e.Body))
 	}
-	if m.Flags&wire.FlagMore != 0 {
+	if m.More() {
 		s += ", more to come"
 	}
 	return s

@@ -10,12 +10,12 @@ import (
 // round is one exchange of heartbeats. A quorum of answers to a round proves that no higher ballot had been promised
 // by a quorum when the round began.
 type round struct {
-	nonce   uint64
-	started time.Duration
-	commit  wire.Slot // frontier when the round began
-	last    wire.Slot // highest slot proposed when the round began
-	answers pipeline.VoteSet
-	forgot  pipeline.VoteSet // answered too, but do not vote (see rejoin.go)
+	number   uint64
+	started  time.Duration
+	commit   wire.Slot // commit index when the round began
+	proposed wire.Slot // highest slot proposed when the round began
+	answers  pipeline.VoteSet
+	forgot   pipeline.VoteSet // answered too, but do not vote (see rejoin.go)
 }
 
 // resetDeadline draws the time at which this replica asks for votes unless it hears from a leader.
@@ -70,7 +70,7 @@ func (c *Core) startPreVote() {
 	c.preVotes = 0
 	c.preVotes.Add(c.cfg.Self)
 	c.resetDeadline()
-	c.broadcast(wire.Message{Type: wire.TypePreVote, Ballot: c.preVoteBallot, Commit: c.commit})
+	c.broadcast(wire.NewPreVote(c.preVoteBallot, c.commit))
 	c.countPreVotes()
 }
 
@@ -81,18 +81,13 @@ func (c *Core) onPreVote(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	reply := wire.Message{Type: wire.TypePreVoteReply, To: m.From, Ballot: m.Ballot, Commit: c.commit}
-	if m.Ballot > c.promised && !c.leaderAlive() && m.Commit+c.cfg.Limits.MaxAhead >= c.commit {
-		reply.Flags = wire.FlagGranted
-	} else {
-		reply.Nonce = uint64(c.promised)
-	}
-	c.send(reply)
+	granted := m.Ballot > c.promised && !c.leaderAlive() && m.Commit+c.cfg.Limits.MaxAhead >= c.commit
+	c.sendTo(m.From, wire.NewPreVoteReply(m.Ballot, granted, c.promised, c.commit))
 }
 
 func (c *Core) onPreVoteReply(m *wire.Message) {
-	c.maxSeen = max(c.maxSeen, wire.Ballot(m.Nonce))
-	if c.role != PreCandidate || m.Ballot != c.preVoteBallot || m.Flags&wire.FlagGranted == 0 {
+	c.maxSeen = max(c.maxSeen, m.Promised())
+	if c.role != PreCandidate || m.Ballot != c.preVoteBallot || !m.Granted() {
 		c.stats.Ignored++
 		return
 	}
@@ -134,32 +129,27 @@ func (c *Core) quorumHeard() bool {
 }
 
 func (c *Core) startRound() {
-	c.round = round{nonce: c.round.nonce + 1, started: c.now, commit: c.commit, last: c.window.Next() - 1}
+	c.round = round{number: c.round.number + 1, started: c.now, commit: c.commit, proposed: c.window.Next() - 1}
 	c.round.answers.Add(c.cfg.Self)
 	c.roundWanted = false
 	c.confirmRound()
-	c.broadcast(wire.Message{
-		Type: wire.TypeHeartbeat, Ballot: c.ballot, Commit: c.commit, Last: c.round.last, Nonce: c.round.nonce,
-	})
+	c.broadcast(wire.NewHeartbeat(c.ballot, c.round.number, c.commit, c.round.proposed))
 }
 
 func (c *Core) onHeartbeat(m *wire.Message) {
 	if m.Ballot.Replica() != m.From || m.Ballot < max(c.promised, c.leaderBallot) {
-		c.refuse(m)
+		c.reject(m)
 		return
 	}
 	c.follow(m.From, m.Ballot)
 	c.learnFrontier(m.From, m.Ballot, m.Commit)
 	if c.forgot {
-		c.send(wire.Message{Type: wire.TypeHeartbeatReply, To: m.From, Ballot: m.Ballot, Nonce: m.Nonce, Flags: wire.FlagForgot, Commit: c.commit})
+		c.sendTo(m.From, wire.NewNonVotingReply(m.Ballot, m.Round(), c.commit))
 		return
 	}
 	c.grantLease()
 	durable, received := c.contiguous(m)
-	c.send(wire.Message{
-		Type: wire.TypeHeartbeatReply, To: m.From, Ballot: m.Ballot, Nonce: m.Nonce,
-		Slot: durable, Last: received, Commit: c.commit,
-	})
+	c.sendTo(m.From, wire.NewHeartbeatReply(m.Ballot, m.Round(), durable, received, c.commit))
 }
 
 // contiguous returns up to where everything above the leader's frontier is durably accepted under its ballot (or known
@@ -167,11 +157,11 @@ func (c *Core) onHeartbeat(m *wire.Message) {
 // before it has caught up.
 func (c *Core) contiguous(m *wire.Message) (durable, received wire.Slot) {
 	if m.Commit > c.commit+c.cfg.Limits.MaxAhead/2 {
-		return m.Commit, m.Last
+		return m.Commit, m.Proposed()
 	}
 	received = max(c.commit, m.Commit)
 	durable = received
-	for received < m.Last {
+	for received < m.Proposed() {
 		e := c.log.get(received + 1)
 		if e == nil || e.Ballot != m.Ballot {
 			break
@@ -191,20 +181,20 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	if m.Flags&wire.FlagForgot != 0 {
+	if !m.Voting() {
 		c.onForgetfulReply(m)
 		return
 	}
 	c.heard[m.From] = c.now
-	if m.Nonce != c.round.nonce {
+	if m.Round() != c.round.number {
 		return
 	}
 	c.round.answers.Add(m.From)
-	c.vote(m.From, m.Ballot, c.round.commit+1, m.Slot)
+	c.vote(m.From, m.Ballot, c.round.commit+1, m.Durable())
 	c.confirmRound()
 	c.answerRejoins()
-	if m.Last < c.round.last {
-		c.resend(m.From, max(m.Last, c.commit)+1, c.round.last)
+	if m.Received() < c.round.proposed {
+		c.resend(m.From, max(m.Received(), c.commit)+1, c.round.proposed)
 	}
 }
 
@@ -215,9 +205,7 @@ func (c *Core) resend(to wire.ReplicaID, first, last wire.Slot) {
 		if e == nil || c.window.Votes(s).Has(to) {
 			continue
 		}
-		m := c.acceptMessage(s, e)
-		m.To = to
-		c.send(m)
+		c.sendTo(to, c.acceptMessage(s, e))
 		c.stats.Resent++
 		bytes += len(e.Body) + wire.MessageHeaderSize
 	}

@@ -60,7 +60,7 @@ func (h hand) sends() []wire.Message {
 func (h hand) runs() wire.Ballot {
 	h.waits(2 * h.cfg.ElectionTimeout)
 	for _, id := range h.cfg.Replicas {
-		h.gets(id, wire.Message{Type: wire.TypePreVoteReply, Ballot: h.preVoteBallot, Flags: wire.FlagGranted})
+		h.gets(id, wire.NewPreVoteReply(h.preVoteBallot, true, 0, 0))
 	}
 	h.syncs()
 	if h.Role() != Candidate && h.Role() != Leader {
@@ -84,12 +84,18 @@ func (h hand) leads() wire.Ballot {
 // promise returns the promise of an acceptor that knows every slot up to commit chosen, and has accepted entries above
 // it.
 func promise(b wire.Ballot, commit wire.Slot, entries ...entryAt) wire.Message {
-	m := wire.Message{Type: wire.TypePromise, Ballot: b, Commit: commit, Slot: commit + 1, Last: commit}
+	return promisePart(b, commit, commit+1, false, entries...)
+}
+
+// promisePart returns the part of a promise that begins with slot first.
+func promisePart(b wire.Ballot, commit, first wire.Slot, more bool, entries ...entryAt) wire.Message {
+	var body []byte
+	last := first - 1
 	for _, e := range entries {
-		m.Body = appendEntry(m.Body, e.slot, &e.Entry)
-		m.Last = e.slot
+		body = appendEntry(body, e.slot, &e.Entry)
+		last = e.slot
 	}
-	return m
+	return wire.NewPromise(b, commit, first, last, more, body)
 }
 
 // entryAt is what an acceptor says it has accepted for a slot.
@@ -107,20 +113,16 @@ func accepted(s wire.Slot, b wire.Ballot, text string) entryAt {
 // accept returns an Accept.
 func accept(b wire.Ballot, s, commit wire.Slot, text string) wire.Message {
 	e := batch(text)
-	return wire.Message{Type: wire.TypeAccept, Ballot: b, Slot: s, Commit: commit, Payload: wire.Payload{RawLen: e.RawLen, BodyCRC: e.BodyCRC, Body: e.Body}}
+	return wire.NewAccept(b, s, commit, e.Payload)
 }
 
 // chosen returns an Entries message.
 func chosen(commit wire.Slot, entries ...entryAt) wire.Message {
-	m := wire.Message{Type: wire.TypeEntries, Commit: commit}
-	for i, e := range entries {
-		if i == 0 {
-			m.Slot = e.slot
-		}
-		m.Body = appendEntry(m.Body, e.slot, &e.Entry)
-		m.Last = e.slot
+	var body []byte
+	for _, e := range entries {
+		body = appendEntry(body, e.slot, &e.Entry)
 	}
-	return m
+	return wire.NewEntries(entries[0].slot, entries[len(entries)-1].slot, commit, body)
 }
 
 // only returns the messages of one type.

@@ -52,7 +52,7 @@ func (c *Core) fetch() {
 	if c.commit < c.sourceKnows {
 		c.fetching = c.source
 	}
-	c.send(wire.Message{Type: wire.TypeFetch, To: c.fetching, Slot: c.commit + 1, Payload: wire.Payload{RawLen: uint32(c.cfg.Limits.FetchBytes)}})
+	c.sendTo(c.fetching, wire.NewFetch(c.commit+1, c.cfg.Limits.FetchBytes))
 }
 
 // Prefer has what follows the frontier fetched from a peer, and not from the one that knows most, until it has no more
@@ -86,19 +86,16 @@ func (c *Core) peerAfter(id wire.ReplicaID) wire.ReplicaID {
 // onFetch answers a lagging peer with chosen entries. What is no longer in memory is the driver's to find.
 func (c *Core) onFetch(m *wire.Message) {
 	if m.Slot == 0 || m.Slot > c.commit {
-		c.send(wire.Message{Type: wire.TypeEntries, To: m.From, Slot: m.Slot, Commit: c.commit})
+		c.sendTo(m.From, wire.NewEntries(m.Slot, 0, c.commit, nil))
 		return
 	}
-	limit := min(int(m.RawLen), c.cfg.Limits.FetchBytes)
+	limit := min(m.MaxBytes(), c.cfg.Limits.FetchBytes)
 	if m.Slot < c.log.first {
 		c.out.Fetches = append(c.out.Fetches, Fetch{Peer: m.From, From: m.Slot, Through: c.log.first - 1, MaxBytes: limit})
 		return
 	}
 	body, next := c.appendEntries(m.Slot, c.commit, limit)
-	c.send(wire.Message{
-		Type: wire.TypeEntries, To: m.From, Slot: m.Slot, Last: next - 1, Commit: c.commit,
-		Payload: wire.MakeBody(body),
-	})
+	c.sendTo(m.From, wire.NewEntries(m.Slot, next-1, c.commit, body))
 }
 
 // onEntries takes chosen entries. They extend the frontier; what does not join it is dropped.
@@ -107,7 +104,7 @@ func (c *Core) onEntries(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	if m.Flags&wire.FlagTruncated != 0 {
+	if m.Truncated() {
 		if m.From == c.fetching && m.Slot > c.commit+1 {
 			c.out.Snapshot = m.From // fetching stays set: nothing else is asked for until it is here or patience ends
 			c.fetchedAt = c.now

@@ -147,16 +147,16 @@ func (n *node) truncate() {
 
 // answer serves a Fetch of slots that the core no longer holds.
 func (n *node) answer(f Fetch) wire.Message {
-	m := wire.Message{Type: wire.TypeEntries, From: n.id, To: f.Peer, Slot: f.From, Commit: n.core.Commit()}
-	if f.From < n.first {
-		m.Flags, m.Slot = wire.FlagTruncated, n.first
-		return m
+	m := wire.NewTruncated(n.first, n.core.Commit())
+	if f.From >= n.first {
+		var body []byte
+		s := f.From
+		for ; s <= n.applied() && (s == f.From || len(body) < f.MaxBytes); s++ {
+			body = appendEntry(body, s, &n.history[s-1])
+		}
+		m = wire.NewEntries(f.From, s-1, n.core.Commit(), body)
 	}
-	for s := f.From; s <= n.applied() && (s == f.From || len(m.Body) < f.MaxBytes); s++ {
-		m.Body = appendEntry(m.Body, s, &n.history[s-1])
-		m.Last = s
-	}
-	m.BodyCRC = wire.Checksum(m.Body)
+	m.From, m.To = n.id, f.Peer
 	return m
 }
 

@@ -38,7 +38,7 @@ func (c *Core) promisedByself() {
 			c.adopt(&wire.Entry{Slot: s, Ballot: e.Ballot, Payload: e.Payload})
 		}
 	}
-	c.broadcast(wire.Message{Type: wire.TypePrepare, Ballot: c.ballot, Slot: c.commit + 1})
+	c.broadcast(wire.NewPrepare(c.ballot, c.commit+1, c.cfg.Limits.PromiseBytes))
 	c.promisedBy(c.cfg.Self, c.commit)
 }
 
@@ -56,15 +56,15 @@ func (c *Core) onPromise(m *wire.Message) {
 	p.adopted.restart(p.frontier) // chosen: this replica leads only once it knows them, however far that is
 	for rest := m.Body; len(rest) > 0; {
 		entry, n, err := wire.DecodeEntry(rest)
-		if err != nil || entry.Ballot == 0 || entry.Slot > m.Last || entry.Slot > p.frontier+2*c.cfg.Limits.MaxAhead {
+		if err != nil || entry.Ballot == 0 || entry.Slot > m.Last() || entry.Slot > p.frontier+2*c.cfg.Limits.MaxAhead {
 			c.stats.Ignored++ // no acceptor takes what is so far ahead; what cannot be adopted must not be passed over
 			return
 		}
 		rest = rest[n:]
 		c.adopt(&entry)
 	}
-	p.reported[m.From] = max(covered, m.Last)
-	if m.Flags&wire.FlagMore == 0 {
+	p.reported[m.From] = max(covered, m.Last())
+	if !m.More() {
 		c.promisedBy(m.From, m.Commit)
 	}
 }
@@ -107,8 +107,8 @@ func (c *Core) lead() {
 	for id := range c.heard {
 		c.heard[id] = c.now
 	}
-	c.round = round{nonce: c.round.nonce}
-	c.confirmed, c.leaseBegan = c.round.nonce, 0
+	c.round = round{number: c.round.number}
+	c.confirmed, c.leaseBegan = c.round.number, 0
 	c.rejoins = [wire.MaxReplicas + 1]rejoin{}
 	c.window.Reset(c.ballot, c.commit+1)
 	adopted := &c.phase1.adopted
@@ -145,10 +145,7 @@ func (c *Core) propose(s wire.Slot, e Entry) {
 }
 
 func (c *Core) acceptMessage(s wire.Slot, e *Entry) wire.Message {
-	return wire.Message{
-		Type: wire.TypeAccept, Ballot: c.ballot, Slot: s, Commit: c.commit,
-		Payload: e.Payload,
-	}
+	return wire.NewAccept(c.ballot, s, c.commit, e.Payload)
 }
 
 // onAccepted counts an acceptor's votes.
@@ -158,7 +155,7 @@ func (c *Core) onAccepted(m *wire.Message) {
 		return
 	}
 	c.heard[m.From] = c.now
-	c.vote(m.From, m.Ballot, m.Slot, m.Last)
+	c.vote(m.From, m.Ballot, m.Slot, m.Last())
 }
 
 // vote counts an acceptor's votes for the slots [first, last].
@@ -177,9 +174,9 @@ func (c *Core) advanceLeader() {
 	c.commit = frontier
 }
 
-// onRefuse takes note of a higher ballot, or of an acceptor that knows more, and gives way.
-func (c *Core) onRefuse(m *wire.Message) {
-	promised := wire.Ballot(m.Nonce)
+// onReject takes note of a higher ballot, or of an acceptor that knows more, and gives way.
+func (c *Core) onReject(m *wire.Message) {
+	promised := m.Promised()
 	c.maxSeen = max(c.maxSeen, promised)
 	if m.Ballot != c.ballot || c.role != Candidate && c.role != Leader {
 		c.stats.Ignored++

@@ -9,16 +9,16 @@ import (
 
 // heartbeatReply is a follower's answer to the present round of a leader.
 func (h hand) heartbeatReply() wire.Message {
-	return wire.Message{Type: wire.TypeHeartbeatReply, Ballot: h.ballot, Nonce: h.round.nonce, Commit: h.commit}
+	return wire.NewHeartbeatReply(h.ballot, h.round.number, 0, 0, h.commit)
 }
 
 // opens has the no-op chosen with which a leadership begins, and the round confirmed with which it begins.
 func (h hand) opens(from wire.ReplicaID) {
 	h.syncs()
-	h.gets(from, wire.Message{Type: wire.TypeAccepted, Ballot: h.ballot, Slot: 1, Last: h.opened})
+	h.gets(from, wire.NewAccepted(h.ballot, 1, h.opened, 0))
 	h.gets(from, h.heartbeatReply())
-	if h.Commit() < h.opened || h.Confirmed() != h.round.nonce {
-		h.t.Fatalf("commit %d, opened %d, round %d, confirmed %d", h.Commit(), h.opened, h.round.nonce, h.Confirmed())
+	if h.Commit() < h.opened || h.Confirmed() != h.round.number {
+		h.t.Fatalf("commit %d, opened %d, round %d, confirmed %d", h.Commit(), h.opened, h.round.number, h.Confirmed())
 	}
 }
 
@@ -42,7 +42,7 @@ func TestReadWaitsForARoundThatBeginsAfterIt(t *testing.T) {
 	if h.Confirmed() >= round {
 		t.Fatalf("round %d confirms a read that waits for %d", h.Confirmed(), round)
 	}
-	if len(beats) != 2 || beats[0].Nonce != round {
+	if len(beats) != 2 || beats[0].Round() != round {
 		t.Fatalf("after the round that was under way: %v, want round %d", beats, round)
 	}
 	h.gets(2, h.heartbeatReply())
@@ -64,12 +64,12 @@ func TestRoundIsConfirmedByAPhase2Quorum(t *testing.T) {
 		h := newHand(t, 1, 5, func(c *Config) { c.Quorum1, c.Quorum2 = 6-quorum2, quorum2 })
 		h.leads()
 		for others := range quorum2 {
-			if confirmed := h.Confirmed() == h.round.nonce; confirmed != (others+1 >= quorum2) {
+			if confirmed := h.Confirmed() == h.round.number; confirmed != (others+1 >= quorum2) {
 				t.Errorf("quorum2 %d: with %d answers the round is confirmed: %v", quorum2, others, confirmed)
 			}
 			h.gets(wire.ReplicaID(others+2), h.heartbeatReply())
 		}
-		if h.Confirmed() != h.round.nonce {
+		if h.Confirmed() != h.round.number {
 			t.Errorf("quorum2 %d: the round is not confirmed by as many", quorum2)
 		}
 	}
@@ -88,7 +88,7 @@ func TestFreshLeaderReadsBehindItsNoOp(t *testing.T) {
 	if h.HoldsLease(h.now) {
 		t.Error("a leader whose no-op is not chosen holds a lease")
 	}
-	h.gets(2, wire.Message{Type: wire.TypeAccepted, Ballot: h.ballot, Slot: 1, Last: h.opened})
+	h.gets(2, wire.NewAccepted(h.ballot, 1, h.opened, 0))
 	if !h.HoldsLease(h.now) {
 		t.Error("no lease after the no-op was chosen and a round confirmed")
 	}
@@ -120,7 +120,7 @@ func TestLeaseEndsWithLeadership(t *testing.T) {
 	if !h.HoldsLease(h.now) {
 		t.Fatal("no lease")
 	}
-	h.gets(3, wire.Message{Type: wire.TypeRefuse, Ballot: b, Nonce: uint64(b.Next(3))})
+	h.gets(3, wire.NewReject(b, b.Next(3), 0))
 	if h.HoldsLease(h.now) {
 		t.Error("a replica that has stepped down holds a lease")
 	}
@@ -141,8 +141,8 @@ func TestFollowerKeepsItsGrant(t *testing.T) {
 		h := newHand(t, 2, 3, func(c *Config) { c.Leases = leases })
 		h.waits(h.cfg.ElectionTimeout) // what an earlier life may have granted has passed
 		leader := ballot(5, 1)
-		h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: leader, Nonce: 1})
-		prepare := wire.Message{Type: wire.TypePrepare, Ballot: ballot(6, 3), Slot: 1}
+		h.gets(1, wire.NewHeartbeat(leader, 1, 0, 0))
+		prepare := wire.NewPrepare(ballot(6, 3), 1, 1<<20)
 		h.Tick(h.now + h.cfg.ElectionTimeout - 1)
 		h.gets(3, prepare)
 		if promised := h.promised == prepare.Ballot; promised == leases {
@@ -158,8 +158,8 @@ func TestFollowerKeepsItsGrant(t *testing.T) {
 
 func TestLeaderMayHaveANewBallotUnderItsOwnGrant(t *testing.T) {
 	h := newHand(t, 2, 3, withLeases)
-	h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(5, 1), Nonce: 1})
-	h.gets(1, wire.Message{Type: wire.TypePrepare, Ballot: ballot(6, 1), Slot: 1})
+	h.gets(1, wire.NewHeartbeat(ballot(5, 1), 1, 0, 0))
+	h.gets(1, wire.NewPrepare(ballot(6, 1), 1, 1<<20))
 	if h.promised != ballot(6, 1) {
 		t.Errorf("promised %v", h.promised)
 	}
@@ -169,7 +169,7 @@ func TestLeaderMayHaveANewBallotUnderItsOwnGrant(t *testing.T) {
 func TestRestartedReplicaWaitsForForgottenGrants(t *testing.T) {
 	h := newHand(t, 2, 3, withLeases)
 	h.Restore(&wire.Record{Kind: wire.RecordPromise, Ballot: ballot(5, 1)})
-	prepare := wire.Message{Type: wire.TypePrepare, Ballot: ballot(6, 3), Slot: 1}
+	prepare := wire.NewPrepare(ballot(6, 3), 1, 1<<20)
 	h.Tick(h.cfg.ElectionTimeout - 1)
 	h.gets(3, prepare)
 	if h.promised != ballot(5, 1) {

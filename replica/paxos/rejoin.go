@@ -57,22 +57,22 @@ func (c *Core) tickRejoin() {
 		r.nonce = uint64(c.random(1<<62)) + 1
 	}
 	r.asked = c.now
-	c.broadcast(wire.Message{Type: wire.TypeRejoin, Nonce: r.nonce})
+	c.broadcast(wire.NewRejoin(r.nonce))
 }
 
 // onRejoin notes the request; the next round answers it.
 func (c *Core) onRejoin(m *wire.Message) {
-	if c.role != Leader || c.rejoins[m.From].nonce == m.Nonce {
+	if c.role != Leader || c.rejoins[m.From].nonce == m.Nonce() {
 		return
 	}
-	c.rejoins[m.From] = rejoin{nonce: m.Nonce, round: c.round.nonce + 1}
+	c.rejoins[m.From] = rejoin{nonce: m.Nonce(), round: c.round.number + 1}
 }
 
 // answerRejoins answers the requests that the present round has confirmed.
 func (c *Core) answerRejoins() {
 	for _, id := range c.cfg.Replicas {
 		r := c.rejoins[id]
-		if r.nonce == 0 || c.round.nonce < r.round {
+		if r.nonce == 0 || c.round.number < r.round {
 			continue
 		}
 		others := c.round.answers &^ pipeline.VoteSet(1<<(id-1))
@@ -81,13 +81,13 @@ func (c *Core) answerRejoins() {
 			continue
 		}
 		c.rejoins[id] = rejoin{}
-		c.send(wire.Message{Type: wire.TypeRejoinReply, To: id, Nonce: r.nonce, Ballot: c.ballot, Last: c.window.Next() - 1})
+		c.sendTo(id, wire.NewRejoinReply(r.nonce, c.ballot, c.window.Next()-1))
 	}
 }
 
 // onForgetfulReply takes the answer of a replica that does not vote to a heartbeat: it does not campaign, either.
 func (c *Core) onForgetfulReply(m *wire.Message) {
-	if m.Nonce == c.round.nonce {
+	if m.Round() == c.round.number {
 		c.round.forgot.Add(m.From)
 		c.answerRejoins()
 	}
@@ -95,11 +95,11 @@ func (c *Core) onForgetfulReply(m *wire.Message) {
 
 func (c *Core) onRejoinReply(m *wire.Message) {
 	r := &c.rejoining
-	if !c.forgot || m.Nonce != r.nonce || r.ballot != 0 {
+	if !c.forgot || m.Nonce() != r.nonce || r.ballot != 0 {
 		c.stats.Ignored++
 		return
 	}
-	r.ballot, r.target = m.Ballot, m.Last
+	r.ballot, r.target = m.Ballot, m.Proposed()
 	c.finishRejoin()
 }
 

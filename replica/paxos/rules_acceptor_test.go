@@ -25,7 +25,7 @@ func TestRule1OneRecordHoldsPromiseAndAcceptance(t *testing.T) {
 func TestRule1PromiseReportsTheBallotOfTheAcceptance(t *testing.T) {
 	h := newHand(t, 2, 3)
 	h.gets(1, accept(ballot(1, 1), 1, 0, "x"))
-	if got := h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(9, 3)}); len(got) != 0 {
+	if got := h.gets(3, wire.NewPrepare(ballot(9, 3), 1, 1<<20)); len(got) != 0 {
 		t.Fatalf("promised %v before it was durable", got)
 	}
 	got := only(h.syncs(), wire.TypePromise)
@@ -50,11 +50,11 @@ func TestRule1HighestAcceptedBallotWins(t *testing.T) {
 
 func TestRule1NothingBelowThePromiseIsAccepted(t *testing.T) {
 	h := newHand(t, 2, 3)
-	h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(5, 3)})
+	h.gets(3, wire.NewPrepare(ballot(5, 3), 1, 1<<20))
 	h.syncs()
-	for _, m := range []wire.Message{accept(ballot(4, 1), 1, 0, "x"), {Type: wire.TypePrepare, Ballot: ballot(5, 1)}} {
+	for _, m := range []wire.Message{accept(ballot(4, 1), 1, 0, "x"), wire.NewPrepare(ballot(5, 1), 1, 1<<20)} {
 		got := h.gets(1, m)
-		if len(got) != 1 || got[0].Type != wire.TypeRefuse || wire.Ballot(got[0].Nonce) != ballot(5, 3) {
+		if len(got) != 1 || got[0].Type != wire.TypeReject || got[0].Promised() != ballot(5, 3) {
 			t.Errorf("%v answered by %v", m.Type, got)
 		}
 	}
@@ -69,7 +69,7 @@ func applied(t *testing.T, keep int) hand {
 	h.gets(1, accept(ballot(1, 1), 1, 0, "a"))
 	h.gets(1, accept(ballot(1, 1), 2, 1, "b"))
 	h.syncs()
-	h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(1, 1), Commit: 2, Last: 2})
+	h.gets(1, wire.NewHeartbeat(ballot(1, 1), 0, 2, 2))
 	h.Trim(2)
 	if h.Commit() != 2 {
 		t.Fatalf("commit %d", h.Commit())
@@ -83,7 +83,7 @@ func TestRule3NoAcceptBelowWhatWasTruncated(t *testing.T) {
 		t.Fatalf("log starts at %d", h.FirstSlot())
 	}
 	got := h.gets(3, accept(ballot(2, 3), 1, 0, "other"))
-	if len(got) != 1 || got[0].Type != wire.TypeRefuse || got[0].Commit != 2 {
+	if len(got) != 1 || got[0].Type != wire.TypeReject || got[0].Commit != 2 {
 		t.Fatalf("answered by %v", got)
 	}
 }
@@ -92,7 +92,7 @@ func TestRule3NoAcceptBelowWhatWasTruncated(t *testing.T) {
 func TestRule3ChosenBatchIsAcknowledged(t *testing.T) {
 	h := applied(t, 1<<20)
 	got := h.gets(3, accept(ballot(2, 3), 1, 0, "a"))
-	if len(got) != 1 || got[0].Type != wire.TypeAccepted || got[0].Slot != 1 || got[0].Last != 1 {
+	if len(got) != 1 || got[0].Type != wire.TypeAccepted || got[0].Slot != 1 || got[0].Last() != 1 {
 		t.Fatalf("answered by %v", got)
 	}
 }
@@ -101,10 +101,10 @@ func TestRule3ChosenBatchIsAcknowledged(t *testing.T) {
 // decision from a peer and never promised the ballot under which it was made. That is no fault of anybody's.
 func TestRule3StaleAcceptForAChosenSlotIsRefused(t *testing.T) {
 	h := newHand(t, 3, 3)
-	h.gets(2, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(2, 2), Commit: 1, Last: 1})
+	h.gets(2, wire.NewHeartbeat(ballot(2, 2), 0, 1, 1))
 	h.gets(2, chosen(1, accepted(1, ballot(2, 2), "chosen")))
 	got := h.gets(1, accept(ballot(1, 1), 1, 0, "stale"))
-	if len(got) != 1 || got[0].Type != wire.TypeRefuse || got[0].Commit != 1 {
+	if len(got) != 1 || got[0].Type != wire.TypeReject || got[0].Commit != 1 {
 		t.Fatalf("answered by %v", got)
 	}
 }
@@ -113,7 +113,7 @@ func TestSecondBatchUnderOneBallotIsFatal(t *testing.T) {
 	for name, commit := range map[string]wire.Slot{"open": 0, "chosen": 1} {
 		h := newHand(t, 2, 3)
 		h.gets(1, accept(ballot(1, 1), 1, 0, "x"))
-		h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(1, 1), Commit: commit, Last: 1})
+		h.gets(1, wire.NewHeartbeat(ballot(1, 1), 0, commit, 1))
 		m := accept(ballot(1, 1), 1, 0, "y")
 		m.From = 1
 		h.Step(0, &m)
@@ -131,14 +131,14 @@ func TestRule7AcceptanceIsSaidOnceItIsDurable(t *testing.T) {
 	h.gets(1, accept(ballot(1, 1), 2, 0, "x")) // again: not durable, no answer
 	h.Persisted(0, 2)
 	got := h.sends()
-	if len(got) != 1 || got[0].Slot != 1 || got[0].Last != 2 {
+	if len(got) != 1 || got[0].Slot != 1 || got[0].Last() != 2 {
 		t.Fatalf("2 of 3 records durable, sent %v", got)
 	}
 	if got := h.gets(1, accept(ballot(1, 1), 2, 0, "x")); len(got) != 1 || got[0].Slot != 2 {
 		t.Fatalf("a durable acceptance asked for again is answered by %v", got)
 	}
-	got = h.gets(1, wire.Message{Type: wire.TypeHeartbeat, Ballot: ballot(1, 1), Last: 3})
-	if len(got) != 1 || got[0].Slot != 2 || got[0].Last != 3 {
+	got = h.gets(1, wire.NewHeartbeat(ballot(1, 1), 0, 0, 3))
+	if len(got) != 1 || got[0].Durable() != 2 || got[0].Received() != 3 {
 		t.Fatalf("heartbeat answered by %v, slot 3 is received and not durable", got)
 	}
 }

@@ -67,9 +67,7 @@ func TestRule2PromiseFromFarAheadCounts(t *testing.T) {
 func TestRule2FrontierOfAnIncompletePromiseCounts(t *testing.T) {
 	h := newHand(t, 1, 3)
 	b := h.runs()
-	part := promise(b, 10, accepted(11, ballot(1, 2), "k"))
-	part.Flags = wire.FlagMore
-	h.gets(2, part)
+	h.gets(2, promisePart(b, 10, 11, true, accepted(11, ballot(1, 2), "k")))
 	h.gets(3, promise(b, 0, accepted(1, ballot(1, 2), "a")))
 	if h.Role() == Leader && h.value(1) != "a" {
 		t.Fatalf("slot 1 is chosen, and the new leader proposes %q for it", h.value(1))
@@ -80,18 +78,13 @@ func TestRule2FrontierOfAnIncompletePromiseCounts(t *testing.T) {
 func TestPromisePartsOfTwoAnswersMayNotLeaveAGap(t *testing.T) {
 	h := newHand(t, 1, 3)
 	b := h.runs()
-	first := promise(b, 0, accepted(1, ballot(1, 2), "a"), accepted(2, ballot(1, 2), "b"))
-	first.Flags = wire.FlagMore
-	h.gets(2, first)
-	last := promise(b, 2, accepted(5, ballot(1, 2), "e"))
-	last.Slot = 5 // behind a part about slots 3 and 4, which was lost
-	h.gets(2, last)
+	h.gets(2, promisePart(b, 0, 1, true, accepted(1, ballot(1, 2), "a"), accepted(2, ballot(1, 2), "b")))
+	h.gets(2, promisePart(b, 2, 5, false, accepted(5, ballot(1, 2), "e"))) // behind a part about slots 3 and 4, which was lost
 	h.InstallSnapshot(2)
 	if h.Role() != Candidate {
 		t.Fatalf("became a %v without having heard about slots 3 and 4", h.Role())
 	}
-	last = promise(b, 2, accepted(3, ballot(1, 2), "c"), accepted(4, ballot(1, 2), "d"), accepted(5, ballot(1, 2), "e"))
-	h.gets(2, last)
+	h.gets(2, promise(b, 2, accepted(3, ballot(1, 2), "c"), accepted(4, ballot(1, 2), "d"), accepted(5, ballot(1, 2), "e")))
 	if h.Role() != Leader || h.value(3) != "c" || h.value(4) != "d" {
 		t.Fatalf("%v, slot 3: %s, slot 4: %s", h.Role(), h.value(3), h.value(4))
 	}
@@ -154,7 +147,7 @@ func TestRule5DuplicatedAnswersAreNotAQuorum(t *testing.T) {
 	h := newHand(t, 1, 5)
 	h.waits(2 * h.cfg.ElectionTimeout)
 	for range 3 {
-		h.gets(2, wire.Message{Type: wire.TypePreVoteReply, Ballot: h.preVoteBallot, Flags: wire.FlagGranted})
+		h.gets(2, wire.NewPreVoteReply(h.preVoteBallot, true, 0, 0))
 	}
 	if h.Role() != PreCandidate {
 		t.Fatalf("a %v by one replica's pre-votes", h.Role())
@@ -169,13 +162,13 @@ func TestRule5DuplicatedAnswersAreNotAQuorum(t *testing.T) {
 	h.gets(3, promise(b, 0))
 	h.syncs() // its own vote for the no-op in slot 1
 	for range 3 {
-		h.gets(2, wire.Message{Type: wire.TypeAccepted, Ballot: b, Slot: 1, Last: 1})
-		h.gets(2, wire.Message{Type: wire.TypeHeartbeatReply, Ballot: b, Nonce: h.round.nonce, Slot: 1, Last: 1})
+		h.gets(2, wire.NewAccepted(b, 1, 1, 0))
+		h.gets(2, wire.NewHeartbeatReply(b, h.round.number, 1, 1, 0))
 	}
 	if h.Commit() != 0 {
 		t.Fatal("decided by two of five replicas")
 	}
-	h.gets(3, wire.Message{Type: wire.TypeAccepted, Ballot: b, Slot: 1, Last: 1})
+	h.gets(3, wire.NewAccepted(b, 1, 1, 0))
 	if h.Commit() != 1 {
 		t.Fatal("not decided by three of five replicas")
 	}
@@ -191,8 +184,8 @@ func TestRule5AnswersToAnotherBallotDoNotCount(t *testing.T) {
 	}
 	h.gets(2, promise(b, 0))
 	for _, other := range []wire.Ballot{b - 1<<8, b + 1<<8, b + 1} {
-		h.gets(2, wire.Message{Type: wire.TypeAccepted, Ballot: other, Slot: 1, Last: 1})
-		h.gets(3, wire.Message{Type: wire.TypeHeartbeatReply, Ballot: other, Nonce: h.round.nonce, Slot: 1, Last: 1})
+		h.gets(2, wire.NewAccepted(other, 1, 1, 0))
+		h.gets(3, wire.NewHeartbeatReply(other, h.round.number, 1, 1, 0))
 	}
 	h.syncs()
 	if h.Commit() != 0 {
@@ -233,11 +226,11 @@ func TestRule6NoBallotIsUsedTwice(t *testing.T) {
 func TestRule7LeadersVoteCountsOnceItsOwnDiskHasSynced(t *testing.T) {
 	h := newHand(t, 1, 3)
 	b := h.leads()
-	h.gets(2, wire.Message{Type: wire.TypeAccepted, Ballot: b, Slot: 1, Last: 1})
+	h.gets(2, wire.NewAccepted(b, 1, 1, 0))
 	if h.Commit() != 0 {
 		t.Fatal("decided by one follower and a leader whose disk has not synced")
 	}
-	h.gets(3, wire.Message{Type: wire.TypeAccepted, Ballot: b, Slot: 1, Last: 1})
+	h.gets(3, wire.NewAccepted(b, 1, 1, 0))
 	if h.Commit() != 1 || h.persisted == h.appended {
 		t.Fatalf("commit %d by two followers, %d of %d records durable here", h.Commit(), h.persisted, h.appended)
 	}
@@ -288,7 +281,7 @@ func TestRule20WindowBoundsSlotsAndBytes(t *testing.T) {
 			c.Depth, c.WindowBytes = pipeline.Depth{N: limit.depth}, limit.bytes
 		})
 		b := h.leads()
-		h.gets(2, wire.Message{Type: wire.TypeAccepted, Ballot: b, Slot: 1, Last: 1})
+		h.gets(2, wire.NewAccepted(b, 1, 1, 0))
 		h.syncs()
 		n := 0
 		for ; h.CanPropose(false); n++ {

@@ -76,7 +76,7 @@ func (c *checker) send(r *replica, m *wire.Message) {
 			c.w.fail("replica %d answers Prepare of ballot %v, but only %v is durable", r.id, m.Ballot, r.disk.promised)
 		}
 	case wire.TypeAccepted:
-		for s := m.Slot; s <= m.Last; s++ {
+		for s := m.Slot; s <= m.Last(); s++ {
 			// A higher ballot may have been accepted in the same sync, and what is chosen counts as accepted.
 			if got := r.disk.slots[s]; got.ballot < m.Ballot && !got.decided && s > r.disk.snapshot && s > r.node.Core().Commit() {
 				c.w.fail("replica %d answers Accept of slot %d in ballot %v before it is durable", r.id, s, m.Ballot)

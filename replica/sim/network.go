@@ -141,8 +141,7 @@ func (r *replica) Send(m *wire.Message) {
 	order := w.order
 	deliver := func() {
 		w.counts.Delivered++
-		w.logf("%d <- %d %v ballot %v slot %d last %d commit %d nonce %d flags %d, %d bytes", to.id, r.id, sent.Type, sent.Ballot, sent.Slot,
-			sent.Last, sent.Commit, sent.Nonce, sent.Flags, len(sent.Body))
+		w.logf("%d <- %d %v", to.id, r.id, &sent)
 		to.act(func() {
 			copied := sent
 			copied.Body = slices.Clone(sent.Body)

@@ -33,7 +33,7 @@ func newPromises() promises {
 // deliver: a candidate is about to count a promise. Its last part makes it complete.
 func (p *promises) deliver(to *replica, m *wire.Message, order uint64) {
 	core := to.node.Core()
-	if core.Role() != paxos.Candidate || core.Ballot() != m.Ballot || m.Flags&wire.FlagMore != 0 {
+	if core.Role() != paxos.Candidate || core.Ballot() != m.Ballot || m.More() {
 		return
 	}
 	c := p.counted[m.Ballot]

@@ -93,24 +93,22 @@ func (s *Store) Newest() Info {
 // on, or, if that is not the newest, of the newest from the beginning. The body is the caller's. It reports false if
 // the file cannot be read; a peer that is not answered turns to another replica.
 func (s *Store) Answer(slot wire.Slot, offset uint64) (wire.Message, bool) {
-	m := wire.Message{Type: wire.TypeSnapshotChunk}
+	none := wire.NewSnapshotChunk(0, 0, 0, nil)
 	for {
 		newest := s.Newest()
 		if newest.Slot == 0 {
-			return m, true
+			return none, true
 		}
 		if slot != 0 && slot != newest.Slot {
 			offset = 0
 		}
-		m.Slot, m.Last, m.Nonce = newest.Slot, wire.Slot(newest.Bytes), offset
 		body, err := s.read(newest, offset)
 		if err == nil {
-			m.Body, m.BodyCRC = body, wire.Checksum(body)
-			return m, true
+			return wire.NewSnapshotChunk(newest.Slot, uint64(newest.Bytes), offset, body), true
 		}
 		if newest == s.Newest() { // else the file was removed under this call
 			s.log.Error("snapshot cannot be read for a peer", "file", s.path(newest.Slot), "error", err)
-			return m, false
+			return none, false
 		}
 	}
 }

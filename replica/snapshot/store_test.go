@@ -87,8 +87,8 @@ func TestStoreTakesWhatAPeerSends(t *testing.T) {
 	chunks := 0
 	for offset := uint64(0); offset < uint64(info.Bytes); chunks++ {
 		m, ok := from.Answer(info.Slot, offset)
-		if !ok || m.Type != wire.TypeSnapshotChunk || m.Slot != info.Slot || m.Last != wire.Slot(info.Bytes) ||
-			m.Nonce != offset || m.BodyCRC != wire.Checksum(m.Body) || len(m.Body) == 0 || len(m.Body) > ChunkBytes {
+		if !ok || m.Type != wire.TypeSnapshotChunk || m.Slot != info.Slot || m.Size() != uint64(info.Bytes) ||
+			m.Offset() != offset || m.BodyCRC != wire.Checksum(m.Body) || len(m.Body) == 0 || len(m.Body) > ChunkBytes {
 			t.Fatalf("chunk at %d: %+v", offset, m)
 		}
 		w.Write(m.Body)
@@ -106,7 +106,7 @@ func TestStoreTakesWhatAPeerSends(t *testing.T) {
 
 func TestStoreAnswersWithTheNewest(t *testing.T) {
 	s := newStore(NewMemory())
-	if m, ok := s.Answer(0, 0); !ok || m.Last != 0 || m.Slot != 0 || m.Body != nil {
+	if m, ok := s.Answer(0, 0); !ok || m.Size() != 0 || m.Slot != 0 || m.Body != nil {
 		t.Errorf("without a snapshot: %+v, %v", m, ok)
 	}
 	info := mustPut(t, s, makeState(5, 10))
@@ -122,8 +122,8 @@ func TestStoreAnswersWithTheNewest(t *testing.T) {
 		{5, 1 << 63, 1 << 63, 0},
 	} {
 		m, ok := s.Answer(ask.slot, ask.offset)
-		if !ok || m.Slot != 5 || m.Nonce != ask.start || len(m.Body) != ask.bytes {
-			t.Errorf("asked %+v: slot %d, offset %d, %d bytes, %v", ask, m.Slot, m.Nonce, len(m.Body), ok)
+		if !ok || m.Slot != 5 || m.Offset() != ask.start || len(m.Body) != ask.bytes {
+			t.Errorf("asked %+v: slot %d, offset %d, %d bytes, %v", ask, m.Slot, m.Offset(), len(m.Body), ok)
 		}
 	}
 }

@@ -40,7 +40,7 @@ func joinPeer(t *testing.T, tr *Transport, h *wire.PeerHello) *remote {
 }
 
 func messageOf(body []byte) *wire.Message {
-	return &wire.Message{Type: wire.TypeAccept, Ballot: 7, Slot: 8, Last: 9, Commit: 10, Nonce: 11, Flags: wire.FlagMore, Payload: wire.Payload{RawLen: 12, Codec: wire.CodecS2, Body: body, BodyCRC: wire.Checksum(body)}}
+	return &wire.Message{Type: wire.TypeAccept, Ballot: 7, Slot: 8, Commit: 10, Payload: wire.Payload{RawLen: 12, Codec: wire.CodecS2, Body: body, BodyCRC: wire.Checksum(body)}}
 }
 
 func TestMessages(t *testing.T) {
