@@ -1,5 +1,5 @@
-// Command mutants shows that the simulator can fail: it builds it with one deliberate bug after another, and runs each
-// until a checker finds the bug. See scripts/mutants.sh.
+// Command mutants shows that the checkers can fail: it builds the simulator with one deliberate bug after another, and runs each
+// until a checker finds the bug; or it runs, with the bug, the test that is named for it. See scripts/mutants.sh.
 package main
 
 import (
@@ -87,11 +87,44 @@ func (c *cli) run() (survivors int, err error) {
 // found is how the simulator reports.
 var found = regexp.MustCompile(`VIOLATION after (\d+) seeds: (.*)`)
 
-// hunt builds the simulator with the bug and runs it. seeds is how many it took, empty if they were not enough.
+// hunt looks for the bug with what is to find it. seeds is how many it took, empty if it was not found.
 func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
-	program, err := m.build(c.Root, dir)
+	overlay, err := m.overlay(c.Root, dir)
 	if err != nil {
 		return "", "", err
+	}
+	if by, ok := foundBy[m.name]; ok {
+		return c.test(by, overlay)
+	}
+	return c.simulate(m, dir, overlay)
+}
+
+// test runs the test that is to find the bug. The overlay goes to it by the environment, so that programs that the test
+// builds have the bug, too.
+func (c *cli) test(by named, overlay string) (seeds, finding string, err error) {
+	cmd := exec.Command("go", "test", "-count=1", "-timeout", "5m", "-run", "^"+by.test+"$", by.pkg)
+	cmd.Dir = c.Root
+	cmd.Env = append(os.Environ(), "GOFLAGS=-overlay="+overlay)
+	out, err := cmd.CombinedOutput()
+	switch text := string(out); {
+	case err == nil && strings.Contains(text, "no tests to run"):
+		return "", "", fmt.Errorf("%s has no %s", by.pkg, by.test)
+	case err == nil:
+		return "", "", nil
+	case strings.Contains(text, "--- FAIL: "+by.test) || strings.Contains(text, "panic: "):
+		return "-", strings.TrimPrefix(by.pkg, "./") + "." + by.test, nil
+	default:
+		return "", "", fmt.Errorf("%w: %s", err, text)
+	}
+}
+
+// simulate builds the simulator with the bug and runs it.
+func (c *cli) simulate(m *mutant, dir, overlay string) (seeds, finding string, err error) {
+	program := filepath.Join(dir, m.name)
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./replica/sim/simulate")
+	build.Dir = c.Root
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", "", fmt.Errorf("%w: %s", err, out)
 	}
 	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(c.From), "--seeds", fmt.Sprint(c.Seeds))
 	out, err := cmd.CombinedOutput()
@@ -128,8 +161,8 @@ func (m *mutant) apply(root string) ([]byte, error) {
 	return []byte(strings.Replace(string(source), m.old, m.new, 1)), nil
 }
 
-// build compiles the simulator with the bug, which it lays over the file for the compiler alone.
-func (m *mutant) build(root, dir string) (program string, err error) {
+// overlay writes what has the compiler, and it alone, read the file with the bug, and returns its path.
+func (m *mutant) overlay(root, dir string) (path string, err error) {
 	text, err := m.apply(root)
 	if err != nil {
 		return "", err
@@ -138,21 +171,15 @@ func (m *mutant) build(root, dir string) (program string, err error) {
 	if err != nil {
 		return "", err
 	}
-	mutated, overlay := filepath.Join(dir, m.name+".go"), filepath.Join(dir, m.name+".json")
+	mutated, path := filepath.Join(dir, m.name+".go"), filepath.Join(dir, m.name+".json")
 	mapping, err := json.Marshal(map[string]map[string]string{"Replace": {filepath.Join(root, m.file): mutated}})
 	if err != nil {
 		return "", err
 	}
-	for path, data := range map[string][]byte{mutated: text, overlay: mapping} {
-		if err := os.WriteFile(path, data, 0o644); err != nil {
+	for name, data := range map[string][]byte{mutated: text, path: mapping} {
+		if err := os.WriteFile(name, data, 0o644); err != nil {
 			return "", err
 		}
 	}
-	program = filepath.Join(dir, m.name)
-	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./replica/sim/simulate")
-	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
-	}
-	return program, nil
+	return path, nil
 }

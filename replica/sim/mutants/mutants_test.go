@@ -15,6 +15,11 @@ func TestMutantsApply(t *testing.T) {
 		}
 		names[m.name] = true
 	}
+	for name := range foundBy {
+		if !names[name] {
+			t.Errorf("a test is named for %s, which is no mutant", name)
+		}
+	}
 	if len(mutants) < 30 {
 		t.Errorf("%d mutants, want at least 30", len(mutants))
 	}
