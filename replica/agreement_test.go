@@ -38,7 +38,7 @@ var agreed = []struct {
 
 // local lists the flags that may differ between replicas.
 var local = []string{
-	"id", "data", "bootstrap", "rejoin", "repair", "admin", "pprof", "batch", "linger", "batch-bytes", "pipeline", "pipeline-bytes",
+	"id", "data", "bootstrap", "rejoin", "repair", "accept-loss", "admin", "pprof", "batch", "linger", "batch-bytes", "pipeline", "pipeline-bytes",
 	"compress", "unreplicated", "heartbeat", "forward", "client-window", "max-clients", "log-bytes", "segment-bytes", "snapshot-bytes",
 }
 

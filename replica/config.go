@@ -1,8 +1,6 @@
 package replica
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,15 +25,16 @@ import (
 // configuration file and the axes of benchmark suites. The zero value is not useful:
 // start from Default, set ID and Members, and what else is to differ.
 type Config struct {
-	ID        wire.ReplicaID `name:"id" required:"" help:"This replica's id, 1 to 7."`
-	Members   []Member       `name:"member" required:"" sep:"none" placeholder:"ID=PEER,CLIENT" help:"A replica of the cluster, this one included: its id, its address for peers and its address for clients. Repeat for each."`
-	ClusterID uint64         `name:"cluster-id" default:"1" help:"Number that names the cluster; replicas and clients of another one are refused."`
-	Data      string         `name:"data" default:"data" placeholder:"DIR" help:"Data directory. One per replica; never copy or share it."`
-	Bootstrap bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. Ignored if there is state."`
-	Rejoin    bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. Ignored if there is state."`
-	Repair    bool           `name:"repair" help:"If the data is damaged, set it aside, and go on as with --rejoin. Without it a replica with damaged data does not start."`
-	Admin     string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
-	Pprof     bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
+	ID         wire.ReplicaID `name:"id" required:"" help:"This replica's id, 1 to 7."`
+	Members    []Member       `name:"member" required:"" sep:"none" placeholder:"ID=PEER,CLIENT" help:"A replica of the cluster, this one included: its id, its address for peers and its address for clients. Repeat for each."`
+	ClusterID  uint64         `name:"cluster-id" default:"1" help:"Number that names the cluster; replicas and clients of another one are refused."`
+	Data       string         `name:"data" default:"data" placeholder:"DIR" help:"Data directory. One per replica; never copy or share it."`
+	Bootstrap  bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. No effect on a directory that has been used."`
+	Rejoin     bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. No effect on a directory that has been used."`
+	Repair     bool           `name:"repair" help:"If the data is damaged, or this replica has stopped because it differs from the others, set it aside in DIR/damaged-TIME and go on as with --rejoin. Without it such a replica does not start. No effect on good data."`
+	AcceptLoss bool           `name:"accept-loss" help:"Have this replica vote again with what it has, although it may have forgotten votes: for when too many have forgotten for the rest to let them vote again. What was acknowledged by those who have forgotten may be lost. Obeyed once, take it away afterwards; no effect on a replica that has forgotten nothing."`
+	Admin      string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
+	Pprof      bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
 
 	Durability journal.Durability `name:"durability" default:"fsync" help:"What a reply means: none (in memory on a quorum), os (handed to the operating system), fsync (synced to disk on a quorum). Equal on all replicas."`
 
@@ -154,28 +153,6 @@ func (c *Config) quorum2() int {
 
 func (c *Config) state() machine.Config { return machine.Config{MaxSessions: c.MaxSessions} }
 
-// Hash sums up what must be equal on all replicas as long as the cluster lives (see Agreement); it is in their journals and
-// snapshots.
-func (c *Config) Hash() uint64 {
-	shared := struct {
-		Version     int
-		Replicas    []wire.ReplicaID
-		Quorum2     int
-		Machine     machine.Kind
-		MaxSessions uint32
-	}{wire.Version, c.ids(), c.quorum2(), c.Machine, c.MaxSessions}
-	return hashOf(shared)
-}
-
-func hashOf(shared any) uint64 {
-	text, err := json.Marshal(shared)
-	if err != nil {
-		panic("BUG: " + err.Error())
-	}
-	sum := sha256.Sum256(text)
-	return binary.LittleEndian.Uint64(sum[:])
-}
-
 // leases reports whether replicas grant the leader leases.
 func (c *Config) leases() bool { return c.Reads == wire.ReadsLease }
 
@@ -216,5 +193,5 @@ func (c *Config) snapshotBytes() int {
 func (c *Config) recycleSegments() int { return c.snapshotBytes()/int(c.SegmentBytes) + 2 }
 
 func (c *Config) snapshotIdentity() snapshot.Identity {
-	return snapshot.Identity{Cluster: c.ClusterID, ConfigHash: c.Hash()}
+	return snapshot.Identity{Cluster: c.ClusterID, Settings: c.Agreement().Lasting().Hash()}
 }

@@ -52,9 +52,9 @@ func openStorage(cfg *Config, log *slog.Logger, n *node.Node, stored func(wire.S
 	var err error
 	s.journal, err = journal.Open(journal.Options{
 		FS: journal.OSFS{}, Dir: cfg.Data, Durability: cfg.Durability,
-		Identity:     journal.Identity{Cluster: cfg.ClusterID, Replica: cfg.ID, ConfigHash: cfg.Hash()},
+		Identity:     journal.Identity{Cluster: cfg.ClusterID, Replica: cfg.ID, Settings: cfg.Agreement().Lasting()},
 		SegmentBytes: int64(cfg.SegmentBytes), RecycleSegments: cfg.recycleSegments(),
-		Bootstrap: cfg.Bootstrap, Rejoin: cfg.Rejoin, Logger: log,
+		Bootstrap: cfg.Bootstrap, Rejoin: cfg.Rejoin, AcceptLoss: cfg.AcceptLoss, Lease: cfg.Agreement().Lease, Logger: log,
 	}, replayInto(recovery))
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func openStorage(cfg *Config, log *slog.Logger, n *node.Node, stored func(wire.S
 	}
 	s.base, s.covered = journal.LSN(recovery.Last()), recovery.Covered()
 	s.archive = node.NewArchive(s.journal)
-	if s.forgot = s.journal.Forgot(); s.forgot {
+	if s.forgot = s.journal.Amnesiac(); s.forgot {
 		n.Forget()
 		log.Warn("this replica has forgotten what it voted; it learns, and votes again once the leader has told it from where on")
 	}
@@ -98,7 +98,7 @@ func (s *storage) durable() (uint64, error) {
 
 func (s *storage) append(r *wire.Record) {
 	s.appended++
-	if s.volatile {
+	if s.journal == nil {
 		return
 	}
 	s.committer.Append(r)
@@ -107,10 +107,10 @@ func (s *storage) append(r *wire.Record) {
 // persist has everything appended made durable and returns how much is by now. Handing work to the sync thread and back
 // costs two wake-ups, which pays only if the loop has something else to do meanwhile.
 func (s *storage) persist(alone bool) (uint64, error) {
-	if s.volatile {
+	if s.journal == nil {
 		return s.appended, nil
 	}
-	if alone {
+	if alone || s.volatile {
 		lsn, ok, err := s.committer.Sync()
 		if err != nil {
 			return 0, fmt.Errorf("journal: %w", err)
@@ -127,9 +127,6 @@ func (s *storage) persist(alone bool) (uint64, error) {
 // markVoter has the journal remember that the replica votes again, once it does (see node.Rejoin).
 func (s *storage) markVoter(core *paxos.Core) {
 	durable, err := s.durable()
-	if s.volatile {
-		durable = s.appended
-	}
 	if !s.forgot || err != nil || !s.rejoin.Done(core.Voting(), s.appended, durable) {
 		return
 	}

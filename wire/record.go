@@ -46,6 +46,9 @@ func (k RecordKind) Valid() bool { return k >= RecordPromise && k < recordKinds 
 // NamesSlot reports whether records of the kind are about a slot and carry its batch.
 func (k RecordKind) NamesSlot() bool { return k == RecordAccept || k == RecordChosen }
 
+// IsVote reports whether records of the kind are promises to others, which a replica must keep.
+func (k RecordKind) IsVote() bool { return k == RecordPromise || k == RecordAccept }
+
 // Record is one fact that an acceptor must not forget. The protocol makes records, the journal keeps them.
 type Record struct {
 	Kind   RecordKind

@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 )
@@ -54,6 +55,13 @@ func (s Settings) Get(name string) string {
 		}
 	}
 	return ""
+}
+
+// Hash sums up a list where there is no room for it: it can show that two differ, not in what.
+func (s Settings) Hash() uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write(AppendSettings(nil, s)) // never fails
+	return h.Sum64()
 }
 
 // check returns what is wrong with a list.

@@ -15,33 +15,38 @@ import (
 //
 //	offset size
 //	0      4    segmentMagic
-//	4      4    CRC-32C of bytes 8..71
+//	4      4    CRC-32C of bytes 8..63
 //	8      4    FormatVersion
 //	12     4    number of the segment
 //	16     4    epoch
 //	20     1    replica
 //	21     3    zero
-//	24     8    cluster
-//	32     8    configuration hash
-//	40     8    salt of the journal
-//	48     8    LSN of the segment's first record
-//	56     8    synced, as in a record
-//	64     8    highest ballot promised or accepted before this segment
+//	24     8    hash of the settings
+//	32     8    salt of the journal
+//	40     8    LSN of the segment's first record
+//	48     8    synced, as in a record
+//	56     8    highest ballot promised or accepted before this segment
 const (
 	segmentMagic      = 0x534a5850 // "PXJS" in memory order
-	segmentHeaderSize = 72
+	segmentHeaderSize = 64
 )
 
 // FormatVersion is the version of everything in a data directory.
-const FormatVersion = 1
+const FormatVersion = 2
+
+// owner says which directory a segment belongs to. The salt alone tells directories apart; the rest is a check.
+type owner struct {
+	replica  wire.ReplicaID
+	settings uint64 // hash
+	salt     uint64
+}
 
 // segmentHeader opens a segment. It is written together with the segment's first group, after everything in the
 // segments before has been synced. Carrying the promise, it lets all of them be recycled.
 type segmentHeader struct {
 	number   uint32
 	epoch    uint32
-	identity Identity
-	salt     uint64
+	owner    owner
 	first    LSN
 	synced   LSN
 	promised wire.Ballot
@@ -55,13 +60,12 @@ func (h *segmentHeader) put(dst []byte) {
 	le.PutUint32(dst[8:], FormatVersion)
 	le.PutUint32(dst[12:], h.number)
 	le.PutUint32(dst[16:], h.epoch)
-	dst[20] = byte(h.identity.Replica)
-	le.PutUint64(dst[24:], h.identity.Cluster)
-	le.PutUint64(dst[32:], h.identity.ConfigHash)
-	le.PutUint64(dst[40:], h.salt)
-	le.PutUint64(dst[48:], uint64(h.first))
-	le.PutUint64(dst[56:], uint64(h.synced))
-	le.PutUint64(dst[64:], uint64(h.promised))
+	dst[20] = byte(h.owner.replica)
+	le.PutUint64(dst[24:], h.owner.settings)
+	le.PutUint64(dst[32:], h.owner.salt)
+	le.PutUint64(dst[40:], uint64(h.first))
+	le.PutUint64(dst[48:], uint64(h.synced))
+	le.PutUint64(dst[56:], uint64(h.promised))
 	le.PutUint32(dst[offsetHeaderCRC:], wire.Checksum(dst[offsetCovered:segmentHeaderSize]))
 }
 
@@ -79,11 +83,10 @@ func decodeSegmentHeader(src []byte) (h segmentHeader, ok bool, err error) {
 	return segmentHeader{
 		number:   le.Uint32(src[12:]),
 		epoch:    le.Uint32(src[16:]),
-		identity: Identity{Cluster: le.Uint64(src[24:]), Replica: wire.ReplicaID(src[20]), ConfigHash: le.Uint64(src[32:])},
-		salt:     le.Uint64(src[40:]),
-		first:    LSN(le.Uint64(src[48:])),
-		synced:   LSN(le.Uint64(src[56:])),
-		promised: wire.Ballot(le.Uint64(src[64:])),
+		owner:    owner{replica: wire.ReplicaID(src[20]), settings: le.Uint64(src[24:]), salt: le.Uint64(src[32:])},
+		first:    LSN(le.Uint64(src[40:])),
+		synced:   LSN(le.Uint64(src[48:])),
+		promised: wire.Ballot(le.Uint64(src[56:])),
 	}, true, nil
 }
 

@@ -13,7 +13,7 @@ import (
 
 const dir = "/data"
 
-var identity = journal.Identity{Cluster: 0xc1, Replica: 2, ConfigHash: 0xcf}
+var identity = journal.Identity{Cluster: 201, Replica: 2, Settings: wire.MakeSettings(wire.Setting{Name: "quorum2", Value: "2"})}
 
 // options returns options with the smallest segments, so that a short test uses many.
 func options(fs journal.FS) journal.Options {

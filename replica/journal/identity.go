@@ -1,54 +1,74 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
+	"time"
 
 	"paxosbench/wire"
 )
 
-// Names in a data directory, beside the segments.
+// Names in a data directory, beside the segments and the snapshots.
 const (
-	identityName  = "identity"
-	lockName      = "lock"
-	scratchSuffix = ".new" // of a file being made, before it gets its name
+	identityName = "identity"
+	lockName     = "lock"
+
+	// ScratchSuffix ends the names of files that are being made, before they get their names. Open removes them.
+	ScratchSuffix = ".new"
 )
 
-// Identity file, one block, little-endian; the rest is zero. It is replaced as a whole, by renaming.
+// Identity file, one block, little-endian. It is replaced as a whole, by renaming. It holds the same bytes twice, so that
+// damage to one of them can be told from a file of another program, and costs nothing:
 //
-//	offset size
+//	offset size (of a copy; the second begins at copyBytes)
 //	0      4    identityMagic
-//	4      4    CRC-32C of bytes 8..4095
+//	4      4    CRC-32C of bytes 8..copyBytes-1
 //	8      4    FormatVersion
-//	12     4    epoch: how often the journal has been opened
+//	12     4    epoch: how often the directory has been opened
 //	16     1    replica
 //	17     1    flags
-//	18     6    zero
-//	24     8    cluster
-//	32     8    configuration hash
-//	40     8    salt of the journal
-//	48     8    synced: every record up to this LSN had been synced when the file was written, at the last opening or
+//	18     1    durability of the life that began last
+//	19     1    replicas that have been met, bit i-1 for replica i
+//	20     4    zero
+//	24     8    cluster; 0: not known yet
+//	32     8    salt of the journal
+//	40     8    synced: every record up to this LSN had been synced when the file was written, at the last opening or
 //	            orderly closing with DurabilityFsync
-const identityMagic = 0x494a5850 // "PXJI" in memory order
+//	48     8    the longest lease that may have been granted, in nanoseconds
+//	56     8    slot behind which the state differs from the other replicas'; 0: it does not
+//	64     8    time of the repair that is under way, in seconds since 1970; 0: none is
+//	72          settings (see wire.Settings); zeros up to the end of the copy
+const (
+	identityMagic  = 0x494a5850 // "PXJI" in memory order
+	copyBytes      = BlockSize / 2
+	offsetSettings = 72
+
+	// MaxSettingsBytes bounds the encoded settings of an identity.
+	MaxSettingsBytes = copyBytes - offsetSettings
+)
 
 // Flags of an identity file.
 const (
-	flagLogged   = 1 << 0 // segments exist
-	flagForgot   = 1 << 1 // the replica may have voted and forgotten it, and has not rejoined since
-	flagVolatile = 1 << 2 // opened with DurabilityNone: what was voted since is not in the segments
-	flagsKnown   = flagLogged | flagForgot | flagVolatile
+	flagLogged       = 1 << 0 // segments exist
+	flagAmnesiac     = 1 << 1 // the replica may have voted and forgotten it, and has not rejoined since
+	flagLossAccepted = 1 << 2 // the life that began last was told to accept the loss
+	flagsKnown       = flagLogged | flagAmnesiac | flagLossAccepted
 )
 
 // identityFile is what the identity file holds.
 type identityFile struct {
-	identity Identity
-	epoch    uint32
-	flags    uint8
-	salt     uint64
-	synced   LSN
+	Identity
+	epoch      uint32
+	flags      uint8
+	durability Durability
+	met        uint8
+	salt       uint64
+	synced     LSN
+	lease      time.Duration
+	diverged   wire.Slot
+	repair     uint64
 }
 
 func (f *identityFile) has(flag uint8) bool { return f.flags&flag != 0 }
@@ -61,90 +81,105 @@ func (f *identityFile) set(flag uint8, on bool) {
 	}
 }
 
+// owner returns what the segments of the directory carry.
+func (f *identityFile) owner() owner {
+	return owner{replica: f.Replica, settings: f.Settings.Hash(), salt: f.salt}
+}
+
+// repairing reports whether a repair was begun and has not ended.
+func (f *identityFile) repairing() bool { return f.repair != 0 }
+
 func (f *identityFile) encode() []byte {
 	le := binary.LittleEndian
-	b := alignedBytes(BlockSize)
+	block := alignedBytes(BlockSize)
+	b := block[:copyBytes]
 	le.PutUint32(b, identityMagic)
 	le.PutUint32(b[8:], FormatVersion)
 	le.PutUint32(b[12:], f.epoch)
-	b[16] = byte(f.identity.Replica)
-	b[17] = f.flags
-	le.PutUint64(b[24:], f.identity.Cluster)
-	le.PutUint64(b[32:], f.identity.ConfigHash)
-	le.PutUint64(b[40:], f.salt)
-	le.PutUint64(b[48:], uint64(f.synced))
+	b[16], b[17], b[18], b[19] = byte(f.Replica), f.flags, byte(f.durability), f.met
+	le.PutUint64(b[24:], f.Cluster)
+	le.PutUint64(b[32:], f.salt)
+	le.PutUint64(b[40:], uint64(f.synced))
+	le.PutUint64(b[48:], uint64(f.lease))
+	le.PutUint64(b[56:], uint64(f.diverged))
+	le.PutUint64(b[64:], f.repair)
+	copy(b[offsetSettings:], wire.AppendSettings(nil, f.Settings))
 	le.PutUint32(b[offsetHeaderCRC:], wire.Checksum(b[offsetCovered:]))
-	return b
+	copy(block[copyBytes:], b)
+	return block
 }
 
-// decodeIdentity decodes an identity file. The version is looked at before the checksum, whose place it decides.
-func decodeIdentity(b []byte) (identityFile, error) {
-	le := binary.LittleEndian
-	if len(b) != BlockSize || le.Uint32(b) != identityMagic {
-		return identityFile{}, errors.New("not an identity file")
+// damage says where the bytes of an identity file are not what was written.
+type damage struct {
+	offset int64
+	reason string
+	whole  bool // the file still holds one whole copy, which is what decodeIdentity returns
+}
+
+// decodeIdentity decodes an identity file. An error means that it is another program's; damage is told apart from that
+// by the checksums, whose place is the same in all versions from 2 on.
+func decodeIdentity(b []byte) (identityFile, *damage, error) {
+	if len(b) != BlockSize {
+		return identityFile{}, &damage{int64(min(len(b), BlockSize)), fmt.Sprintf("it has %d bytes, want %d", len(b), BlockSize), false}, nil
 	}
+	one, two := b[:copyBytes], b[copyBytes:]
+	switch {
+	case ofFirstVersion(b):
+		return identityFile{}, nil, fmt.Errorf("%w 1, which this program does not read: run the release that made it, "+
+			"or replace this replica's data with an empty directory and --rejoin, one replica at a time", errVersion)
+	case intact(one) && bytes.Equal(one, two):
+		id, err := decodeCopy(one)
+		return id, nil, err
+	case intact(one):
+		id, err := decodeCopy(one)
+		return id, &damage{copyBytes + firstDifference(one, two), "the second of two copies is damaged", true}, err
+	case intact(two):
+		id, err := decodeCopy(two)
+		return id, &damage{firstDifference(one, two), "the first of two copies is damaged", true}, err
+	}
+	return identityFile{}, &damage{firstDifference(one, two), "both copies are damaged", false}, nil
+}
+
+// intact reports whether a copy is as it was written, by whatever version.
+func intact(b []byte) bool {
+	le := binary.LittleEndian
+	return le.Uint32(b) == identityMagic && le.Uint32(b[offsetHeaderCRC:]) == wire.Checksum(b[offsetCovered:])
+}
+
+// ofFirstVersion recognises the format that was the first: one copy, whose checksum covers the block.
+func ofFirstVersion(b []byte) bool { return intact(b) && binary.LittleEndian.Uint32(b[8:]) == 1 }
+
+// firstDifference returns where two copies begin to differ, 0 if they do not.
+func firstDifference(one, two []byte) int64 {
+	for i := range one {
+		if one[i] != two[i] {
+			return int64(i)
+		}
+	}
+	return 0
+}
+
+// decodeCopy decodes an intact copy.
+func decodeCopy(b []byte) (identityFile, error) {
+	le := binary.LittleEndian
 	if v := le.Uint32(b[8:]); v != FormatVersion {
 		return identityFile{}, fmt.Errorf("%w %d, this program reads %d", errVersion, v, FormatVersion)
 	}
-	if le.Uint32(b[offsetHeaderCRC:]) != wire.Checksum(b[offsetCovered:]) {
-		return identityFile{}, errors.New("checksum mismatch")
-	}
-	if b[17]&^flagsKnown != 0 {
-		return identityFile{}, fmt.Errorf("unknown flags %#x", b[17])
+	settings, _, err := wire.DecodeSettings(b[offsetSettings:])
+	if err != nil || b[17]&^flagsKnown != 0 || int(b[18]) >= len(durabilityNames) {
+		return identityFile{}, errors.Join(fmt.Errorf("%w %d with flags %#x and durability %d, which this program does not know",
+			errVersion, FormatVersion, b[17], b[18]), err)
 	}
 	return identityFile{
-		identity: Identity{Cluster: le.Uint64(b[24:]), Replica: wire.ReplicaID(b[16]), ConfigHash: le.Uint64(b[32:])},
-		epoch:    le.Uint32(b[12:]),
-		flags:    b[17],
-		salt:     le.Uint64(b[40:]),
-		synced:   LSN(le.Uint64(b[48:])),
+		Identity:   Identity{Cluster: le.Uint64(b[24:]), Replica: wire.ReplicaID(b[16]), Settings: settings},
+		epoch:      le.Uint32(b[12:]),
+		flags:      b[17],
+		durability: Durability(b[18]),
+		met:        b[19],
+		salt:       le.Uint64(b[32:]),
+		synced:     LSN(le.Uint64(b[40:])),
+		lease:      time.Duration(le.Uint64(b[48:])),
+		diverged:   wire.Slot(le.Uint64(b[56:])),
+		repair:     le.Uint64(b[64:]),
 	}, nil
-}
-
-// readIdentity reads the identity file of a directory and reports whether there is one.
-func readIdentity(fsys FS, dir string) (id identityFile, found bool, err error) {
-	name := filepath.Join(dir, identityName)
-	f, err := fsys.Open(name, 0)
-	if errors.Is(err, fs.ErrNotExist) {
-		return identityFile{}, false, nil
-	}
-	if err != nil {
-		return identityFile{}, false, err
-	}
-	defer f.Close()
-	size, err := f.Size()
-	if err != nil {
-		return identityFile{}, false, err
-	}
-	b := make([]byte, BlockSize)
-	if size == BlockSize {
-		if _, err := f.ReadAt(b, 0); err != nil {
-			return identityFile{}, false, err
-		}
-	}
-	if id, err = decodeIdentity(b); errors.Is(err, errVersion) {
-		return identityFile{}, false, fmt.Errorf("journal: %s: %w", name, err)
-	} else if err != nil {
-		return identityFile{}, false, &CorruptError{File: name, Reason: err.Error()}
-	}
-	return id, true, nil
-}
-
-// writeIdentity replaces the identity file, durably and at once.
-func writeIdentity(fsys FS, dir string, id *identityFile) error {
-	scratch := filepath.Join(dir, identityName+scratchSuffix)
-	f, err := fsys.Open(scratch, OpenCreate)
-	if err != nil {
-		return err
-	}
-	if err := writeAll(f, id.encode(), 0); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	if err := fsys.Rename(scratch, filepath.Join(dir, identityName)); err != nil {
-		return err
-	}
-	return fsys.SyncDir(dir)
 }

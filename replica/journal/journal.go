@@ -16,30 +16,36 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"paxosbench/wire"
 )
 
 // Journal is an open write-ahead log.
 //
-// One goroutine, the owner, calls Append, Truncate, Forgot, Rejoined and Close. Flush, Pending, ReadEntries, FirstSlot
-// and Stats may be called from any goroutine. Nothing here starts a goroutine: see Committer for that.
+// One goroutine, the owner, calls Append, Truncate, Close and the methods of life.go. Flush, Pending, ReadEntries,
+// FirstSlot and Stats may be called from any goroutine. Nothing here starts a goroutine: see Committer for that.
 type Journal struct {
 	opts Options
-	id   identityFile
 	seed uint32 // of the checksums of record headers
 	lock io.Closer
+
+	keeper   keeper
+	amnesiac bool          // the owner's
+	granted  time.Duration // leases of earlier lives
 
 	mu      sync.Mutex // guards what follows; held for one record or to swap groups, never during I/O
 	stage   stage
 	durable LSN
 	err     error // final
+	voted   bool  // a record that is in memory only is a vote
 	stats   Stats
 	poke    func() // has tend called elsewhere; nil: the journal calls it itself
 
 	flushing sync.Mutex // held during a flush; guards what follows
 	writer   writer
 	spare    *group // changes places with the staged group
+	marked   bool   // with DurabilityNone: the identity says that votes have been cast
 
 	index index
 	pool  *pool // nil with DurabilityNone
@@ -52,6 +58,7 @@ func (j *Journal) Append(r *wire.Record) LSN {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil || j.opts.Durability == DurabilityNone {
+		j.voted = j.voted || r.Kind.IsVote()
 		j.stage.last++ // numbered, and never durable after an error, at once without durability
 		return j.stage.last
 	}
@@ -86,6 +93,9 @@ func (j *Journal) TryFlush() (durable LSN, ok bool, err error) {
 
 // flush does Flush. The caller holds j.flushing.
 func (j *Journal) flush() (LSN, error) {
+	if j.opts.Durability == DurabilityNone {
+		return j.flushNothing()
+	}
 	g, durable, err := j.take()
 	if g == nil || err != nil {
 		return durable, err
@@ -104,15 +114,32 @@ func (j *Journal) flush() (LSN, error) {
 	return durable, nil
 }
 
+// flushNothing is flush with DurabilityNone: all there is to write is that votes are being cast, once.
+func (j *Journal) flushNothing() (LSN, error) {
+	j.mu.Lock()
+	last, voted, durable, err := j.stage.last, j.voted, j.durable, j.err
+	j.mu.Unlock()
+	if err != nil {
+		return durable, err
+	}
+	if voted && !j.marked {
+		if err := j.rememberVote(); err != nil {
+			return durable, j.fail(err)
+		}
+		j.marked = true
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.durable = last
+	return last, nil
+}
+
 // take takes the staged group to be written, nil if there is nothing to write.
 func (j *Journal) take() (g *group, durable LSN, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.err != nil {
 		return nil, j.durable, j.err
-	}
-	if j.opts.Durability == DurabilityNone {
-		j.durable = j.stage.last
 	}
 	if j.stage.group.empty() {
 		return nil, j.durable, nil
@@ -177,17 +204,6 @@ func (j *Journal) setPoke(poke func()) {
 // FirstSlot returns the smallest slot that has a durable record, 0 if none has.
 func (j *Journal) FirstSlot() wire.Slot { return j.index.first() }
 
-// Forgot reports that the replica may have promised or accepted what this journal does not know: the disk was lost, or
-// the replica ran with DurabilityNone before. It must not vote before it has caught up past everything it may have
-// promised, and then Rejoined has been called.
-func (j *Journal) Forgot() bool { return j.id.has(flagForgot) }
-
-// Rejoined records durably that the replica has caught up, so that Forgot reports false from now on.
-func (j *Journal) Rejoined() error {
-	j.id.set(flagForgot, false)
-	return writeIdentity(j.opts.FS, j.opts.Dir, &j.id)
-}
-
 // Close flushes what has been appended and releases the directory. After an orderly close, damage to any record at all
 // is recognised at the next Open. It returns the error that Flush failed with, if it did.
 func (j *Journal) Close() error {
@@ -199,8 +215,7 @@ func (j *Journal) Close() error {
 	}
 	err = errors.Join(err, j.writer.close())
 	if err == nil && j.opts.Durability == DurabilityFsync {
-		j.id.synced = durable
-		err = writeIdentity(j.opts.FS, j.opts.Dir, &j.id)
+		err = j.keeper.update(func(f *identityFile) { f.synced = durable })
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()

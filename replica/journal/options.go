@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"paxosbench/wire"
 )
@@ -15,7 +18,8 @@ type Durability uint8
 
 // Durabilities, weakest first.
 const (
-	// DurabilityNone keeps nothing: a restarted replica has forgotten what it voted (see Journal.Forgot).
+	// DurabilityNone keeps nothing: a restarted replica has forgotten what it voted (see Journal.Amnesiac). It takes a
+	// directory in which nothing has been kept.
 	DurabilityNone Durability = iota
 	// DurabilityOS hands records to the operating system: they survive the process, not the machine.
 	DurabilityOS
@@ -54,9 +58,21 @@ func (d *Durability) UnmarshalText(text []byte) (err error) {
 
 // Identity says whose journal it is. It is fixed when the data directory is created and checked whenever it is opened.
 type Identity struct {
-	Cluster    uint64         // names the cluster
-	Replica    wire.ReplicaID // 1..wire.MaxReplicas
-	ConfigHash uint64         // of everything that must be equal on all replicas
+	Cluster  uint64         // names the cluster; 0: not known yet, any will do (see Journal.SetCluster)
+	Replica  wire.ReplicaID // 1..wire.MaxReplicas
+	Settings wire.Settings  // what stays equal for the life of the directory, by the names of the flags
+}
+
+// matches reports whether a directory of identity id may be used by a replica that is started as want.
+func (id Identity) matches(want Identity) bool { return len(id.all(want).Diff(want.all(id))) == 0 }
+
+// all returns everything in the identity as settings, without the cluster unless both sides know one.
+func (id Identity) all(other Identity) wire.Settings {
+	list := append(slices.Clone(id.Settings), wire.Setting{Name: "id", Value: strconv.Itoa(int(id.Replica))})
+	if id.Cluster != 0 && other.Cluster != 0 {
+		list = append(list, wire.Setting{Name: "cluster-id", Value: strconv.FormatUint(id.Cluster, 10)})
+	}
+	return wire.MakeSettings(list...)
 }
 
 // Defaults of Options.
@@ -87,12 +103,21 @@ type Options struct {
 	RecycleSegments int
 
 	// Bootstrap allows an empty directory: the replica is one of a new cluster and has never voted.
-	// It has no effect on a directory with a journal in it.
+	// It has no effect on a directory with an identity.
 	Bootstrap bool
 
-	// Rejoin says that the replica lost its disk: an empty directory is allowed, and Journal.Forgot reports true until
-	// Journal.Rejoined is called, however often the replica is restarted in between.
+	// Rejoin says that the replica lost its disk: an empty directory is allowed, and Journal.Amnesiac reports true until
+	// Journal.Rejoined is called, however often the replica is restarted in between. Like Bootstrap it has no effect on a
+	// directory with an identity.
 	Rejoin bool
+
+	// AcceptLoss makes a replica that may have forgotten votes a voter again, with what it has. Nothing vouches for what
+	// has been forgotten: commands that were acknowledged may be lost. It is obeyed once; if it is given at the next Open
+	// too, it has no effect there.
+	AcceptLoss bool
+
+	// Lease is the longest lease that the replica may grant in this life, 0 if none.
+	Lease time.Duration
 
 	// Salt seeds the checksums of record headers in a directory that is being created, so that no client can make a
 	// value that reads as a record. 0: drawn at random.
@@ -134,6 +159,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.RecycleSegments < 0 {
 		violated("%d segments to recycle: want at least 1", o.RecycleSegments)
+	}
+	if n := len(wire.AppendSettings(nil, o.Identity.Settings)); n > MaxSettingsBytes {
+		violated("settings of %d bytes: want at most %d", n, MaxSettingsBytes)
 	}
 	if o.Bootstrap && o.Rejoin {
 		violated("both bootstrap and rejoin: a replica of a new cluster has nothing to rejoin")

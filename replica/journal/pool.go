@@ -31,6 +31,9 @@ type pool struct {
 	created, recycled, removed uint64
 }
 
+// segmentScratch begins the name of a segment file that is being made.
+const segmentScratch = "segment"
+
 // maxFresh is how many files are made ahead of need at most: one that is taken at once when the segment being written
 // is full, and one that gives time to make the next.
 const maxFresh = 2
@@ -188,7 +191,7 @@ func (p *pool) added(counter *uint64) {
 
 // prepare makes the next segment file from nothing. It gets its name when it is complete. The caller holds p.work.
 func (p *pool) prepare() error {
-	scratch := filepath.Join(p.dir, "segment"+scratchSuffix)
+	scratch := filepath.Join(p.dir, segmentScratch+ScratchSuffix)
 	f, err := p.fs.Open(scratch, OpenCreate|p.direct)
 	if err != nil {
 		return err

@@ -93,12 +93,9 @@ func (r *recovery) readHeader(s *segmentFile) error {
 		}
 		h, ok, err := decodeSegmentHeader(block)
 		if err != nil {
-			return fmt.Errorf("journal: %s: %w", r.path(s.number), err)
+			return &VersionError{File: r.path(s.number), Err: err}
 		}
-		if ok && h.identity != r.id.identity {
-			return &IdentityError{File: r.path(s.number), Got: h.identity, Want: r.id.identity}
-		}
-		if ok && h.salt != r.id.salt {
+		if ok && h.owner != r.id.owner() {
 			return &CorruptError{File: r.path(s.number), LSN: h.first, Reason: "the segment is from another data directory"}
 		}
 		s.header, s.begun = h, ok && h.number == s.number
@@ -252,7 +249,7 @@ func (r *recovery) replayRecord(number uint32, off int64) (int64, error) {
 	}
 	r.next++
 	r.epoch = s.epoch
-	if rec.Kind != wire.RecordChosen {
+	if rec.Kind.IsVote() {
 		r.promised = max(r.promised, rec.Ballot)
 	}
 	if rec.Kind.NamesSlot() {

@@ -31,7 +31,7 @@ func (s *stage) add(r *wire.Record) LSN {
 		s.group.refs = append(s.group.refs,
 			ref{slot: r.Slot, lsn: s.last, segment: s.segment, offset: uint32(s.offset), bodyLen: uint32(len(r.Body))})
 	}
-	if r.Kind != wire.RecordChosen {
+	if r.Kind.IsVote() {
 		s.promised = max(s.promised, r.Ballot)
 	}
 	s.offset += int64(size)

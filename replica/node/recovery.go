@@ -11,7 +11,7 @@ import (
 
 // ErrSnapshotMissing is what Recovery.Finish returns when the journal has been cut and the snapshot that stood for the
 // rest is not there.
-var ErrSnapshotMissing = errors.New("a snapshot is missing; put it back, or move the data directory away and start with --rejoin")
+var ErrSnapshotMissing = errors.New("a snapshot is missing; put it back, or start with --repair to set the data aside and take everything anew from the other replicas")
 
 // Recovery rebuilds a node from what an earlier life has left: the newest snapshot first, then the records of the
 // journal. It refuses if the two do not meet: what is missing in between may have been accepted here, and a replica that

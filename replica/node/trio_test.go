@@ -109,7 +109,7 @@ func (r *replica) config() Config {
 		Batching:      batching.Config{Policy: batching.Policy{Kind: batching.Adaptive}, MaxBytes: 1 << 20},
 		Machine:       machine.KindKV,
 		State:         machine.DefaultConfig(),
-		Identity:      snapshot.Identity{Cluster: 1, ConfigHash: 2},
+		Identity:      snapshot.Identity{Cluster: 1, Settings: 2},
 		SnapshotBytes: c.snapshot,
 		Volatile:      c.volatile,
 	}

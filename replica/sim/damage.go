@@ -60,7 +60,7 @@ func (r *replica) misplace() {
 func (r *replica) anyFile() (name string, data []byte) {
 	var names []string
 	for _, name := range sortedFiles(r.fs) {
-		if name != "lock" && !strings.Contains(name, ".new") && !strings.Contains(name, ".tmp") && len(r.fs.Read(dataDir+"/"+name)) > 0 {
+		if name != "lock" && !strings.Contains(name, ".new") && len(r.fs.Read(dataDir+"/"+name)) > 0 {
 			names = append(names, name)
 		}
 	}
@@ -79,10 +79,7 @@ func sortedFiles(fs *memfs.FS) []string {
 // refuses reports whether an error refuses a damaged disk, naming the file, the place in it if it is one of the
 // journal's, and what to do.
 func (r *replica) refuses(err error) bool {
-	if strings.HasPrefix(err.Error(), "journal: "+dataDir+"/") && strings.Contains(err.Error(), "format version") {
-		return true // the bit that flipped makes the file one of another program
-	}
-	if !strings.Contains(err.Error(), "--rejoin") {
+	if !strings.Contains(err.Error(), "--repair") {
 		return false
 	}
 	var file string

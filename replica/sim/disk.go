@@ -24,26 +24,24 @@ type staged struct {
 func (r *replica) Append(rec *wire.Record) {
 	r.w.check.append(r, rec)
 	r.appended++
-	if r.w.durability == journal.DurabilityNone {
-		r.isDurable(rec)
-		return
-	}
 	lsn := r.journal.Append(rec)
-	r.disk.write(lsn, rec)
+	if r.w.durability != journal.DurabilityNone {
+		r.disk.write(lsn, rec)
+	}
 	r.staged = append(r.staged, staged{lsn, *rec})
 }
 
 // isDurable tells the checkers that a record is as durable as the replica's configuration makes it.
 func (r *replica) isDurable(rec *wire.Record) {
 	r.disk.add(rec)
+	r.voted = r.voted || rec.Kind.IsVote()
 	r.w.check.accepted(r, rec)
 }
 
 // Persist implements node.Env.
 func (r *replica) Persist(alone bool) uint64 {
 	if r.w.durability == journal.DurabilityNone {
-		r.durable = r.appended
-		return r.durable
+		return r.flush()
 	}
 	if alone && !r.flushing && r.stalled <= r.w.now && r.w.chance(0.5) {
 		return r.flush()
@@ -77,7 +75,9 @@ func (r *replica) flush() uint64 {
 		return 0
 	}
 	for len(r.staged) > 0 && r.staged[0].lsn <= lsn {
-		r.disk.sync(r.staged[0].lsn)
+		if r.w.durability != journal.DurabilityNone {
+			r.disk.sync(r.staged[0].lsn)
+		}
 		r.isDurable(&r.staged[0].Record)
 		r.staged = r.staged[1:]
 	}

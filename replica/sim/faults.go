@@ -101,12 +101,13 @@ func (r *replica) loseDisk() {
 	r.replaceDisk(true)
 }
 
-// replaceDisk has the next life begin without memory; with an empty disk, or with one whose journal says so.
+// replaceDisk has the next life begin without memory; with an empty disk, or with one whose journal says so. Who has not
+// voted has forgotten nothing.
 func (r *replica) replaceDisk(empty bool) {
 	if empty {
-		r.fs = memfs.New()
+		r.fs, r.voted = memfs.New(), true
 	}
-	r.disk, r.forgetful, r.rotten = newDisk(), true, false
+	r.disk, r.forgetful, r.rotten = newDisk(), r.voted, false
 }
 
 // pause has the process not scheduled for a while.

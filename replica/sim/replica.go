@@ -28,6 +28,7 @@ type replica struct {
 	restartAt time.Duration // 0: it stays down until it is healed
 	forgetful bool          // it has lost its memory and does not vote yet
 	rotten    bool          // its disk may have been damaged
+	voted     bool          // in a life that kept nothing, if lives keep nothing
 
 	born     time.Duration
 	rate     float64 // of its clock
@@ -86,7 +87,7 @@ func (r *replica) config() node.Config {
 			Seed: p.seed ^ uint64(r.life)<<32, Leases: p.reads == wire.ReadsLease, Buffers: new(wire.Buffers),
 		},
 		Batching: p.batching, Codec: p.codec, Machine: machine.KindKV, State: machine.Config{MaxSessions: p.maxSessions},
-		Identity: snapshot.Identity{Cluster: 1, ConfigHash: 1}, SnapshotBytes: p.snapshotBytes,
+		Identity: snapshot.Identity{Cluster: 1, Settings: 1}, SnapshotBytes: p.snapshotBytes,
 		Volatile: p.durability == journal.DurabilityNone,
 	}
 }
@@ -118,9 +119,9 @@ func (r *replica) start(mode startMode) {
 	r.rotten = false
 	core := r.node.Core()
 	w.logf("%d starts: ballot %v, commit %d, applied %d, records up to %d, forgotten %v", r.id, core.Ballot(), core.Commit(),
-		r.node.State().Applied(), r.base, r.journal.Forgot())
-	if r.journal.Forgot() != r.forgetful {
-		w.fail("replica %d starts as one that has forgotten: %v, want %v", r.id, r.journal.Forgot(), r.forgetful)
+		r.node.State().Applied(), r.base, r.journal.Amnesiac())
+	if r.journal.Amnesiac() != r.forgetful {
+		w.fail("replica %d starts as one that has forgotten: %v, want %v", r.id, r.journal.Amnesiac(), r.forgetful)
 	}
 	w.check.restarted(r)
 	life := r.life
@@ -141,7 +142,7 @@ func (r *replica) recover(mode startMode) error {
 	var err error
 	r.journal, err = journal.Open(journal.Options{
 		FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
-		Identity:  journal.Identity{Cluster: 1, Replica: r.id, ConfigHash: 1},
+		Identity:  journal.Identity{Cluster: 1, Replica: r.id},
 		Bootstrap: mode == bootstrap, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: log,
 	}, func(lsn journal.LSN, rec *wire.Record) error {
 		replay.record(lsn, rec)
@@ -158,7 +159,7 @@ func (r *replica) recover(mode startMode) error {
 	}
 	r.archive = node.NewArchive(r.journal)
 	r.base, r.covered = journal.LSN(recovery.Last()), recovery.Covered()
-	if r.journal.Forgot() {
+	if r.journal.Amnesiac() {
 		r.node.Forget()
 	}
 	return nil

@@ -104,8 +104,8 @@ func (d *Decoder) header(src []byte) (int, error) {
 	if !headerIntact(header) {
 		return 0, fmt.Errorf("%w: checksum of the header", ErrCorrupt)
 	}
-	got := Identity{Cluster: le.Uint64(header[24:]), ConfigHash: le.Uint64(header[32:])}
-	if got != d.id {
+	got := Identity{Cluster: le.Uint64(header[24:]), Settings: le.Uint64(header[32:])}
+	if !got.matches(d.id) {
 		return 0, &IdentityError{Got: got, Want: d.id}
 	}
 	if d.slot = wire.Slot(le.Uint64(header[16:])); d.slot == 0 {

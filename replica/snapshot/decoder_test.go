@@ -130,7 +130,7 @@ func join(groups ...[][]byte) (stored []byte) {
 func TestDecoderTellsDamageFromAnotherIdentity(t *testing.T) {
 	stored := encode(makeState(5, 8), 1000)
 	other := testID
-	other.ConfigHash++
+	other.Settings++
 	err := NewDecoder(other, newRestorer()).Write(stored)
 	var mismatch *IdentityError
 	if !errors.As(err, &mismatch) || mismatch.Got != testID || mismatch.Want != other {

@@ -35,7 +35,7 @@ func (e *Encoder) Begin(dst []byte, slot wire.Slot, id Identity) []byte {
 	dst = le.AppendUint32(dst, 0)
 	dst = le.AppendUint64(dst, uint64(slot))
 	dst = le.AppendUint64(dst, id.Cluster)
-	dst = le.AppendUint64(dst, id.ConfigHash)
+	dst = le.AppendUint64(dst, id.Settings)
 	header := dst[start:]
 	le.PutUint32(header[offsetHeaderCRC:], wire.Checksum(header[offsetHeaderCovered:]))
 	return dst

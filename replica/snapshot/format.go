@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 
+	"paxosbench/replica/journal"
 	"paxosbench/wire"
 )
 
@@ -24,8 +25,8 @@ import (
 //	8      4    FormatVersion
 //	12     4    zero
 //	16     8    slot: the snapshot is the state after it
-//	24     8    cluster
-//	32     8    configuration hash
+//	24     8    cluster; 0: it was not known
+//	32     8    hash of the settings
 const (
 	headerMagic = 0x53535850 // "PXSS" in memory order
 	headerSize  = 40
@@ -66,8 +67,14 @@ const MaxBlock = 1 << 20
 
 // Identity says whose state it is. The replicas of a cluster share it, so that a snapshot is good for all of them.
 type Identity struct {
-	Cluster    uint64 // names the cluster
-	ConfigHash uint64 // of everything that must be equal on all replicas
+	Cluster  uint64 // names the cluster; 0: not known
+	Settings uint64 // hash of what stays equal for the life of a data directory
+}
+
+// matches reports whether the two may be of one cluster.
+func (id Identity) matches(other Identity) bool {
+	known := id.Cluster != 0 && other.Cluster != 0
+	return id.Settings == other.Settings && (!known || id.Cluster == other.Cluster)
 }
 
 // ErrCorrupt is returned, wrapped, for bytes that are not a whole stored snapshot.
@@ -80,8 +87,8 @@ type IdentityError struct {
 
 // Error implements error.
 func (e *IdentityError) Error() string {
-	return fmt.Sprintf("snapshot: it is of cluster %#x, configuration %#x; this is cluster %#x, configuration %#x: "+
-		"check the data directory and the configuration", e.Got.Cluster, e.Got.ConfigHash, e.Want.Cluster, e.Want.ConfigHash)
+	return fmt.Sprintf("snapshot: it is of cluster %d with settings of hash %#x; this is cluster %d with settings of hash %#x: "+
+		"it was copied from another data directory, remove it", e.Got.Cluster, e.Got.Settings, e.Want.Cluster, e.Want.Settings)
 }
 
 // CorruptError reports a damaged snapshot file.
@@ -93,7 +100,7 @@ type CorruptError struct {
 
 // Error implements error.
 func (e *CorruptError) Error() string {
-	return fmt.Sprintf("snapshot: %s is damaged: %v; move the data directory away and start with --rejoin", e.File, e.Err)
+	return fmt.Sprintf("snapshot: %s is damaged: %v; %s", e.File, e.Err, journal.Remedy)
 }
 
 // Unwrap returns what is wrong with the file.

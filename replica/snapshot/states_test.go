@@ -9,7 +9,7 @@ import (
 	"paxosbench/wire"
 )
 
-var testID = Identity{Cluster: 7, ConfigHash: 0xfeed}
+var testID = Identity{Cluster: 7, Settings: 0xfeed}
 
 // makeState returns a state after the given slot. Every slot puts one record of valueBytes random bytes.
 func makeState(slot wire.Slot, valueBytes int) *machine.State {

@@ -44,7 +44,7 @@ type Store struct {
 
 const (
 	namePrefix    = "snapshot-"
-	scratchSuffix = ".tmp" // of a file being made
+	scratchSuffix = journal.ScratchSuffix // of a file being made
 )
 
 // NewStore returns a store of the snapshots in a directory, which need not exist before the first call of Create. It

@@ -154,7 +154,7 @@ func TestStoreFallsBackFromDamage(t *testing.T) {
 	old := files.Read("data/snapshot-5")
 	mustPut(t, s, makeState(9, 100))
 	rewrite(t, files, "data/snapshot-5", old)
-	rewrite(t, files, "data/snapshot-11.tmp", old)
+	rewrite(t, files, "data/snapshot-11.new", old)
 	files.FlipBit("data/snapshot-9", 300, 3)
 	s = newStore(files)
 	state, damaged := mustRestore(t, s)
@@ -165,7 +165,7 @@ func TestStoreFallsBackFromDamage(t *testing.T) {
 	if s.Newest().Slot != 5 {
 		t.Errorf("newest is %+v", s.Newest())
 	}
-	if names, _ := files.List(testDir); slices.Contains(names, "snapshot-11.tmp") {
+	if names, _ := files.List(testDir); slices.Contains(names, "snapshot-11.new") {
 		t.Errorf("an unfinished snapshot is left in %v", names)
 	}
 }
@@ -173,7 +173,7 @@ func TestStoreFallsBackFromDamage(t *testing.T) {
 func TestStoreRefusesForeignSnapshots(t *testing.T) {
 	files := memfs.New()
 	mustPut(t, newStore(files), makeState(5, 100))
-	other := NewStore(files, testDir, Identity{Cluster: 8, ConfigHash: 1}, slog.New(slog.DiscardHandler))
+	other := NewStore(files, testDir, Identity{Cluster: 8, Settings: 1}, slog.New(slog.DiscardHandler))
 	_, _, err := other.Restore(newRestorer)
 	var mismatch *IdentityError
 	if !errors.As(err, &mismatch) {
