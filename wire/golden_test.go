@@ -140,7 +140,7 @@ func goldenMessages() []Message {
 		NewReject(ballot, MakeBallot(10, 1), 99),
 		NewHeartbeat(ballot, 5, 102, 103),
 		NewHeartbeatReply(ballot, 5, 102, 103, 101),
-		NewFetch(90, 64<<10),
+		NewFetch(90, 102, 64<<10),
 		NewEntries(90, 90, 102, goldenEntries(90)),
 		NewSnapshotFetch(80, 4096),
 		NewSnapshotChunk(80, 4100, 4096, []byte("tail")),

@@ -75,15 +75,21 @@ func NewNonVotingReply(b Ballot, round uint64, commit Slot) Message {
 	return Message{Type: TypeHeartbeatReply, Ballot: b, nonce: round, Commit: commit, flags: flagNonVoting}
 }
 
-// NewFetch asks for chosen entries from slot first on, about maxBytes of them.
-func NewFetch(first Slot, maxBytes int) Message {
-	return Message{Type: TypeFetch, Slot: first, Payload: Payload{RawLen: uint32(maxBytes)}}
+// NewFetch asks for the chosen entries of the slots from first to last, about maxBytes of them at a time.
+func NewFetch(first, last Slot, maxBytes int) Message {
+	return Message{Type: TypeFetch, Slot: first, last: last, Payload: Payload{RawLen: uint32(maxBytes)}}
 }
 
 // NewEntries holds the chosen entries of the slots from first to last; the sender's commit index is commit.
 func NewEntries(first, last, commit Slot, entries []byte) Message {
-	return Message{Type: TypeEntries, Slot: first, last: last, Commit: commit, Payload: MakeBody(entries)}
+	return Message{Type: TypeEntries, Slot: first, last: last, nonce: uint64(last), Commit: commit, Payload: MakeBody(entries)}
 }
+
+// SetThrough says that another Entries follows, which goes up to slot through.
+func (m *Message) SetThrough(through Slot) { m.nonce = uint64(through) }
+
+// Through returns the last slot that an Entries and the one that follows it are about.
+func (m *Message) Through() Slot { return Slot(m.nonce) }
 
 // NewTruncated answers a Fetch of what is gone: the sender's log begins at slot first.
 func NewTruncated(first, commit Slot) Message {
@@ -108,7 +114,7 @@ func NewRejoinReply(nonce uint64, b Ballot, proposed Slot) Message {
 	return Message{Type: TypeRejoinReply, nonce: nonce, Ballot: b, last: proposed}
 }
 
-// Last returns the last slot that a Promise, an Accepted or an Entries is about. The first one is Slot.
+// Last returns the last slot that a Promise, an Accepted, a Fetch or an Entries is about. The first one is Slot.
 func (m *Message) Last() Slot { return m.last }
 
 // Granted reports whether a PreVoteReply grants the vote.

@@ -250,7 +250,7 @@ func (c *cluster) String() string {
 	for _, id := range c.ids {
 		k := c.nodes[id].core
 		s += fmt.Sprintf("[%d %v promised %v commit %d target %d log %d..%d fetching %d forgot %v leader %d] ",
-			id, k.role, k.promised, k.commit, k.target, k.log.first, k.log.next, k.fetching, k.forgot, k.leader)
+			id, k.role, k.promised, k.commit, k.target, k.log.first, k.log.next, k.fetching.peer, k.forgot, k.leader)
 	}
 	return s
 }

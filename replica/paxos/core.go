@@ -84,10 +84,7 @@ type Core struct {
 	knownBallot wire.Ballot
 	target      wire.Slot
 	targetFrom  wire.ReplicaID
-	source      wire.ReplicaID // peer that entries are fetched from, as long as it knows slots beyond commit; see Prefer
-	sourceKnows wire.Slot      // its frontier
-	fetching    wire.ReplicaID // peer asked for entries, 0 if none
-	fetchedAt   time.Duration
+	fetching    fetching
 
 	// Election.
 	leader        wire.ReplicaID
@@ -148,12 +145,13 @@ func New(cfg Config, now time.Duration) *Core {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	c := &Core{
-		cfg:    cfg,
-		now:    now,
-		rng:    cfg.Seed*0x9e3779b97f4a7c15 + uint64(cfg.Self),
-		log:    newSlotLog(cfg.Buffers),
-		pinned: NoPin,
-		window: pipeline.New(pipeline.Config{Depth: cfg.Depth, MaxBytes: cfg.WindowBytes, Quorum: cfg.Quorum2}),
+		cfg:      cfg,
+		now:      now,
+		rng:      cfg.Seed*0x9e3779b97f4a7c15 + uint64(cfg.Self),
+		log:      newSlotLog(cfg.Buffers),
+		pinned:   NoPin,
+		fetching: newFetching(&cfg),
+		window:   pipeline.New(pipeline.Config{Depth: cfg.Depth, MaxBytes: cfg.WindowBytes, Quorum: cfg.Quorum2}),
 	}
 	c.resetDeadline()
 	c.grantLease() // what an earlier life has granted is forgotten
@@ -291,7 +289,7 @@ func (c *Core) InstallSnapshot(s wire.Slot) {
 	}
 	c.log.restart(s)
 	c.commit = s
-	c.fetching = 0
+	c.stopFetching()
 	c.advance()
 	c.continuePhase1()
 }

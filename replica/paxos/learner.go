@@ -1,9 +1,6 @@
 package paxos
 
 import (
-	"fmt"
-	"time"
-
 	"paxosbench/wire"
 )
 
@@ -37,110 +34,25 @@ func (c *Core) advance() {
 			break
 		}
 		c.commit++
+		c.fetching.current = c.now
 	}
-	if c.commit < c.target {
-		c.fetch()
-	}
+	c.fetch()
 }
 
-// fetch asks a peer that is ahead for the slots behind the frontier, one step at a time.
-func (c *Core) fetch() {
-	if c.fetching != 0 || c.role == Leader {
-		return
-	}
-	c.fetching, c.fetchedAt = c.targetFrom, c.now
-	if c.commit < c.sourceKnows {
-		c.fetching = c.source
-	}
-	c.sendTo(c.fetching, wire.NewFetch(c.commit+1, c.cfg.Limits.FetchBytes))
-}
-
-// Prefer has what follows the frontier fetched from a peer, and not from the one that knows most, until it has no more
-// or does not answer: one whose entries or snapshot have been taken has what comes next, which others may have lost.
-func (c *Core) Prefer(peer wire.ReplicaID) { c.source, c.sourceKnows = peer, c.target }
-
-// fetchPatience is how long a step of catch-up may take before another peer is asked.
-func (c *Core) fetchPatience() time.Duration { return c.cfg.ElectionTimeout }
-
-// tickFetch turns to the next peer when the one asked does not answer.
-func (c *Core) tickFetch() {
-	if c.fetching == 0 || c.now < c.fetchedAt+c.fetchPatience() {
-		return
-	}
-	c.targetFrom = c.peerAfter(c.fetching)
-	c.fetching, c.sourceKnows = 0, 0
-	c.advance()
-}
-
-func (c *Core) peerAfter(id wire.ReplicaID) wire.ReplicaID {
-	n := len(c.cfg.Replicas)
-	for i := range 2 * n {
-		peer := c.cfg.Replicas[i%n]
-		if peer != c.cfg.Self && (peer > id || i >= n) {
-			return peer
-		}
-	}
-	panic(fmt.Sprintf("BUG: replica %d has no peer", c.cfg.Self))
-}
-
-// onFetch answers a lagging peer with chosen entries. What is no longer in memory is the driver's to find.
-func (c *Core) onFetch(m *wire.Message) {
-	if m.Slot == 0 || m.Slot > c.commit {
-		c.sendTo(m.From, wire.NewEntries(m.Slot, 0, c.commit, nil))
-		return
-	}
-	limit := min(m.MaxBytes(), c.cfg.Limits.FetchBytes)
-	if m.Slot < c.log.first {
-		c.out.Fetches = append(c.out.Fetches, Fetch{Peer: m.From, From: m.Slot, Through: c.log.first - 1, MaxBytes: limit})
-		return
-	}
-	body, next := c.appendEntries(m.Slot, c.commit, limit)
-	c.sendTo(m.From, wire.NewEntries(m.Slot, next-1, c.commit, body))
-}
-
-// onEntries takes chosen entries. They extend the frontier; what does not join it is dropped.
-func (c *Core) onEntries(m *wire.Message) {
-	if c.role == Leader {
-		c.stats.Ignored++
-		return
-	}
-	if m.Truncated() {
-		if m.From == c.fetching && m.Slot > c.commit+1 {
-			c.out.Snapshot = m.From // fetching stays set: nothing else is asked for until it is here or patience ends
-			c.fetchedAt = c.now
-		}
-		return
-	}
-	before := c.commit
-	if err := c.decide(m.Body); err != nil {
-		c.stats.Ignored++
-		return
-	}
-	if m.From == c.fetching && c.commit > before {
-		c.source, c.sourceKnows = m.From, m.Commit
-		c.fetching = 0 // an answer that brings nothing leaves it set: patience ends, then another peer is asked
-		if c.role == Candidate {
-			c.resetDeadline()
-		}
-	}
-	c.learnTarget(m.From, m.Commit)
-	c.continuePhase1()
-}
-
-// decide appends chosen entries to the log and moves the frontier over them.
-func (c *Core) decide(body []byte) error {
+// decide appends chosen entries to the log and moves the commit index over them. It reports whether they are what a
+// replica can have sent; those before one that is not are taken.
+func (c *Core) decide(body []byte) bool {
 	for len(body) > 0 {
 		entry, n, err := wire.DecodeEntry(body)
-		if err != nil {
-			return err
+		if err != nil || entry.Ballot == 0 {
+			return false
 		}
 		body = body[n:]
-		if entry.Slot != c.commit+1 {
-			continue
+		if entry.Slot == c.commit+1 {
+			c.decideEntry(&entry)
 		}
-		c.decideEntry(&entry)
 	}
-	return nil
+	return true
 }
 
 func (c *Core) decideEntry(entry *wire.Entry) {

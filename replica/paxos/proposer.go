@@ -103,7 +103,7 @@ func (c *Core) continuePhase1() {
 func (c *Core) lead() {
 	c.role, c.leader, c.leaderBallot = Leader, c.cfg.Self, c.ballot
 	c.stats.Leaderships++
-	c.fetching = 0
+	c.stopFetching()
 	for id := range c.heard {
 		c.heard[id] = c.now
 	}

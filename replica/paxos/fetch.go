@@ -1,0 +1,225 @@
+package paxos
+
+import (
+	"fmt"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// A replica that is behind fetches chosen entries from a peer, a step at a time. A peer answers a Fetch with two parts of
+// a step each, and the first part says where the second one ends: so the next question leaves while the second part is
+// still under way, and a link with a long round trip is not idle in between. How large a step is and how long an answer
+// is waited for follow the link (see Flow).
+//
+// Nothing is asked for twice while it arrives: of one peer at a time, only what is not held already, and not at all while
+// what is missing may be on its way as an Accept. What comes late, from a peer that has been given up, is used like
+// everything else that joins the commit index.
+
+// fetching is the catch-up that is under way.
+type fetching struct {
+	flows [wire.MaxReplicas + 1]Flow // by peer
+	sent  [wire.MaxReplicas + 1]time.Duration
+
+	peer    wire.ReplicaID // that is asked, 0: none
+	asked   wire.Slot      // first slot of the question of whose answer nothing has come, 0: none
+	next    wire.Slot      // first one that has not been asked for
+	again   bool           // asked again since the peer brought something, because an answer did not join the commit index
+	heard   time.Duration  // when the peer was asked first, or last brought something
+	current time.Duration  // when the commit index was last seen to move, or to be what it should
+
+	source wire.ReplicaID // peer that entries are fetched from, as long as it knows slots beyond commit; see Prefer
+	knows  wire.Slot      // its commit index
+}
+
+func newFetching(cfg *Config) fetching {
+	f := fetching{}
+	for _, id := range cfg.Replicas {
+		f.flows[id] = NewFlow(cfg.Limits.FetchBytes, cfg.ElectionTimeout, cfg.ElectionTimeout)
+	}
+	return f
+}
+
+// Prefer has what follows the commit index fetched from a peer, and not from the one that knows most, until it has no
+// more or does not answer: one whose entries or snapshot have been taken has what comes next, which others may have lost.
+func (c *Core) Prefer(peer wire.ReplicaID) { c.fetching.source, c.fetching.knows = peer, c.target }
+
+// stopFetching ends the catch-up: there is nothing to fetch, or what was asked for is of no more use.
+func (c *Core) stopFetching() { c.fetching.peer, c.fetching.asked = 0, 0 }
+
+// fetch sees to it that what is chosen and not known here is asked for.
+func (c *Core) fetch() {
+	f := &c.fetching
+	if c.role == Leader || c.commit >= c.target {
+		c.stopFetching()
+		f.current = c.now
+		return
+	}
+	if f.peer == 0 {
+		if c.mayArrive() {
+			return
+		}
+		f.peer = c.targetFrom
+		if c.commit < f.knows {
+			f.peer = f.source
+		}
+		f.next, f.again, f.heard = c.commit+1, false, c.now
+	}
+	if f.asked == 0 {
+		c.askForEntries()
+	}
+}
+
+// mayArrive reports whether what is missing may be on its way as an Accept of the leader, which a heartbeat or a short
+// message has overtaken: nothing that was sent later has come, and not much time has passed.
+func (c *Core) mayArrive() bool {
+	return c.role == Follower && !c.forgot && c.leader != 0 && c.targetFrom == c.leader && c.knownBallot == c.leaderBallot &&
+		c.target <= c.commit+c.cfg.Limits.MaxAhead && !c.holds(c.log.next-1) && c.now < c.fetching.current+c.cfg.ElectionTimeout/2
+}
+
+// holds reports whether a slot is known to be chosen as it stands in the log, although the commit index has not come so
+// far.
+func (c *Core) holds(s wire.Slot) bool {
+	e := c.log.get(s)
+	return s > c.commit && e != nil && e.Ballot == c.knownBallot
+}
+
+// askForEntries asks for the next step.
+func (c *Core) askForEntries() {
+	f := &c.fetching
+	first, last := c.missing(max(f.next, c.commit+1))
+	if f.next = first; first > c.target {
+		return
+	}
+	f.asked, f.sent[f.peer] = first, c.now
+	c.sendTo(f.peer, wire.NewFetch(first, last, f.flows[f.peer].Bytes()))
+}
+
+// missing returns the first slot from s on that is not held, and the last one before the next that is.
+func (c *Core) missing(s wire.Slot) (first, last wire.Slot) {
+	held := min(c.known, c.log.next-1)
+	for s <= held && c.holds(s) {
+		s++
+	}
+	for last = s; last < held; last++ {
+		if c.holds(last + 1) {
+			return s, last
+		}
+	}
+	return s, c.target
+}
+
+// tickFetch turns to the next peer when the one asked does not answer.
+func (c *Core) tickFetch() {
+	f := &c.fetching
+	if c.role == Leader || f.peer != 0 && c.now < f.heard+f.flows[f.peer].Patience() {
+		return
+	}
+	if f.peer != 0 {
+		f.flows[f.peer].Silent()
+		c.targetFrom, f.knows = c.peerAfter(f.peer), 0
+		c.stopFetching()
+	}
+	c.advance()
+}
+
+func (c *Core) peerAfter(id wire.ReplicaID) wire.ReplicaID {
+	n := len(c.cfg.Replicas)
+	for i := range 2 * n {
+		peer := c.cfg.Replicas[i%n]
+		if peer != c.cfg.Self && (peer > id || i >= n) {
+			return peer
+		}
+	}
+	panic(fmt.Sprintf("BUG: replica %d has no peer", c.cfg.Self))
+}
+
+// onFetch answers a lagging peer with chosen entries, in two parts. What is no longer in memory is the driver's to find.
+func (c *Core) onFetch(m *wire.Message) {
+	if m.Slot == 0 || m.Slot > c.commit {
+		c.sendTo(m.From, wire.NewEntries(m.Slot, 0, c.commit, nil))
+		return
+	}
+	last := c.commit
+	if m.Last() >= m.Slot {
+		last = min(last, m.Last())
+	}
+	limit := min(m.MaxBytes(), c.cfg.Limits.FetchBytes)
+	if m.Slot < c.log.first {
+		c.out.Fetches = append(c.out.Fetches, Fetch{Peer: m.From, From: m.Slot, Through: min(last, c.log.first-1), MaxBytes: limit})
+		return
+	}
+	first, middle := c.appendEntries(m.Slot, last, limit)
+	if middle > last || len(first) > limit { // nothing more, or a batch that is longer than the step
+		c.sendTo(m.From, wire.NewEntries(m.Slot, middle-1, c.commit, first))
+		return
+	}
+	second, end := c.appendEntries(middle, last, limit)
+	part := wire.NewEntries(m.Slot, middle-1, c.commit, first)
+	part.SetThrough(end - 1)
+	c.sendTo(m.From, part)
+	c.sendTo(m.From, wire.NewEntries(middle, end-1, c.commit, second))
+}
+
+// onEntries takes chosen entries. They extend the commit index; what does not join it is dropped.
+func (c *Core) onEntries(m *wire.Message) {
+	f := &c.fetching
+	if c.role == Leader {
+		c.stats.Ignored++
+		return
+	}
+	if m.Truncated() {
+		if m.From == f.peer && m.Slot > c.commit+1 {
+			c.out.Snapshot = m.From // the question stays open: nothing else is asked for until it is here or patience ends
+			f.heard = c.now
+		}
+		return
+	}
+	before := c.commit
+	if !c.decide(m.Body) {
+		c.stats.Ignored++
+	}
+	if c.commit > before && c.role == Candidate {
+		c.resetDeadline()
+	}
+	c.answered(m, c.commit > before)
+	c.learnTarget(m.From, m.Commit)
+	c.continuePhase1()
+}
+
+// answered takes note of entries that have come, for the steps to come.
+func (c *Core) answered(m *wire.Message, moved bool) {
+	f := &c.fetching
+	if m.From != f.peer {
+		if moved {
+			f.took(m.From, c.now) // late, from one that was given up
+		}
+		return
+	}
+	if moved {
+		f.heard, f.again = c.now, false
+		f.source, f.knows = m.From, m.Commit
+	}
+	switch {
+	case f.asked == 0 || m.Slot < f.asked || m.Last() < m.Slot: // a second part, or nothing: patience ends, then another peer is asked
+	case m.Slot > c.commit+1: // what comes before it is lost
+		if !f.again {
+			f.next, f.asked, f.again = c.commit+1, 0, true
+		}
+	case m.Slot == f.asked:
+		f.took(m.From, c.now)
+		f.asked = 0
+		f.next = max(f.next, min(m.Through(), m.Commit)+1)
+	}
+	if moved && c.commit >= m.Commit {
+		c.stopFetching() // it has no more
+	}
+}
+
+// took measures an answer.
+func (f *fetching) took(peer wire.ReplicaID, now time.Duration) {
+	if f.sent[peer] != 0 {
+		f.flows[peer].Took(now - f.sent[peer])
+		f.sent[peer] = 0
+	}
+}

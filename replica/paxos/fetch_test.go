@@ -1,0 +1,141 @@
+package paxos
+
+import (
+	"testing"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// follows makes the core a follower of replica 1 in ballot 1.1, which knows slots up to commit chosen.
+func (h hand) follows(commit wire.Slot) []wire.Message {
+	h.Tick(time.Millisecond)
+	h.gets(1, wire.NewHeartbeat(ballot(1, 1), 1, 0, commit)) // it is up to date
+	return h.gets(1, wire.NewHeartbeat(ballot(1, 1), 2, commit, commit))
+}
+
+func fetches(messages []wire.Message) []wire.Message { return only(messages, wire.TypeFetch) }
+
+// What a heartbeat says is chosen may have been overtaken by it. It is fetched once something sent later has come, or
+// half an election timeout has passed.
+func TestWhatMayArriveIsNotFetched(t *testing.T) {
+	h := newHand(t, 3, 3)
+	if got := fetches(h.follows(4)); len(got) != 0 {
+		t.Fatalf("fetched at once: %v", got)
+	}
+	if got := fetches(h.gets(1, accept(ballot(1, 1), 1, 4, "a"))); len(got) != 0 || h.commit != 1 {
+		t.Fatalf("fetched while Accepts come: %v, commit %d", got, h.commit)
+	}
+	got := fetches(h.waits(h.cfg.ElectionTimeout/2 + time.Millisecond))
+	if len(got) != 1 || got[0].To != 1 || got[0].Slot != 2 || got[0].Last() != 4 {
+		t.Fatalf("fetched after half an election timeout: %v", got)
+	}
+
+	h = newHand(t, 3, 3)
+	h.follows(4)
+	got = fetches(h.gets(1, accept(ballot(1, 1), 3, 4, "c")))
+	if len(got) != 1 || got[0].Slot != 1 || got[0].Last() != 2 {
+		t.Fatalf("fetched when a later Accept has come: %v", got)
+	}
+}
+
+// A candidate does not wait: no leader sends it anything.
+func TestCandidateFetchesAtOnce(t *testing.T) {
+	h := newHand(t, 1, 3)
+	b := h.runs()
+	if got := fetches(h.gets(2, promise(b, 3))); len(got) != 1 || got[0].Last() != 3 {
+		t.Fatalf("fetched: %v", got)
+	}
+}
+
+// Only what is not held is asked for, and the next step leaves with the first part of an answer.
+func TestFetchAsksForNothingTwice(t *testing.T) {
+	b := ballot(1, 1)
+	h := newHand(t, 3, 3)
+	h.follows(9)
+	h.gets(1, accept(b, 5, 9, "e"))
+	asked := fetches(h.gets(1, accept(b, 6, 9, "f")))
+	if len(asked) != 0 {
+		t.Fatalf("asked again: %v", asked)
+	}
+	first := chosen(9, accepted(1, b, "a"), accepted(2, b, "b"))
+	first.SetThrough(4)
+	asked = fetches(h.gets(1, first))
+	if len(asked) != 1 || asked[0].Slot != 7 || asked[0].Last() != 9 {
+		t.Fatalf("asked with the first part: %v", asked)
+	}
+	if asked = fetches(h.gets(1, chosen(9, accepted(3, b, "c"), accepted(4, b, "d")))); len(asked) != 0 || h.commit != 6 {
+		t.Fatalf("asked with the second part: %v, commit %d", asked, h.commit)
+	}
+	h.gets(1, chosen(9, accepted(7, b, "g"), accepted(8, b, "h"), accepted(9, b, "i")))
+	if asked = fetches(h.waits(time.Minute)); len(asked) != 0 || h.commit != 9 {
+		t.Fatalf("asked for more than there is: %v, commit %d", asked, h.commit)
+	}
+}
+
+// A peer that has been given up may still answer. What it brings is used, and it is asked for nothing more meanwhile.
+func TestLateAnswerIsUsed(t *testing.T) {
+	b := ballot(1, 1)
+	h := newHand(t, 3, 3)
+	h.follows(4)
+	h.waits(h.cfg.ElectionTimeout/2 + time.Millisecond)
+	asked := fetches(h.waits(h.cfg.ElectionTimeout + time.Millisecond))
+	if len(asked) != 1 || asked[0].To != 2 {
+		t.Fatalf("asked after a silence: %v", asked)
+	}
+	if asked = fetches(h.gets(1, chosen(4, accepted(1, b, "a"), accepted(2, b, "b")))); len(asked) != 0 || h.commit != 2 {
+		t.Fatalf("a late answer: asked %v, commit %d", asked, h.commit)
+	}
+	asked = fetches(h.gets(2, chosen(4, accepted(1, b, "a"), accepted(2, b, "b"), accepted(3, b, "c"))))
+	if len(asked) != 1 || asked[0].To != 2 || asked[0].Slot != 4 || h.commit != 3 {
+		t.Fatalf("the answer of the other: asked %v, commit %d", asked, h.commit)
+	}
+}
+
+// A part that is lost is noticed with the next one, and asked for once.
+func TestGapInAnAnswerIsAskedForOnce(t *testing.T) {
+	b := ballot(1, 1)
+	h := newHand(t, 3, 3)
+	h.follows(8)
+	h.waits(h.cfg.ElectionTimeout/2 + time.Millisecond)
+	asked := fetches(h.gets(1, chosen(8, accepted(3, b, "c"), accepted(4, b, "d"))))
+	if len(asked) != 1 || asked[0].Slot != 1 {
+		t.Fatalf("asked after a gap: %v", asked)
+	}
+	if asked = fetches(h.gets(1, chosen(8, accepted(5, b, "e"), accepted(6, b, "f")))); len(asked) != 0 {
+		t.Fatalf("asked after another gap: %v", asked)
+	}
+}
+
+// Whatever a peer claims, nothing is believed that cannot be, and no time is spent on it.
+func TestStrangeEntriesAreHarmless(t *testing.T) {
+	b := ballot(1, 1)
+	odd := []wire.Slot{0, 1, 2, 5, 1 << 20, ^wire.Slot(0)}
+	for _, first := range odd {
+		for _, last := range odd {
+			for _, through := range odd {
+				h := newHand(t, 3, 3)
+				h.follows(4)
+				h.waits(h.cfg.ElectionTimeout/2 + time.Millisecond)
+				m := wire.NewEntries(first, last, 4, nil)
+				m.SetThrough(through)
+				h.gets(1, m)
+				none := accepted(1, 0, "no ballot")
+				m = wire.NewEntries(first, last, 4, appendEntry(nil, 1, &none.Entry))
+				m.SetThrough(through)
+				h.gets(1, m)
+				if h.commit != 0 {
+					t.Fatalf("commit %d by entries of no ballot", h.commit)
+				}
+				h.gets(1, wire.NewFetch(first, last, 1<<30))
+				for range 20 { // it comes to ask again
+					h.waits(h.cfg.ElectionTimeout)
+				}
+				h.gets(1, chosen(4, accepted(1, b, "a")))
+				if h.commit != 1 {
+					t.Fatalf("Entries %d to %d through %d: commit %d after what was wanted has come", first, last, through, h.commit)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,267 @@
+package paxos
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"paxosbench/pipeline"
+	"paxosbench/wire"
+)
+
+// slowNet is a cluster on links with a bandwidth and a delay, in order and without loss. Disks are instant and there are
+// no faults: it counts what catch-up and flow control put on the links.
+type slowNet struct {
+	t       *testing.T
+	cfg     Config
+	now     time.Duration
+	nodes   map[wire.ReplicaID]*node
+	pipes   map[link]*pipe
+	elected int // times that a leader was first seen to lead
+	leads   wire.ReplicaID
+	bodies  map[link]int     // bytes of bodies that have been sent
+	slots   map[linkSlot]int // how often a slot was sent on a link
+	lose    func(m *wire.Message) bool
+}
+
+type linkSlot struct {
+	on   link
+	slot wire.Slot
+}
+
+// pipe is one direction of a link.
+type pipe struct {
+	bytesPerSecond int // 0: no limit
+	delay          time.Duration
+	free           time.Duration // when everything sent so far has left
+	flight         []flying      // in order of arrival
+}
+
+func newSlowNet(t *testing.T, n int, change ...func(*Config)) *slowNet {
+	s := &slowNet{
+		t: t, cfg: labConfig(n), nodes: map[wire.ReplicaID]*node{}, pipes: map[link]*pipe{},
+		bodies: map[link]int{}, slots: map[linkSlot]int{},
+	}
+	s.cfg.Heartbeat, s.cfg.ElectionTimeout = 50*time.Millisecond, 500*time.Millisecond
+	s.cfg.Depth, s.cfg.WindowBytes, s.cfg.LogBytes = pipeline.Depth{N: 1024}, 64<<20, 64<<20
+	for _, f := range change {
+		f(&s.cfg)
+	}
+	for _, a := range s.cfg.Replicas {
+		for _, b := range s.cfg.Replicas {
+			s.pipes[link{a, b}] = &pipe{delay: 100 * time.Microsecond}
+		}
+		s.nodes[a] = newNode(t, a)
+		s.nodes[a].start(s.cfg, 0)
+	}
+	return s
+}
+
+// narrow limits both directions between a replica and all others.
+func (s *slowNet) narrow(id wire.ReplicaID, bytesPerSecond int, delay time.Duration) {
+	for on, p := range s.pipes {
+		if on.from == id || on.to == id {
+			p.bytesPerSecond, p.delay = bytesPerSecond, delay
+		}
+	}
+}
+
+// step lets a millisecond pass.
+func (s *slowNet) step() {
+	s.now += time.Millisecond
+	for _, a := range s.cfg.Replicas {
+		for _, b := range s.cfg.Replicas {
+			s.arrive(link{a, b})
+		}
+	}
+	for _, id := range s.cfg.Replicas {
+		s.at(id, func(n *node) { n.core.Tick(s.now) })
+		if s.nodes[id].up && s.nodes[id].core.Role() == Leader && s.leads != id {
+			s.leads = id
+			s.elected++
+		}
+	}
+}
+
+func (s *slowNet) arrive(on link) {
+	p := s.pipes[on]
+	for len(p.flight) > 0 && p.flight[0].at <= s.now {
+		m := p.flight[0].m
+		p.flight = p.flight[1:]
+		s.at(on.to, func(n *node) { n.step(s.now, m) })
+	}
+}
+
+// at lets a replica that is up act, and carries out what comes of it, its disk included.
+func (s *slowNet) at(id wire.ReplicaID, act func(*node)) {
+	n := s.nodes[id]
+	if !n.up {
+		return
+	}
+	act(n)
+	for again := true; again; {
+		ready := n.ready()
+		if ready.Fatal != nil {
+			s.t.Fatal(ready.Fatal)
+		}
+		for _, m := range ready.Messages {
+			s.post(m)
+		}
+		for _, f := range ready.Fetches {
+			s.post(n.answer(f))
+		}
+		again = len(n.pending) > 0
+		if again {
+			n.persist(s.now, len(n.pending))
+		}
+	}
+}
+
+func (s *slowNet) post(m wire.Message) {
+	on := linkOf(&m)
+	s.count(on, &m)
+	if s.lose != nil && s.lose(&m) {
+		return
+	}
+	p := s.pipes[on]
+	p.free = max(p.free, s.now)
+	if p.bytesPerSecond > 0 {
+		p.free += time.Duration(wire.MessageHeaderSize+len(m.Body)) * time.Second / time.Duration(p.bytesPerSecond)
+	}
+	p.flight = append(p.flight, flying{p.free + p.delay, m})
+}
+
+func (s *slowNet) count(on link, m *wire.Message) {
+	s.bodies[on] += len(m.Body)
+	switch m.Type {
+	case wire.TypeAccept:
+		s.slots[linkSlot{on, m.Slot}]++
+	case wire.TypeEntries:
+		for slot := m.Slot; slot <= m.Last(); slot++ {
+			s.slots[linkSlot{on, slot}]++
+		}
+	}
+}
+
+func (s *slowNet) until(what string, within time.Duration, done func() bool) {
+	s.t.Helper()
+	for end := s.now + within; !done(); s.step() {
+		if s.now > end {
+			s.t.Fatalf("no %s within %v: %s", what, within, s)
+		}
+	}
+}
+
+func (s *slowNet) run(d time.Duration) {
+	for end := s.now + d; s.now < end; {
+		s.step()
+	}
+}
+
+// elect waits for a leader that is not the given replica, and settles.
+func (s *slowNet) elect(not wire.ReplicaID) *node {
+	s.nodes[not].up = false
+	s.until("leader", 10*time.Second, func() bool { return s.leads != 0 })
+	s.nodes[not].up = true
+	s.until("first commit of all", 10*time.Second, func() bool { return s.nodes[not].core.Commit() > 0 })
+	return s.nodes[s.leads]
+}
+
+// propose has the leader propose up to so many batches of a size, as far as its window has room.
+func (s *slowNet) propose(n *node, batches, size int) (proposed int) {
+	s.at(n.id, func(n *node) {
+		for ; proposed < batches && n.core.CanPropose(false); proposed++ {
+			n.core.Propose(s.now, 1, batch(strings.Repeat("x", size)))
+		}
+	})
+	return proposed
+}
+
+func (s *slowNet) String() string {
+	text := fmt.Sprintf("at %v ", s.now)
+	for _, id := range s.cfg.Replicas {
+		k := s.nodes[id].core
+		text += fmt.Sprintf("[%d %v commit %d target %d log %d..%d fetching %+v] ", id, k.role, k.commit, k.target, k.log.first, k.log.next-1, k.fetching.peer)
+	}
+	return text
+}
+
+// fill has a cluster without one replica commit some bytes in batches of a size, and brings it back on a narrow link.
+func (s *slowNet) fall(late wire.ReplicaID, bytes, size int) (leader *node) {
+	leader = s.elect(late)
+	s.nodes[late].up = false
+	for sent := 0; sent < bytes; s.step() {
+		sent += size * s.propose(leader, (bytes-sent+size-1)/size, size)
+	}
+	s.until("commit", 10*time.Second, func() bool {
+		return leader.core.Commit() == leader.core.log.next-1
+	})
+	for _, p := range s.pipes {
+		p.flight = nil
+	}
+	clear(s.bodies)
+	clear(s.slots)
+	return leader
+}
+
+// A follower that is far behind catches up at no less than half the rate of a slow link, whatever its batches are, and
+// nobody else is elected meanwhile: heartbeats wait behind what was asked for.
+func TestCatchUpUsesASlowLink(t *testing.T) {
+	const bytes = 10 << 20
+	for _, link := range []struct {
+		rate  int
+		delay time.Duration
+		size  int
+	}{
+		{250_000, 20 * time.Millisecond, 1 << 10},
+		{250_000, 45 * time.Millisecond, 16 << 10},
+		{1_000_000, 120 * time.Millisecond, 4 << 10},
+		{10_000_000, 45 * time.Millisecond, 64 << 10},
+	} {
+		t.Run(fmt.Sprintf("%d B/s, %v", link.rate, link.delay), func(t *testing.T) {
+			s := newSlowNet(t, 3)
+			late := wire.ReplicaID(3)
+			leader := s.fall(late, bytes, link.size)
+			s.narrow(late, link.rate, link.delay)
+			s.nodes[late].start(s.cfg, s.now)
+			elected, began := s.elected, s.now
+			s.until("catch-up", time.Hour, func() bool { return s.nodes[late].core.Commit() >= leader.core.Commit() })
+			took := s.now - began
+			if ideal := time.Duration(bytes) * time.Second / time.Duration(link.rate); took > 2*ideal {
+				t.Errorf("%v, want at most twice the %v that the bytes take", took, ideal)
+			}
+			if s.elected != elected || leader.core.Role() != Leader {
+				t.Errorf("the leader has changed")
+			}
+			s.checkRepeated(late, bytes, 1.1)
+			t.Logf("%v, %v", took, s.bodies)
+		})
+	}
+}
+
+// checkRepeated checks that what was sent to a replica is not more than a factor of what it needed.
+func (s *slowNet) checkRepeated(to wire.ReplicaID, needed int, factor float64) {
+	s.t.Helper()
+	total := 0
+	for on, bytes := range s.bodies {
+		if on.to == to {
+			total += bytes
+		}
+	}
+	if float64(total) > factor*float64(needed) {
+		s.t.Errorf("%d bytes were sent to replica %d, which needed %d", total, to, needed)
+	}
+}
+
+// A batch that takes longer than any patience passes, and is not sent many times.
+func TestCatchUpPassesALargeBatch(t *testing.T) {
+	const size = 1 << 20
+	s := newSlowNet(t, 3)
+	leader := s.fall(3, 4*size, size)
+	s.narrow(3, 250_000, 45*time.Millisecond)
+	s.nodes[3].start(s.cfg, s.now)
+	s.until("catch-up", 5*time.Minute, func() bool { return s.nodes[3].core.Commit() >= leader.core.Commit() })
+	t.Logf("%v, %v", s.now, s.bodies)
+	s.checkRepeated(3, 4*size, 3)
+}
