@@ -192,7 +192,7 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 	f := &c.fetching
 	if m.From != f.peer {
 		if moved {
-			f.took(m.From, c.now) // late, from one that was given up
+			f.took(m, c.now) // late, from one that was given up
 		}
 		return
 	}
@@ -207,7 +207,7 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 			f.next, f.asked, f.again = c.commit+1, 0, true
 		}
 	case m.Slot == f.asked:
-		f.took(m.From, c.now)
+		f.took(m, c.now)
 		f.asked = 0
 		f.next = max(f.next, min(m.Through(), m.Commit)+1)
 	}
@@ -217,9 +217,9 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 }
 
 // took measures an answer.
-func (f *fetching) took(peer wire.ReplicaID, now time.Duration) {
-	if f.sent[peer] != 0 {
-		f.flows[peer].Took(now - f.sent[peer])
-		f.sent[peer] = 0
+func (f *fetching) took(m *wire.Message, now time.Duration) {
+	if f.sent[m.From] != 0 {
+		f.flows[m.From].Took(now-f.sent[m.From], len(m.Body))
+		f.sent[m.From] = 0
 	}
 }

@@ -51,8 +51,9 @@ func (f *Flow) Patience() time.Duration {
 	return max(f.patience, usual) << f.silences
 }
 
-// Took says that the answer to a step has come after d.
-func (f *Flow) Took(d time.Duration) {
+// Took says that the answer to a step has come after d, and how many bytes the step had. That a small one was quick
+// says nothing about larger ones.
+func (f *Flow) Took(d time.Duration, bytes int) {
 	d = max(d, 1)
 	if f.shortest == 0 || d < f.shortest {
 		f.shortest = d
@@ -61,10 +62,10 @@ func (f *Flow) Took(d time.Duration) {
 	f.silences = 0
 	limit := max(f.target, 2*f.shortest)
 	switch {
-	case 2*d-f.shortest < limit: // with twice the bytes, too
-		f.bytes = min(2*f.bytes, f.most)
 	case d > limit+limit/4:
 		f.shrink(d)
+	case bytes >= f.bytes/2 && 2*d-f.shortest < limit: // with twice the bytes, too
+		f.bytes = min(2*f.bytes, f.most)
 	}
 }
 

@@ -41,7 +41,7 @@ func TestFlowFitsTheLink(t *testing.T) {
 				if i > 0 && d > f.Patience() {
 					t.Fatalf("step %d of %d bytes takes %v, longer than the patience of %v", i, f.Bytes(), d, f.Patience())
 				}
-				f.Took(d)
+				f.Took(d, f.Bytes())
 			}
 			if share := float64(bytes) / took.Seconds() / float64(p.bytesPerSecond); share < 0.4 {
 				t.Errorf("%.2f of the bandwidth is used", share)
@@ -58,19 +58,19 @@ func TestFlowFollowsALinkThatBecomesSlow(t *testing.T) {
 	const timeout = 500 * time.Millisecond
 	f := NewFlow(1<<20, timeout, timeout)
 	for range 20 {
-		f.Took(time.Millisecond)
+		f.Took(time.Millisecond, f.Bytes())
 	}
 	if f.Bytes() != 1<<20 {
 		t.Fatalf("steps of %d bytes on a fast link", f.Bytes())
 	}
 	for range 3 {
-		f.Took(4 * time.Second)
+		f.Took(4 * time.Second, f.Bytes())
 	}
 	if f.Bytes() != 128<<10 || f.Patience() < 8*time.Second {
 		t.Errorf("after three slow answers: %d bytes, patience %v", f.Bytes(), f.Patience())
 	}
 	for range 40 {
-		f.Took(240 * time.Millisecond)
+		f.Took(240 * time.Millisecond, f.Bytes())
 	}
 	if f.Bytes() != 128<<10 || f.Patience() > time.Second {
 		t.Errorf("at its new pace: %d bytes, patience %v", f.Bytes(), f.Patience())
@@ -83,7 +83,7 @@ func TestFlowWaitsLongerInSilence(t *testing.T) {
 	if f.Patience() != time.Second {
 		t.Errorf("patience with a peer that nothing is known of: %v", f.Patience())
 	}
-	f.Took(time.Millisecond)
+	f.Took(time.Millisecond, f.Bytes())
 	if f.Patience() != 10*time.Millisecond {
 		t.Errorf("patience with a fast peer: %v", f.Patience())
 	}
@@ -101,7 +101,7 @@ func TestFlowWaitsLongerInSilence(t *testing.T) {
 	if f.Patience() != last || f.Bytes() != leastBytes {
 		t.Errorf("after a long silence: patience %v, %d bytes", f.Patience(), f.Bytes())
 	}
-	f.Took(time.Millisecond)
+	f.Took(time.Millisecond, f.Bytes())
 	if f.Patience() != 10*time.Millisecond {
 		t.Errorf("patience after an answer: %v", f.Patience())
 	}
@@ -110,11 +110,22 @@ func TestFlowWaitsLongerInSilence(t *testing.T) {
 // A way that has become longer is not taken for a narrow one for ever.
 func TestFlowFindsALongerRoundTrip(t *testing.T) {
 	f := NewFlow(1<<20, 100*time.Millisecond, time.Second)
-	f.Took(time.Millisecond)
+	f.Took(time.Millisecond, f.Bytes())
 	for range 30 {
-		f.Took(400 * time.Millisecond)
+		f.Took(400 * time.Millisecond, f.Bytes())
 	}
 	if f.Bytes() != 1<<20 {
 		t.Errorf("steps of %d bytes, although their time is all round trip", f.Bytes())
+	}
+}
+
+// Small answers that are quick are no reason to ask for large ones.
+func TestFlowGrowsWithWhatItCarries(t *testing.T) {
+	f := NewFlow(1<<20, time.Second, time.Second)
+	for range 100 {
+		f.Took(time.Millisecond, 100)
+	}
+	if f.Bytes() != startBytes {
+		t.Errorf("steps of %d bytes after answers of 100", f.Bytes())
 	}
 }
