@@ -34,12 +34,6 @@ type Message struct {
 	Payload
 }
 
-// String renders a message in one line with all its fields, for transcripts.
-func (m *Message) String() string {
-	return fmt.Sprintf("%v ballot %v slot %d last %d commit %d nonce %d flags %d, %d bytes",
-		m.Type, m.Ballot, m.Slot, m.last, m.Commit, m.nonce, m.flags, len(m.Body))
-}
-
 // Codec names how a batch body is compressed.
 type Codec uint8
 

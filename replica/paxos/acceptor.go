@@ -1,6 +1,8 @@
 package paxos
 
 import (
+	"slices"
+
 	"paxosbench/wire"
 )
 
@@ -28,10 +30,17 @@ func (c *Core) onPrepare(m *wire.Message) {
 		c.stepDown()
 		c.leader = 0
 	}
-	// A repeated Prepare of the same ballot is answered again: the first answer may have been lost.
-	c.waiting = append(c.waiting, waiting{record: c.appended, kind: wire.RecordPromise, ballot: m.Ballot})
+	// A repeated Prepare of the same ballot is answered again: the first answer may have been lost. One that still waits for
+	// the disk answers both, or the queue would grow with every copy.
+	if !c.promiseWaits(m.Ballot) {
+		c.waiting = append(c.waiting, waiting{record: c.appended, kind: wire.RecordPromise, ballot: m.Ballot})
+	}
 	c.resetDeadline()
 	c.releaseWaiting()
+}
+
+func (c *Core) promiseWaits(b wire.Ballot) bool {
+	return slices.ContainsFunc(c.waiting, func(w waiting) bool { return w.kind == wire.RecordPromise && w.ballot == b })
 }
 
 // promise raises the promised ballot; the record goes to the journal.

@@ -153,23 +153,23 @@ func (l *lab) arrive(m wire.Message) {
 	n := l.nodes[m.To]
 	switch {
 	case l.cut[linkOf(&m)] || !n.up:
-		l.printf("%d -| %d  %s", m.From, m.To, describe(&m))
+		l.printf("%d -| %d  %v", m.From, m.To, &m)
 	case m.Type == wire.TypeSnapshotFetch:
-		l.printf("%d <- %d  %s", m.To, m.From, describe(&m))
+		l.printf("%d <- %d  %v", m.To, m.From, &m)
 		from := l.nodes[m.To]
 		l.send(wire.Message{Type: wire.TypeSnapshotChunk, From: m.To, To: m.From, Slot: from.snapshot})
 	case m.Type == wire.TypeSnapshotChunk:
-		l.printf("%d <- %d  %s", m.To, m.From, describe(&m))
+		l.printf("%d <- %d  %v", m.To, m.From, &m)
 		l.at(m.To, func(n *node) { n.install(l.nodes[m.From].history[:m.Slot]) })
 	default:
-		l.printf("%d <- %d  %s", m.To, m.From, describe(&m))
+		l.printf("%d <- %d  %v", m.To, m.From, &m)
 		l.at(m.To, func(n *node) { n.step(l.now, m) })
 	}
 }
 
 func (l *lab) send(m wire.Message) {
 	l.flight = append(l.flight, m)
-	l.printf("%d -> %d  %s", m.From, m.To, describe(&m))
+	l.printf("%d -> %d  %v", m.From, m.To, &m)
 }
 
 // crash stops a replica; with loseDisk its journal is gone as well.
@@ -208,7 +208,7 @@ func (l *lab) at(id wire.ReplicaID, act func(*node)) {
 
 func (l *lab) carryOut(n *node, ready *Ready) {
 	for i := range ready.Records {
-		l.printf("%d appends %s", n.id, describeRecord(&ready.Records[i]))
+		l.printf("%d appends %v", n.id, &ready.Records[i])
 	}
 	for _, m := range ready.Messages {
 		l.send(m)

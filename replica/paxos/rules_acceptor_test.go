@@ -63,6 +63,20 @@ func TestRule1NothingBelowThePromiseIsAccepted(t *testing.T) {
 	}
 }
 
+// Copies of a Prepare that arrive while the disk is slow are answered by the one answer that waits for it.
+func TestRepeatedPrepareWaitsOnce(t *testing.T) {
+	h := newHand(t, 2, 3)
+	for range 100 {
+		h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(5, 3)})
+	}
+	if got := h.syncs(); len(got) != 1 {
+		t.Fatalf("100 copies of a Prepare are answered %d times when the promise is durable", len(got))
+	}
+	if got := h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(5, 3)}); len(got) != 1 {
+		t.Fatalf("a copy that comes later is answered by %v", got)
+	}
+}
+
 // applied returns an acceptor that has applied "a" and "b" under ballot 1.1, and keeps keep bytes of that.
 func applied(t *testing.T, keep int) hand {
 	h := newHand(t, 2, 3, func(c *Config) { c.LogBytes = keep })
