@@ -62,7 +62,7 @@ func (l *loop) status() *Status {
 		ID: l.cfg.ID, PID: os.Getpid(), Role: core.Role().String(), Ballot: core.Ballot(), Leader: l.leader(),
 		Commit: core.Commit(), Applied: state.Applied(), Known: core.Known(), StateDigest: fmt.Sprintf("%016x", state.Digest()),
 		Records: state.Len(), Sessions: state.Sessions(), CPUNs: cpuNs(), Depth: core.Depth(), Config: l.cfg,
-		Node: l.node.Stats(), Paxos: core.Stats(), State: state.Stats(), Busy: l.busy,
+		Node: l.node.Stats(), Paxos: core.Stats(), State: state.Stats(), Busy: l.busy, Journal: l.storage.Stats(),
 	}
 	s.InFlight, _ = core.InFlight()
 	snapshots := l.node.Snapshots()
@@ -73,9 +73,6 @@ func (l *loop) status() *Status {
 		s.Role, s.Commit = "unreplicated", s.Applied
 	case !core.Voting():
 		s.Role = "recovering"
-	}
-	if l.storage.committer != nil {
-		s.Journal = l.storage.committer.Stats()
 	}
 	return s
 }

@@ -3,6 +3,7 @@ package replica
 import (
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +18,8 @@ import (
 	"paxosbench/replica/node"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
+	"paxosbench/replica/storage"
+	"paxosbench/replica/transport"
 	"paxosbench/wire"
 	"paxosbench/wire/compress"
 )
@@ -178,6 +181,41 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 		Volatile:      c.Durability == journal.DurabilityNone,
 		Unreplicated:  c.Unreplicated,
 	}
+}
+
+// pinBytes is how much more than usual is kept for a peer that would otherwise be left behind: of the journal, or of the
+// memory where there is none.
+const pinBytes = 1 << 30
+
+// storage derives the configuration of the storage.
+func (c *Config) storage(log *slog.Logger) storage.Config {
+	return storage.Config{
+		Journal: journal.Options{
+			FS: journal.OSFS{}, Dir: c.Data, Durability: c.Durability,
+			Identity:     journal.Identity{Cluster: c.ClusterID, Replica: c.ID, Settings: c.Agreement().Lasting()},
+			SegmentBytes: int64(c.SegmentBytes), RecycleSegments: c.recycleSegments(),
+			Bootstrap: c.Bootstrap, Rejoin: c.Rejoin, AcceptLoss: c.AcceptLoss, Lease: c.Agreement().Lease, Logger: log,
+		},
+		Snapshots: c.snapshotIdentity(),
+	}
+}
+
+// transport derives the configuration of the transport.
+func (c *Config) transport(incarnation uint64, buffers *wire.Buffers, log *slog.Logger) transport.Config {
+	peers := make(map[wire.ReplicaID]string)
+	for _, m := range c.Members {
+		if m.ID != c.ID {
+			peers[m.ID] = m.Peer
+		}
+	}
+	tc := transport.Config{
+		Self: c.ID, Cluster: c.ClusterID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
+		ClientAddr: c.self().Client, Peers: peers, MaxClients: c.MaxClients, Buffers: buffers, Logger: log,
+	}
+	if len(peers) > 0 {
+		tc.PeerAddr = c.self().Peer
+	}
+	return tc
 }
 
 // snapshotBytes returns how much log is applied between two snapshots. Without a journal there is nothing to cut.

@@ -11,7 +11,7 @@ import (
 	"paxosbench/batching"
 	"paxosbench/replica/machine"
 	"paxosbench/replica/node"
-	"paxosbench/replica/paxos"
+	"paxosbench/replica/storage"
 	"paxosbench/replica/transport"
 	"paxosbench/wire"
 )
@@ -24,7 +24,7 @@ const maxPendingBytes = 64 << 20
 // at a time. The connection is closed behind it, and the client asks again for the rest.
 const maxRoundReplies = 64 << 20
 
-// loop owns the replica. It is the transport's Handler and the node's Env, and all its methods run on the event loop's
+// loop owns the replica. It is the transport's Handler and the node's Driver, and all its methods run on the event loop's
 // goroutine, except where they say otherwise.
 type loop struct {
 	cfg       *Config
@@ -33,7 +33,7 @@ type loop struct {
 	buffers   *wire.Buffers
 	transport *transport.Transport
 	node      *node.Node
-	storage   *storage
+	storage   *storage.Storage
 
 	clients map[*transport.Client]struct{} // that have said hello
 	start   int                            // where the frame of answers being written begins in its client's Out
@@ -44,30 +44,19 @@ type loop struct {
 // open recovers the replica's state and prepares everything that needs no network.
 func open(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, error) {
 	l := &loop{cfg: cfg, log: log, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
-	l.node = node.New(cfg.node(incarnation, l.buffers), l, 0)
 	var err error
-	if l.storage, err = openStorage(cfg, log, l.node, l.snapshotStored); err != nil {
+	if l.transport, err = transport.New(cfg.transport(incarnation, l.buffers, log), l); err != nil {
 		return nil, err
 	}
-	peers := make(map[wire.ReplicaID]string)
-	for _, m := range cfg.Members {
-		if m.ID != cfg.ID {
-			peers[m.ID] = m.Peer
+	l.storage = storage.New(cfg.storage(log), threads{l.transport.Post, l.transport.Now})
+	l.node = node.New(cfg.node(incarnation, l.buffers), l, l.storage, 0)
+	if !cfg.Unreplicated {
+		if err := l.storage.Open(l.node); err != nil {
+			return nil, err
 		}
 	}
-	tc := transport.Config{
-		Self: cfg.ID, Cluster: cfg.ClusterID, Settings: cfg.Agreement().Settings(), Incarnation: incarnation,
-		ClientAddr: cfg.self().Client, Peers: peers, MaxClients: cfg.MaxClients, Buffers: l.buffers, Logger: log,
-	}
-	if len(peers) > 0 {
-		tc.PeerAddr = cfg.self().Peer
-	}
-	if l.transport, err = transport.New(tc, l); err != nil {
-		return nil, err
-	}
-	l.storage.onDurable(func() { l.transport.Post(l.persisted) })
 	log.Info("replica opened", "id", cfg.ID, "cluster", cfg.ClusterID, "members", len(cfg.Members), "quorum2", cfg.quorum2(),
-		"durability", cfg.Durability, "applied", l.node.State().Applied(), "ballot", l.node.Core().Ballot(), "voting", l.node.Core().Voting())
+		"durability", cfg.Durability, "records", l.storage.Base(), "applied", l.node.State().Applied(), "ballot", l.node.Core().Ballot(), "voting", l.node.Core().Voting())
 	return l, nil
 }
 
@@ -207,7 +196,7 @@ func (l *loop) Message(m *wire.Message) {
 // Tick passes the time on.
 func (l *loop) Tick(now time.Duration) {
 	l.node.Tick(now)
-	l.storage.release(l.node)
+	l.storage.Tick()
 }
 
 // Round ends an iteration of the event loop: see node.Round. The transport writes the replies afterwards.
@@ -220,36 +209,12 @@ func (l *loop) Round(now time.Duration) {
 	}
 }
 
-// persisted runs on the loop after the sync thread has made records durable.
-func (l *loop) persisted() {
-	n, err := l.storage.durable()
-	if err != nil {
-		l.fail(err)
-		return
-	}
-	l.node.Persisted(l.transport.Now(), n)
-	l.storage.markVoter(l.node.Core())
-}
-
 // Send passes a message to a peer, or loses it.
 func (l *loop) Send(m *wire.Message) {
 	l.transport.Send(m.To, m)
 	if m.Type != wire.TypeAccept {
 		l.buffers.Put(m.Body)
 	}
-}
-
-// Append gives a record to the journal.
-func (l *loop) Append(r *wire.Record) { l.storage.append(r) }
-
-// Persist makes what was appended durable, here and now if that is quickest.
-func (l *loop) Persist(alone bool) uint64 {
-	n, err := l.storage.persist(alone)
-	if err != nil {
-		l.fail(err)
-		return 0
-	}
-	return n
 }
 
 // Replies begins a Reply frame for a client that is still there.
@@ -309,15 +274,4 @@ func (l *loop) elsewhere(leader wire.ReplicaID) string {
 		return ""
 	}
 	return l.cfg.member(leader).Client
-}
-
-// Fetch answers a peer that wants slots which are no longer in memory.
-func (l *loop) Fetch(f paxos.Fetch) {
-	core := l.node.Core()
-	l.storage.read(f, l.storage.oldest(core.FirstSlot()), func(m wire.Message) {
-		l.transport.Post(func() {
-			m.To, m.From, m.Commit = f.Peer, l.cfg.ID, l.node.Core().Commit()
-			l.transport.Send(f.Peer, &m)
-		})
-	})
 }

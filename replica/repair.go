@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"paxosbench/replica/journal"
-	"paxosbench/replica/node"
 	"paxosbench/replica/snapshot"
+	"paxosbench/replica/storage"
 )
 
 // openOrRepair opens the replica. With --repair, data that is damaged is set aside, and the replica begins anew as one that
@@ -32,5 +32,5 @@ func openOrRepair(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, err
 func damaged(err error) bool {
 	var inJournal *journal.CorruptError
 	var inSnapshot *snapshot.CorruptError
-	return errors.As(err, &inJournal) || errors.As(err, &inSnapshot) || errors.Is(err, node.ErrSnapshotMissing)
+	return errors.As(err, &inJournal) || errors.As(err, &inSnapshot) || errors.Is(err, storage.ErrSnapshotMissing)
 }

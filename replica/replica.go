@@ -7,13 +7,11 @@
 //	agreement.go what must be equal on all replicas
 //	replica.go   opening, running and closing
 //	loop.go      the owner of everything: connections on one side, the node on the other
-//	storage.go   the journal and its sync thread
-//	snapshots.go the snapshots and their writing thread
-//	recovery.go  what a restart makes of the two
-//	repair.go    what is done if they are damaged
+//	threads.go   where the storage's slow work is done
+//	repair.go    what is done if the data is damaged
 //	admin.go     /status, /metrics and /debug/pprof/
 //
-// The replica itself, without its surroundings, is package node.
+// The replica itself, without its surroundings, is package node; what it keeps on disk is package storage.
 package replica
 
 import (
@@ -47,11 +45,11 @@ func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
 	if cfg.Admin != "" {
 		listener, err := net.Listen("tcp", cfg.Admin)
 		if err != nil {
-			return errors.Join(fmt.Errorf("admin address %s: %w", cfg.Admin, err), l.storage.close())
+			return errors.Join(fmt.Errorf("admin address %s: %w", cfg.Admin, err), l.storage.Close())
 		}
 		group.Go(func() error { return serveAdmin(ctx, listener, l) })
 	}
 	group.Go(func() error { return l.transport.Run(ctx) })
 	err = group.Wait()
-	return errors.Join(l.failure(), err, l.storage.close())
+	return errors.Join(l.failure(), err, l.storage.Close())
 }

@@ -8,7 +8,7 @@
 // releases them. A segment's header carries the promise made before it, so old segments may go without it being lost.
 //
 // Reading order: record.go and header.go (the bytes), stage.go (places), writer.go (the disk), recover.go and
-// evidence.go (what a restart believes, and why), committer.go (the thread). docs/journal.md describes the format.
+// evidence.go (what a restart believes, and why). docs/journal.md describes the format.
 package journal
 
 import (
@@ -24,7 +24,7 @@ import (
 // Journal is an open write-ahead log.
 //
 // One goroutine, the owner, calls Append, Truncate, Close and the methods of life.go. Flush, Pending, ReadEntries,
-// FirstSlot and Stats may be called from any goroutine. Nothing here starts a goroutine: see Committer for that.
+// FirstSlot and Stats may be called from any goroutine. Nothing here starts a goroutine: see replica/storage for that.
 type Journal struct {
 	opts Options
 	seed uint32 // of the checksums of record headers
@@ -40,7 +40,7 @@ type Journal struct {
 	err     error // final
 	voted   bool  // a record that is in memory only is a vote
 	stats   Stats
-	poke    func() // has tend called elsewhere; nil: the journal calls it itself
+	wake    func() // has Maintain called elsewhere; nil: the journal calls it itself
 
 	flushing sync.Mutex // held during a flush; guards what follows
 	writer   writer
@@ -109,7 +109,7 @@ func (j *Journal) flush() (LSN, error) {
 	g.reset()
 	j.spare = g
 	if j.writer.segment != segment {
-		j.housekeep()
+		j.needMaintenance()
 	}
 	return durable, nil
 }
@@ -172,33 +172,34 @@ func (j *Journal) fail(err error) error {
 func (j *Journal) Truncate(slot wire.Slot) {
 	if released := j.index.drop(slot); len(released) > 0 {
 		j.pool.release(released)
-		j.housekeep()
+		j.needMaintenance()
 	}
 }
 
-// housekeep has segment files prepared and recycled, here or elsewhere.
-func (j *Journal) housekeep() {
+// needMaintenance has segment files prepared and recycled, here or elsewhere.
+func (j *Journal) needMaintenance() {
 	j.mu.Lock()
-	poke := j.poke
+	wake := j.wake
 	j.mu.Unlock()
-	if poke == nil {
-		poke = j.tend
+	if wake == nil {
+		wake = j.Maintain
 	}
-	poke()
+	wake()
 }
 
-// tend prepares and recycles segment files.
-func (j *Journal) tend() {
+// Maintain prepares and recycles segment files. Any goroutine may call it.
+func (j *Journal) Maintain() {
 	if j.pool != nil {
 		j.pool.tend()
 	}
 }
 
-// setPoke has poke called when tend is due, or tend itself if it is nil.
-func (j *Journal) setPoke(poke func()) {
+// OnMaintenance has wake called when Maintain is due, or Maintain itself if it is nil. wake must not block; the
+// goroutine that flushes calls it, and the owner.
+func (j *Journal) OnMaintenance(wake func()) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.poke = poke
+	j.wake = wake
 }
 
 // FirstSlot returns the smallest slot that has a durable record, 0 if none has.

@@ -1,9 +1,6 @@
 package journal
 
-import (
-	"sync"
-	"time"
-)
+import "time"
 
 // Stats counts what a journal has done since it was opened.
 type Stats struct {
@@ -16,7 +13,7 @@ type Stats struct {
 	SegmentsRecycled uint64 `json:"segments_recycled"`
 	SegmentsRemoved  uint64 `json:"segments_removed"`
 
-	// Times of flushes, measured by a Committer: write, sync and, rarely, going on to another segment.
+	// Times of flushes, measured by the owner: write, sync and, rarely, going on to another segment.
 	FlushTime    time.Duration `json:"flush_time_ns"` // sum
 	MaxFlushTime time.Duration `json:"max_flush_time_ns"`
 }
@@ -35,26 +32,6 @@ func (s *Stats) MeanFlushTime() time.Duration {
 		return 0
 	}
 	return s.FlushTime / time.Duration(s.Flushes)
-}
-
-// flushTimes gathers the times of flushes.
-type flushTimes struct {
-	mu  sync.Mutex
-	sum time.Duration
-	max time.Duration
-}
-
-func (t *flushTimes) add(d time.Duration) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.sum += d
-	t.max = max(t.max, d)
-}
-
-func (t *flushTimes) into(s *Stats) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	s.FlushTime, s.MaxFlushTime = t.sum, t.max
 }
 
 // Stats returns the journal's counters so far. The times are left zero: the journal reads no clock.

@@ -63,7 +63,7 @@ const _ uint = wire.MaxBody - (replyFrameBytes + wire.ReplyRunHeaderSize + wire.
 func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte {
 	a := spanAnswer{origin: span.Origin, frame: n.cfg.ReplyFrame, limit: n.cfg.ReplyFrame}
 	if a.origin != 0 {
-		a.begin(n.env)
+		a.begin(n.driver)
 	}
 	for ; span.Runs > 0 && len(body) > 0; span.Runs-- {
 		run, size, err := wire.DecodeRun(body)
@@ -75,7 +75,7 @@ func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte
 		n.applyRun(slot, &run, &a)
 		body = body[size:]
 	}
-	a.end(n.env)
+	a.end(n.driver)
 	return body
 }
 
@@ -83,8 +83,8 @@ func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte
 func (n *Node) applyRun(slot wire.Slot, run *wire.Run, a *spanAnswer) {
 	for run.Count > 0 {
 		if a.open && len(a.replies) >= a.limit {
-			a.end(n.env)
-			a.begin(n.env)
+			a.end(n.driver)
+			a.begin(n.driver)
 		}
 		before := run.Count
 		a.replies = n.state.ApplyPart(slot, run, a.replies, a.open, a.limit)
@@ -102,14 +102,14 @@ type spanAnswer struct {
 	commands int // answered in this frame
 }
 
-func (a *spanAnswer) begin(env Env) {
-	a.replies = env.Replies(a.origin)
+func (a *spanAnswer) begin(driver Driver) {
+	a.replies = driver.Replies(a.origin)
 	a.open, a.limit, a.commands = a.replies != nil, len(a.replies)+a.frame, 0
 }
 
-func (a *spanAnswer) end(env Env) {
+func (a *spanAnswer) end(driver Driver) {
 	if a.open {
-		env.Answered(a.origin, a.replies, a.commands)
+		driver.Answered(a.origin, a.replies, a.commands)
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package node is a whole replica but for its surroundings: the protocol (replica/paxos), the batches that it proposes
 // (batching), and the state that chosen batches are applied to (replica/machine), joined on one goroutine. Sockets,
-// disks, threads and clocks are behind Env, so that the event loop and the simulator run the very same replica.
+// threads and clocks are behind Driver, the disk is behind Storage, so that the event loop and the simulator run the very
+// same replica.
 //
 // The page to read first is Node.Round: one round of the loop, which is the way of every command.
 package node
@@ -32,7 +33,7 @@ type Config struct {
 	// peer needs it.
 	SnapshotBytes int
 
-	// Volatile says that the env keeps no journal: slots that have left the memory are gone.
+	// Volatile says that the storage keeps no journal: slots that have left the memory are gone.
 	Volatile bool
 
 	// SnapshotPiece is about how much of a snapshot is taken in one round: as much work as a batch is. ReplyFrame is where a
@@ -44,19 +45,12 @@ type Config struct {
 	Unreplicated bool
 }
 
-// Env is what a Node needs of the world. Its methods are called on the node's goroutine and must not call back.
-type Env interface {
+// Driver is what a Node needs of the world, but for its storage. Its methods are called on the node's goroutine and must
+// not call back.
+type Driver interface {
 	// Send passes a message to a peer, or loses it. The body of an Accept stays the node's and is only valid during
 	// the call; any other body is handed over.
 	Send(m *wire.Message)
-
-	// Append gives a record to the journal. The body is only valid during the call.
-	Append(r *wire.Record)
-
-	// Persist makes what has been appended durable, now or later. Records are numbered from 1 since the node was made;
-	// Persist returns the newest number known durable. With alone, nothing else is in flight, so that there is
-	// nothing to gain from handing the work to another thread.
-	Persist(alone bool) uint64
 
 	// Replies returns where to append the reply runs for the given origin, or nil if nobody waits for them any more.
 	// Answered ends what Replies began: it takes the grown slice back and says how many commands it answers.
@@ -68,13 +62,25 @@ type Env interface {
 	QueryReplies(origin batching.Origin) []byte
 	QueriesAnswered(origin batching.Origin, replies []byte, gets int)
 
-	// Fetch answers a peer that wants slots which are no longer in memory.
-	Fetch(f paxos.Fetch)
-
 	// LeaderChanged says that this replica leads, no longer leads, or follows another. Commands that it had accepted
 	// while it led and has not answered may or may not take effect; their clients have to ask the new leader. Queries
 	// are not answered any more.
 	LeaderChanged(lost bool)
+}
+
+// Storage is what a Node needs of its disk; replica/storage is the one there is. Its methods are called on the node's
+// goroutine and must not call back.
+type Storage interface {
+	// Append gives a record to the journal. The body is only valid during the call.
+	Append(r *wire.Record)
+
+	// Persist makes what has been appended durable, now or later. Records are numbered from 1 since the node was made;
+	// Persist returns the newest number known durable. With alone, nothing else is in flight, so that there is
+	// nothing to gain from handing the work to another thread. An error is final.
+	Persist(alone bool) (durable uint64, err error)
+
+	// Fetch answers a peer that wants slots which are no longer in memory.
+	Fetch(f paxos.Fetch)
 
 	SnapshotStore
 }
@@ -82,7 +88,8 @@ type Env interface {
 // Node is one replica. It belongs to one goroutine.
 type Node struct {
 	cfg     Config
-	env     Env
+	driver  Driver
+	storage Storage
 	core    *paxos.Core
 	builder *batching.Builder
 	state   *machine.State
@@ -90,7 +97,7 @@ type Node struct {
 	compressor compress.Compressor
 	raw        []byte // the batch being applied, if it had to be decompressed
 
-	leading   bool // as the env was told last
+	leading   bool // as the driver was told last
 	leader    wire.ReplicaID
 	proposals proposals
 	queries   queries
@@ -120,7 +127,7 @@ type Stats struct {
 }
 
 // New returns a node that has never run; see Restore for one that has.
-func New(cfg Config, env Env, now time.Duration) *Node {
+func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 	cfg.Batching.Buffers = cfg.Paxos.Buffers
 	if cfg.SnapshotPiece == 0 {
 		cfg.SnapshotPiece = snapshotPiece
@@ -130,7 +137,8 @@ func New(cfg Config, env Env, now time.Duration) *Node {
 	}
 	return &Node{
 		cfg:       cfg,
-		env:       env,
+		driver:    driver,
+		storage:   storage,
 		core:      paxos.New(cfg.Paxos, now),
 		builder:   batching.NewBuilder(cfg.Batching),
 		state:     machine.NewState(machine.New(cfg.Machine), cfg.State),
@@ -219,6 +227,9 @@ func (n *Node) Request(now time.Duration, origin batching.Origin, fragment []byt
 // step makes room for another, it goes round again. Then come the queries that the state can answer. now must have been
 // read after everything had arrived. An error is final.
 func (n *Node) Round(now time.Duration) error {
+	if n.err != nil {
+		return n.err
+	}
 	n.stats.Rounds++
 	n.askForRound(now)
 	for again := true; again && n.err == nil; {
@@ -237,7 +248,7 @@ func (n *Node) Round(now time.Duration) error {
 // Deadline returns when a batch becomes due that is not due now, if there is one.
 func (n *Node) Deadline() (time.Duration, bool) { return n.builder.Deadline() }
 
-// observe tells the env about a change of leadership as soon as it has happened.
+// observe tells the driver about a change of leadership as soon as it has happened.
 func (n *Node) observe() {
 	leads, leader := n.core.Role() == paxos.Leader, n.core.Leader()
 	if leads == n.leading && leader == n.leader {
@@ -250,7 +261,7 @@ func (n *Node) observe() {
 		n.proposals.drop(n.builder)
 		n.queries.drop(n.cfg.Paxos.Buffers)
 	}
-	n.env.LeaderChanged(lost)
+	n.driver.LeaderChanged(lost)
 }
 
 // propose seals batches that are due and proposes them while the window has room.
@@ -302,10 +313,10 @@ func (n *Node) carryOut(now time.Duration) (durable bool) {
 		if ready.Messages[i].Type == wire.TypeHeartbeat {
 			n.addChain(&ready.Messages[i])
 		}
-		n.env.Send(&ready.Messages[i])
+		n.driver.Send(&ready.Messages[i])
 	}
 	for i := range ready.Fetches {
-		n.env.Fetch(ready.Fetches[i])
+		n.storage.Fetch(ready.Fetches[i])
 	}
 	if ready.Snapshot != 0 {
 		n.beginPull(now, ready.Snapshot)
@@ -318,9 +329,13 @@ func (n *Node) carryOut(now time.Duration) (durable bool) {
 		return false
 	}
 	for i := range ready.Records {
-		n.env.Append(&ready.Records[i])
+		n.storage.Append(&ready.Records[i])
 	}
-	done := n.env.Persist(n.core.Ahead() <= 1)
+	done, err := n.storage.Persist(n.core.Ahead() <= 1)
+	if err != nil {
+		n.Fail(err)
+		return false
+	}
 	if done <= n.durable {
 		return false
 	}
@@ -330,12 +345,25 @@ func (n *Node) carryOut(now time.Duration) (durable bool) {
 
 func (n *Node) send(to wire.ReplicaID, m wire.Message) {
 	m.From, m.To = n.cfg.Paxos.Self, to
-	n.env.Send(&m)
+	n.driver.Send(&m)
+}
+
+// Fail has the node stop with an error of its surroundings: from now on every Round returns it.
+func (n *Node) Fail(err error) {
+	if n.err == nil {
+		n.err = err
+	}
 }
 
 // fail records a final error.
 func (n *Node) fail(format string, args ...any) {
-	if n.err == nil {
-		n.err = fmt.Errorf("replica %d: "+format, append([]any{n.cfg.Paxos.Self}, args...)...)
+	n.Fail(fmt.Errorf("replica %d: "+format, append([]any{n.cfg.Paxos.Self}, args...)...))
+}
+
+// Answer sends a peer what the storage has found for it.
+func (n *Node) Answer(to wire.ReplicaID, m wire.Message) {
+	if m.Type == wire.TypeEntries {
+		m.Commit = n.core.Commit()
 	}
+	n.send(to, m)
 }

@@ -16,7 +16,7 @@ const (
 )
 
 // pull is a snapshot that is being fetched from a peer, one chunk at a time. What has come is decoded into a new state
-// and handed to the env to be stored at once. A lost message is asked for again at the same offset; if the peer has
+// and handed to the storage to be stored at once. A lost message is asked for again at the same offset; if the peer has
 // another snapshot meanwhile, the pull begins anew.
 type pull struct {
 	peer  wire.ReplicaID // 0: nothing is being fetched
@@ -46,7 +46,7 @@ func (n *Node) beginPull(now time.Duration, peer wire.ReplicaID) {
 // ask asks for the next chunk, as soon as the store has room for it.
 func (n *Node) ask(now time.Duration) {
 	p := &n.pull
-	if p.held = !n.env.SnapshotRoom(); p.held {
+	if p.held = !n.storage.SnapshotRoom(); p.held {
 		return
 	}
 	p.asked = now
@@ -81,15 +81,15 @@ func (n *Node) onSnapshotChunk(now time.Duration, m *wire.Message) {
 func (n *Node) restartPull(slot wire.Slot, total uint64) {
 	p := &n.pull
 	if p.slot != 0 {
-		n.env.AbortSnapshot()
+		n.storage.AbortSnapshot()
 	}
 	*p = pull{peer: p.peer, begun: p.begun, heard: p.heard, asked: p.asked, slot: slot, total: total}
 	if slot == 0 {
 		return
 	}
 	n.cancelTaking()
-	p.decoder = snapshot.NewDecoder(n.cfg.Identity, machine.NewRestorer(machine.New(n.cfg.Machine), n.cfg.State))
-	n.env.BeginSnapshot(slot, snapshot.Stored)
+	p.decoder = snapshot.NewDecoder(n.cfg.Identity, n.Restorer())
+	n.storage.BeginSnapshot(slot, snapshot.Stored)
 }
 
 // takeChunk takes the bytes at the present offset. Others are late answers to a question that was asked twice.
@@ -100,7 +100,7 @@ func (n *Node) takeChunk(now time.Duration, m *wire.Message) {
 	}
 	p.offset += uint64(len(m.Body))
 	err := p.decoder.Write(m.Body)
-	n.env.WriteSnapshot(m.Body)
+	n.storage.WriteSnapshot(m.Body)
 	if err == nil && p.offset >= p.total {
 		p.state, err = p.decoder.Finish()
 	}
@@ -109,7 +109,7 @@ func (n *Node) takeChunk(now time.Duration, m *wire.Message) {
 		n.stats.SnapshotsRefused++
 		n.cancelPull()
 	case p.state != nil:
-		n.env.EndSnapshot()
+		n.storage.EndSnapshot()
 	default:
 		n.ask(now)
 	}
@@ -118,7 +118,7 @@ func (n *Node) takeChunk(now time.Duration, m *wire.Message) {
 // cancelPull gives up.
 func (n *Node) cancelPull() {
 	if n.pull.slot != 0 && n.pull.state == nil {
-		n.env.AbortSnapshot()
+		n.storage.AbortSnapshot()
 	}
 	n.pull = pull{}
 }

@@ -86,7 +86,7 @@ func (n *Node) mayAnswer(q *query, now time.Duration) bool {
 
 // answerQuery appends one frame of answers, and returns the bytes in it. If nobody waits for them, the query is done.
 func (n *Node) answerQuery(q *query) int {
-	replies := n.env.QueryReplies(q.origin)
+	replies := n.driver.QueryReplies(q.origin)
 	if replies == nil {
 		q.rest, q.run = nil, wire.Run{}
 		return 0
@@ -102,7 +102,7 @@ func (n *Node) answerQuery(q *query) int {
 	}
 	n.stats.QueriesAnswered += uint64(count)
 	size := len(replies) - start
-	n.env.QueriesAnswered(q.origin, replies, count)
+	n.driver.QueriesAnswered(q.origin, replies, count)
 	return size
 }
 

@@ -207,7 +207,7 @@ func ones(n int) []uint64 {
 	return keys
 }
 
-// sink is an Env that keeps nothing of the answers but a count, and for some origins has nobody to give them to.
+// sink is a Driver that keeps nothing of the answers but a count, and for some origins has nobody to give them to.
 type sink struct {
 	*replica
 	out  []byte
@@ -233,7 +233,7 @@ func newSink(t testing.TB) (*Node, *sink) {
 	env := &sink{replica: r, out: make([]byte, 0, 1<<20)}
 	cfg := r.config()
 	cfg.Paxos.Replicas, cfg.Paxos.Quorum1, cfg.Paxos.Quorum2, cfg.Unreplicated = []wire.ReplicaID{1}, 1, 1, true
-	n := New(cfg, env, 0)
+	n := New(cfg, env, env, 0)
 	for _, fragment := range [][]byte{
 		wire.AppendCommand(wire.AppendRunHeader(nil, 0, 1, 0, 1, wire.CommandHeaderSize), wire.OpRegister, 0, nil, nil),
 		wire.AppendCommand(wire.AppendRunHeader(nil, wire.MakeSessionID(1, 0), 1, 0, 1, wire.CommandHeaderSize+16), wire.OpPut, 0, keyOf(1), keyOf(2)),

@@ -11,11 +11,11 @@ import (
 )
 
 // A snapshot takes the place of the log that it covers: of the journal, so that it does not grow for ever, and of what
-// a peer has missed, if nobody has kept that. It is taken a piece a round, between batches, and written by the env on a
+// a peer has missed, if nobody has kept that. It is taken a piece a round, between batches, and written by the storage on a
 // thread of its own. Peers pull it as it is stored (see pull.go for the other side).
 
-// SnapshotStore is the part of Env that keeps snapshots. They are stored one after the other, in the order of the calls;
-// when one is durable, or cannot be stored, the env calls SnapshotStored or SnapshotFailed.
+// SnapshotStore is the part of Storage that keeps snapshots. They are stored one after the other, in the order of the calls;
+// when one is durable, or cannot be stored, the storage calls SnapshotStored or SnapshotFailed.
 type SnapshotStore interface {
 	// BeginSnapshot starts storing the snapshot of a slot, which comes in the given form. It takes the place of one
 	// that was begun and not ended.
@@ -89,6 +89,11 @@ func (n *Node) Snapshots() SnapshotStatus {
 	return SnapshotStatus{Newest: n.snapshots.newest, Fetching: n.pull.peer}
 }
 
+// Restorer returns what restores a snapshot into the state of a node like this one.
+func (n *Node) Restorer() *machine.Restorer {
+	return machine.NewRestorer(machine.New(n.cfg.Machine), n.cfg.State)
+}
+
 // RestoreSnapshot takes the state of the newest snapshot of an earlier life, before the records of its journal: those of
 // slots that it covers are passed over.
 func (n *Node) RestoreSnapshot(state *machine.State, info snapshot.Info) {
@@ -158,15 +163,15 @@ func (n *Node) takeSnapshot() {
 		}
 		n.beginTaking()
 	}
-	if !n.env.SnapshotRoom() {
+	if !n.storage.SnapshotRoom() {
 		return
 	}
 	var done bool
 	if s.piece, done = s.taking.Next(s.piece[:0], n.cfg.SnapshotPiece); len(s.piece) > 0 {
-		n.env.WriteSnapshot(s.piece)
+		n.storage.WriteSnapshot(s.piece)
 	}
 	if done {
-		n.env.EndSnapshot()
+		n.storage.EndSnapshot()
 		s.taking, s.storing = nil, s.taking.Slot()
 	}
 }
@@ -190,7 +195,7 @@ func (n *Node) mayTake() bool {
 func (n *Node) beginTaking() {
 	n.snapshots.taking = n.state.BeginSnapshot()
 	n.snapshots.since = 0
-	n.env.BeginSnapshot(n.snapshots.taking.Slot(), snapshot.Raw)
+	n.storage.BeginSnapshot(n.snapshots.taking.Slot(), snapshot.Raw)
 }
 
 // cancelTaking gives up the snapshot being taken, if there is one.
@@ -200,7 +205,7 @@ func (n *Node) cancelTaking() {
 	}
 	n.snapshots.taking.Cancel()
 	n.snapshots.taking = nil
-	n.env.AbortSnapshot()
+	n.storage.AbortSnapshot()
 }
 
 // onSnapshotFetch answers a peer that pulls a snapshot. If the log no longer goes on from the newest one, it would be of
@@ -209,7 +214,7 @@ func (n *Node) onSnapshotFetch(now time.Duration, m *wire.Message) {
 	s := &n.snapshots
 	if s.newest.Slot != 0 && (m.Slot == s.newest.Slot || n.usable(s.newest.Slot)) {
 		n.pin(now, m.From, s.newest.Slot)
-		n.env.SendSnapshot(m.From, m.Slot, m.Offset())
+		n.storage.SendSnapshot(m.From, m.Slot, m.Offset())
 		return
 	}
 	if n.mayTake() {
@@ -279,7 +284,7 @@ func (n *Node) tickSnapshots(now time.Duration) {
 	s := &n.snapshots
 	if n.cfg.Volatile && s.pinned == paxos.NoPin && s.newest.Slot != 0 && s.taking == nil && s.storing == 0 && n.pull.peer == 0 {
 		s.newest, s.before = snapshot.Info{}, 0 // it has served its purpose, and is soon out of date
-		n.env.ClearSnapshots()
+		n.storage.ClearSnapshots()
 	}
 }
 

@@ -34,7 +34,7 @@ type trio struct {
 	rng      *rand.Rand
 }
 
-// replica is one of them, and the Env of its node.
+// replica is one of them, and both Driver and Storage of its node.
 type replica struct {
 	trio     *trio
 	id       wire.ReplicaID
@@ -123,7 +123,7 @@ func (r *replica) start(forgot bool) {
 	}
 	r.up, r.appended, r.covered, r.writer, r.jobs = true, 0, 0, nil, nil
 	r.store = snapshot.NewStore(r.files, "data", r.config().Identity, slog.New(slog.DiscardHandler))
-	r.node = New(r.config(), r, r.trio.now)
+	r.node = New(r.config(), r, r, r.trio.now)
 	state, damaged, err := r.store.Restore(func() *machine.Restorer {
 		return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
 	})
@@ -276,7 +276,7 @@ func (c *trio) String() string {
 	return b
 }
 
-// Send implements Env.
+// Send implements Driver.
 func (r *replica) Send(m *wire.Message) {
 	sent := *m
 	sent.Body = slices.Clone(m.Body)
@@ -285,7 +285,7 @@ func (r *replica) Send(m *wire.Message) {
 	}
 }
 
-// Append implements Env.
+// Append implements Driver.
 func (r *replica) Append(rec *wire.Record) {
 	r.appended++
 	kept := *rec
@@ -293,27 +293,27 @@ func (r *replica) Append(rec *wire.Record) {
 	r.journal = append(r.journal, kept)
 }
 
-// Persist implements Env.
-func (r *replica) Persist(bool) uint64 { return r.appended }
+// Persist implements Driver.
+func (r *replica) Persist(bool) (uint64, error) { return r.appended, nil }
 
-// Replies implements Env.
+// Replies implements Driver.
 func (r *replica) Replies(batching.Origin) []byte { return nil }
 
-// Answered implements Env.
+// Answered implements Driver.
 func (r *replica) Answered(batching.Origin, []byte, int) {}
 
-// QueryReplies implements Env.
+// QueryReplies implements Driver.
 func (r *replica) QueryReplies(batching.Origin) []byte { return []byte{} }
 
-// QueriesAnswered implements Env.
+// QueriesAnswered implements Driver.
 func (r *replica) QueriesAnswered(origin batching.Origin, replies []byte, _ int) {
 	r.answers = append(r.answers, answer{origin, replies})
 }
 
-// LeaderChanged implements Env.
+// LeaderChanged implements Driver.
 func (r *replica) LeaderChanged(bool) {}
 
-// Fetch implements Env.
+// Fetch implements Driver.
 func (r *replica) Fetch(f paxos.Fetch) {
 	var body []byte
 	s := f.From

@@ -64,6 +64,7 @@ func (c *checker) append(r *replica, rec *wire.Record) {
 
 // send: one value for each ballot and slot; and nothing is said that the disk does not know yet.
 func (c *checker) send(r *replica, m *wire.Message) {
+	r.poll()
 	switch m.Type {
 	case wire.TypeAccept:
 		p := proposal{m.Ballot, m.Slot}
@@ -118,6 +119,7 @@ func (c *checker) accepted(r *replica, rec *wire.Record) {
 // round: slots are applied in order, the same on all replicas, and only what is chosen.
 func (c *checker) round(r *replica) {
 	state, core := r.node.State(), r.node.Core()
+	r.poll()
 	c.promises.round(c.w, r)
 	if r.forgetful && core.Voting() && r.disk.learnt == 0 {
 		r.disk.learnt = core.Commit()
@@ -166,6 +168,7 @@ func (c *checker) decide(r *replica, s wire.Slot, crc uint32) {
 // answered: what a client is told has been accepted by a phase-2 quorum in one ballot, and is on all disks of that
 // quorum that have not been lost since.
 func (c *checker) answered(r *replica) {
+	r.poll()
 	slot := r.node.State().Applied() + 1
 	crc := r.node.Core().Entry(slot).BodyCRC
 	c.decide(r, slot, crc)

@@ -15,7 +15,11 @@ func (r *replica) rot() {
 	if !r.up || r.forgetful || r.w.durability != journal.DurabilityFsync || !r.mayForget() {
 		return
 	}
-	if r.w.chance(0.5) && r.journal.Close() == nil {
+	if r.w.chance(0.5) && r.storage.Close() == nil {
+		r.poll()
+		if len(r.staged) > 0 {
+			r.w.fail("replica %d closes in good order without having synced record %d", r.id, r.staged[0].number)
+		}
 		r.disk.proven = r.disk.durable
 	}
 	r.w.logf("the disk of %d rots", r.id)

@@ -8,27 +8,59 @@ import (
 
 	"paxosbench/replica/journal"
 	"paxosbench/replica/node"
-	"paxosbench/replica/paxos"
+	"paxosbench/replica/snapshot"
+	"paxosbench/replica/storage"
 	"paxosbench/wire"
 )
 
 var errDisk = errors.New("simulated disk error")
 
-// staged is a record that is not durable yet.
+// staged is a record that is not known to be durable yet.
 type staged struct {
-	lsn journal.LSN
+	number uint64 // in this life
 	wire.Record
 }
 
-// Append implements node.Env.
-func (r *replica) Append(rec *wire.Record) {
+// observed is the storage as the node sees it, with the checkers in between.
+type observed struct {
+	*storage.Storage
+	r *replica
+}
+
+// Append implements node.Storage.
+func (o observed) Append(rec *wire.Record) {
+	r := o.r
 	r.w.check.append(r, rec)
 	r.appended++
-	lsn := r.journal.Append(rec)
+	o.Storage.Append(rec)
 	if r.w.durability != journal.DurabilityNone {
-		r.disk.write(lsn, rec)
+		r.disk.write(o.Base()+journal.LSN(r.appended), rec)
 	}
-	r.staged = append(r.staged, staged{lsn, *rec})
+	r.staged = append(r.staged, staged{r.appended, *rec})
+}
+
+// Persist implements node.Storage. A disk that is busy is not waited for.
+func (o observed) Persist(alone bool) (uint64, error) {
+	r := o.r
+	return o.Storage.Persist(alone && r.stalled <= r.w.now && r.w.chance(0.5))
+}
+
+// ClearSnapshots implements node.Storage.
+func (o observed) ClearSnapshots() {
+	o.r.disk.snapshot = 0
+	o.Storage.ClearSnapshots()
+}
+
+// poll tells the checkers which records the storage takes for durable by now.
+func (r *replica) poll() {
+	durable, err := r.storage.Durable()
+	for err == nil && len(r.staged) > 0 && r.staged[0].number <= durable {
+		if r.w.durability != journal.DurabilityNone {
+			r.disk.sync(r.storage.Base() + journal.LSN(r.staged[0].number))
+		}
+		r.isDurable(&r.staged[0].Record)
+		r.staged = r.staged[1:]
+	}
 }
 
 // isDurable tells the checkers that a record is as durable as the replica's configuration makes it.
@@ -38,67 +70,35 @@ func (r *replica) isDurable(rec *wire.Record) {
 	r.w.check.accepted(r, rec)
 }
 
-// Persist implements node.Env.
-func (r *replica) Persist(alone bool) uint64 {
-	if r.w.durability == journal.DurabilityNone {
-		return r.flush()
-	}
-	if alone && !r.flushing && r.stalled <= r.w.now && r.w.chance(0.5) {
-		return r.flush()
-	}
-	if !r.flushing {
-		r.flushing = true
-		r.whileAlive(r.w.exponential(r.w.sync), r.finishFlush)
-	}
-	return 0
+// watched is the node as the storage sees it, with the checkers in between.
+type watched struct {
+	*node.Node
+	r *replica
 }
 
-// finishFlush is what the sync thread's word leads to. It comes when the disk does something again.
-func (r *replica) finishFlush() {
-	if r.stalled > r.w.now {
-		r.whileAlive(r.stalled-r.w.now, r.finishFlush)
-		return
-	}
-	r.act(func() {
-		r.flushing = false
-		if n := r.flush(); n > 0 {
-			r.node.Persisted(r.clock(), n)
-		}
-	}, true)
+// Restore implements storage.Replica.
+func (o watched) Restore(rec *wire.Record) error {
+	o.r.restored = append(o.r.restored, *rec)
+	return o.Node.Restore(rec)
 }
 
-// flush makes what is staged durable and returns how many records of this life are.
-func (r *replica) flush() uint64 {
-	lsn, err := r.journal.Flush()
-	if err != nil {
-		r.broken = err
-		return 0
+// SnapshotStored implements storage.Replica.
+func (o watched) SnapshotStored(info snapshot.Info) bool {
+	r := o.r
+	r.w.counts.Snapshots++
+	r.disk.snapshot = info.Slot
+	installed := o.Node.SnapshotStored(info)
+	if installed {
+		r.w.counts.Installed++
 	}
-	for len(r.staged) > 0 && r.staged[0].lsn <= lsn {
-		if r.w.durability != journal.DurabilityNone {
-			r.disk.sync(r.staged[0].lsn)
-		}
-		r.isDurable(&r.staged[0].Record)
-		r.staged = r.staged[1:]
-	}
-	if lsn < r.base {
-		return 0
-	}
-	r.durable = uint64(lsn - r.base)
-	return r.durable
+	return installed
 }
 
-// Fetch implements node.Env.
-func (r *replica) Fetch(f paxos.Fetch) {
-	m := node.Truncated(f, r.node.Core().FirstSlot())
-	if r.w.durability != journal.DurabilityNone {
-		var err error
-		if m, err = r.archive.Entries(f, r.archive.Oldest(r.covered)); err != nil {
-			r.w.logf("%d cannot read slot %d for %d: %v", r.id, f.From, f.Peer, err)
-		}
-	}
-	m.From, m.To, m.Commit = r.id, f.Peer, r.node.Core().Commit()
-	r.Send(&m)
+// Releasable implements storage.Replica.
+func (o watched) Releasable() wire.Slot {
+	through := o.Node.Releasable()
+	o.r.disk.released = max(o.r.disk.released, through)
+	return through
 }
 
 // observer counts what a replica tells its operator.

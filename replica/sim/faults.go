@@ -128,6 +128,9 @@ func (r *replica) pause(d time.Duration) {
 func (r *replica) resume() {
 	r.paused = false
 	life := r.life
+	for _, work := range take(&r.threads) {
+		r.onThread(work)
+	}
 	for _, do := range take(&r.inbox) {
 		if r.life == life {
 			r.act(do, true)

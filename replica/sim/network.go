@@ -131,7 +131,7 @@ func (w *world) transmit(extra time.Duration, deliver func()) {
 	}
 }
 
-// Send implements node.Env.
+// Send implements node.Driver.
 func (r *replica) Send(m *wire.Message) {
 	w := r.w
 	sent := *m

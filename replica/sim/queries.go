@@ -174,10 +174,10 @@ func (d *reader) reply(r *replica, body []byte) {
 	d.pending, d.target = nil, int(r.id)-1
 }
 
-// QueryReplies implements node.Env.
+// QueryReplies implements node.Driver.
 func (r *replica) QueryReplies(batching.Origin) []byte { return []byte{} }
 
-// QueriesAnswered implements node.Env.
+// QueriesAnswered implements node.Driver.
 func (r *replica) QueriesAnswered(origin batching.Origin, replies []byte, _ int) {
 	d := r.w.readers[int(origin)-len(r.w.clients)-1]
 	r.w.transmit(0, func() { d.reply(r, replies) })

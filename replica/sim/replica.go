@@ -11,10 +11,11 @@ import (
 	"paxosbench/replica/node"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
+	"paxosbench/replica/storage"
 	"paxosbench/wire"
 )
 
-// replica is a replica with its disk, and the Env of its node.
+// replica is a replica with its disk, and the Driver of its node.
 type replica struct {
 	w    *world
 	id   wire.ReplicaID
@@ -36,22 +37,12 @@ type replica struct {
 	frozen   bool // the clock stands at frozenAt
 	frozenAt time.Duration
 
-	journal  *journal.Journal
-	archive  *node.Archive
-	rejoin   node.Rejoin
-	base     journal.LSN // of the last record of earlier lives
-	appended uint64      // records of this life
-	durable  uint64
-	covered  wire.Slot // the journal is not asked for slots up to here
-	flushing bool
-	stalled  time.Duration // until then the disk does nothing
-	broken   error         // a failed flush: the process ends
+	storage  *storage.Storage
+	threads  []func()      // what its threads have come to while it was paused
+	restored []wire.Record // of earlier lives, without their bodies
+	appended uint64        // records of this life
 	staged   []staged
-
-	store  *snapshot.Store
-	writer *snapshot.Writer
-	slot   wire.Slot // of writer
-	jobs   []func()
+	stalled  time.Duration // until then the disk does nothing
 
 	disk *disk
 }
@@ -119,58 +110,41 @@ func (r *replica) start(mode startMode) {
 	r.rotten = false
 	core := r.node.Core()
 	w.logf("%d starts: ballot %v, commit %d, applied %d, records up to %d, forgotten %v", r.id, core.Ballot(), core.Commit(),
-		r.node.State().Applied(), r.base, r.journal.Amnesiac())
-	if r.journal.Amnesiac() != r.forgetful {
-		w.fail("replica %d starts as one that has forgotten: %v, want %v", r.id, r.journal.Amnesiac(), r.forgetful)
+		r.node.State().Applied(), r.storage.Base(), r.storage.Amnesiac())
+	if r.storage.Amnesiac() != r.forgetful {
+		w.fail("replica %d starts as one that has forgotten: %v, want %v", r.id, r.storage.Amnesiac(), r.forgetful)
 	}
 	w.check.restarted(r)
 	life := r.life
 	w.after(w.between(0, tickInterval), func() { r.tick(life) })
 }
 
-// recover begins a life and restores the newest snapshot and then the journal, as production does.
+// recover begins a life with what earlier ones have left, and compares that with what they had written.
 func (r *replica) recover(mode startMode) error {
 	r.life++
-	r.up, r.paused, r.inbox = true, false, nil
+	r.up, r.paused, r.inbox, r.threads = true, false, nil, nil
 	r.born, r.skew, r.frozen = r.w.now, 0, false
-	r.flushing, r.broken, r.staged, r.writer, r.jobs = false, nil, nil, nil, nil
-	r.appended, r.durable, r.rejoin = 0, 0, node.Rejoin{}
-	r.node = node.New(r.config(), r, r.clock())
-	log := slog.New(observer{r})
-	r.store = snapshot.NewStore(r.snapshotFiles(), dataDir, r.config().Identity, log)
-	recovery, replay := node.NewRecovery(r.node, r.store), newReplay(r)
-	var err error
-	r.journal, err = journal.Open(journal.Options{
-		FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
-		Identity:  journal.Identity{Cluster: 1, Replica: r.id},
-		Bootstrap: mode == bootstrap, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: log,
-	}, func(lsn journal.LSN, rec *wire.Record) error {
-		replay.record(lsn, rec)
-		return recovery.Replay(uint64(lsn), rec)
-	})
-	if err != nil {
+	r.appended, r.staged, r.restored = 0, nil, nil
+	r.storage = storage.New(storage.Config{
+		Journal: journal.Options{
+			FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
+			Identity:  journal.Identity{Cluster: 1, Replica: r.id},
+			Bootstrap: mode == bootstrap, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: slog.New(observer{r}),
+		},
+		Snapshots: r.config().Identity,
+	}, &runner{r: r})
+	r.node = node.New(r.config(), r, observed{r.storage, r}, r.clock())
+	if err := r.storage.Open(watched{r.node, r}); err != nil {
 		return err
 	}
-	if err := recovery.Finish(r.journal.FirstSlot()); err != nil {
-		return errors.Join(err, r.journal.Close())
+	replay := newReplay(r)
+	for i := range r.restored {
+		replay.record(r.storage.Base()-journal.LSN(len(r.restored)-1-i), &r.restored[i])
 	}
-	if replay.end(recovery.Covered()); replay.missing {
-		return errors.Join(errTail, r.journal.Close())
-	}
-	r.archive = node.NewArchive(r.journal)
-	r.base, r.covered = journal.LSN(recovery.Last()), recovery.Covered()
-	if r.journal.Amnesiac() {
-		r.node.Forget()
+	if replay.end(r.node.Snapshots().Newest.Slot); replay.missing {
+		return errors.Join(errTail, r.storage.Close())
 	}
 	return nil
-}
-
-// snapshotFiles returns where snapshots are kept.
-func (r *replica) snapshotFiles() journal.FS {
-	if r.w.durability == journal.DurabilityNone {
-		return snapshot.NewMemory()
-	}
-	return r.fs
 }
 
 // votes reports whether the replica counts for a quorum, now or once it is up.
@@ -190,9 +164,7 @@ func (r *replica) tick(life int) {
 	}
 	r.act(func() {
 		r.node.Tick(r.clock())
-		if r.w.durability != journal.DurabilityNone {
-			r.disk.released = max(r.disk.released, r.archive.Release(r.node, r.appended, r.durable))
-		}
+		r.storage.Tick()
 	}, false)
 	if r.life == life {
 		r.w.after(tickInterval, func() { r.tick(life) })
@@ -212,55 +184,37 @@ func (r *replica) act(do func(), waits bool) {
 	}
 	do()
 	if err := r.node.Round(r.clock()); err != nil {
-		r.w.fail("replica %d: %v", r.id, err)
-	}
-	r.afterRound()
-}
-
-// afterRound is what the driver does behind a round: it stops after a failed flush, has snapshots written, and
-// remembers that the replica votes again.
-func (r *replica) afterRound() {
-	if len(r.jobs) > 0 && r.broken == nil {
-		jobs := take(&r.jobs)
-		r.whileAlive(r.w.sync, func() {
-			life := r.life
-			for _, job := range jobs {
-				if r.life == life {
-					r.act(job, true)
-				}
-			}
-		})
-	}
-	r.w.check.round(r)
-	if r.broken == nil && r.forgetful && r.rejoin.Done(r.node.Core().Voting(), r.appended, r.durable) {
-		r.votesAgain()
-	}
-	if r.broken != nil {
-		r.w.logf("%d stops: %v", r.id, r.broken)
-		r.end(r.w.durability == journal.DurabilityFsync)
-	}
-}
-
-func (r *replica) votesAgain() {
-	if r.broken = r.journal.Rejoined(); r.broken != nil {
+		r.stop(err)
 		return
 	}
-	r.forgetful = false
-	r.w.counts.Rejoined++
-	r.w.logf("%d votes again", r.id)
+	r.w.check.round(r)
+	if r.forgetful && !r.storage.Amnesiac() {
+		r.forgetful = false
+		r.w.counts.Rejoined++
+		r.w.logf("%d votes again", r.id)
+	}
+}
+
+// stop ends the process for an error. Only that of a disk is one that may happen.
+func (r *replica) stop(err error) {
+	if _, broken := r.storage.Durable(); broken == nil {
+		r.w.fail("replica %d: %v", r.id, err)
+	}
+	r.w.logf("%d stops: %v", r.id, err)
+	r.end(r.w.durability == journal.DurabilityFsync)
 }
 
 // end ends a life, perhaps in the midst of a flush, and arranges for the next one.
 func (r *replica) end(power bool) {
 	w := r.w
-	if r.broken == nil && w.chance(0.5) {
+	if _, broken := r.storage.Durable(); broken == nil && w.chance(0.5) {
 		r.fs.SetHook(func(c memfs.Call) error {
 			if c.Op == memfs.OpSync {
 				return errDisk
 			}
 			return nil
 		})
-		_, _ = r.journal.Flush() // written, at most: what it returns, nobody lives to hear
+		_, _ = r.storage.Persist(true) // written, at most; the result is discarded: the process is gone
 	}
 	r.fs.SetHook(nil)
 	if power {
@@ -269,7 +223,7 @@ func (r *replica) end(power bool) {
 		r.fs = r.fs.Restart()
 	}
 	r.life++
-	r.up, r.paused, r.inbox = false, false, nil
+	r.up, r.paused, r.inbox, r.threads = false, false, nil, nil
 	w.hangUp(r)
 	r.restartIn(w.between(0, 6*r.w.electionTimeout))
 }

@@ -26,10 +26,10 @@ func (r *replica) request(c *client, fragment []byte, info wire.FragmentInfo) {
 	r.node.Request(r.clock(), batching.Origin(c.id), fragment, info)
 }
 
-// Replies implements node.Env. Everybody who has sent something is there to be answered.
+// Replies implements node.Driver. Everybody who has sent something is there to be answered.
 func (r *replica) Replies(batching.Origin) []byte { return []byte{} }
 
-// Answered implements node.Env.
+// Answered implements node.Driver.
 func (r *replica) Answered(origin batching.Origin, replies []byte, _ int) {
 	w := r.w
 	w.check.answered(r)
@@ -37,7 +37,7 @@ func (r *replica) Answered(origin batching.Origin, replies []byte, _ int) {
 	w.transmit(0, func() { c.reply(replies) })
 }
 
-// LeaderChanged implements node.Env.
+// LeaderChanged implements node.Driver.
 func (r *replica) LeaderChanged(bool) {
 	r.w.logf("%d: leader %d, ballot %v, role %v", r.id, r.node.Core().Leader(), r.node.Core().Ballot(), r.node.Core().Role())
 }

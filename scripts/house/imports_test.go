@@ -31,13 +31,16 @@ var rooms = []room{
 	{dir: "replica/node", uses: []string{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
 	}},
+	{dir: "replica/storage", uses: []string{
+		"wire", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot", "replica/node",
+	}},
 	{dir: "replica/sim", uses: []string{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
-		"replica/node",
+		"replica/node", "replica/storage",
 	}},
 	{dir: "replica", uses: []string{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
-		"replica/node", "replica/transport",
+		"replica/node", "replica/storage", "replica/transport",
 	}},
 	{dir: "cmd/replica", uses: []string{"wire/...", "batching", "pipeline", "replica/..."}},
 

@@ -1,10 +1,10 @@
-package node
+package storage
 
 import "testing"
 
 // A replica that votes again is a voter for its journal once what it has learnt on the way is durable, and not before.
 func TestRejoinWaitsForWhatWasLearnt(t *testing.T) {
-	var r Rejoin
+	v := voter{amnesiac: true}
 	for _, step := range []struct {
 		voting            bool
 		appended, durable uint64
@@ -16,7 +16,7 @@ func TestRejoinWaitsForWhatWasLearnt(t *testing.T) {
 		{true, 12, 9, true}, // what came later does not matter
 		{true, 20, 9, true},
 	} {
-		if got := r.Done(step.voting, step.appended, step.durable); got != step.done {
+		if got := v.due(step.voting, step.appended, step.durable); got != step.done {
 			t.Errorf("voting %v, %d appended, %d durable: %v, want %v", step.voting, step.appended, step.durable, got, step.done)
 		}
 	}

@@ -1,21 +1,42 @@
-package node
+package storage
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
 	"testing"
+	"time"
 
+	"paxosbench/batching"
+	"paxosbench/pipeline"
+	"paxosbench/replica/journal"
 	"paxosbench/replica/journal/memfs"
 	"paxosbench/replica/machine"
+	"paxosbench/replica/node"
+	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
 	"paxosbench/wire"
 )
 
+// testConfig is that of a replica of three.
+func testConfig() node.Config {
+	return node.Config{
+		Paxos: paxos.Config{
+			Self: 1, Replicas: []wire.ReplicaID{1, 2, 3}, Quorum1: 2, Quorum2: 2,
+			Heartbeat: 10 * time.Millisecond, ElectionTimeout: 100 * time.Millisecond,
+			Depth: pipeline.Depth{N: 16}, WindowBytes: 4 << 20, LogBytes: 1 << 20, PinBytes: 1 << 20, Buffers: new(wire.Buffers),
+		},
+		Batching: batching.Config{Policy: batching.Policy{Kind: batching.Adaptive}, MaxBytes: 1 << 20},
+		Machine:  machine.KindKV,
+		State:    machine.DefaultConfig(),
+		Identity: snapshot.Identity{Cluster: 1, Settings: 2},
+	}
+}
+
 // lastLife is what a life has left behind: the journal's records of slots first to last, numbered from number on, and
 // the snapshots of some slots.
 type lastLife struct {
-	number      uint64
+	number      journal.LSN
 	first, last wire.Slot
 	snapshots   []wire.Slot
 	damaged     wire.Slot // one of them
@@ -24,21 +45,20 @@ type lastLife struct {
 // recover restarts a replica on it, and returns the slot that it has applied.
 func (l *lastLife) recover(t *testing.T) (applied wire.Slot, err error) {
 	t.Helper()
-	r := newTrio(t, false).replicas[1]
-	n := New(r.config(), r, 0)
+	n := node.New(testConfig(), nil, nil, 0)
 	files := memfs.New()
-	store := snapshot.NewStore(files, "data", r.config().Identity, slog.New(slog.DiscardHandler))
+	store := snapshot.NewStore(files, "data", testConfig().Identity, slog.New(slog.DiscardHandler))
 	for _, slot := range l.snapshots {
 		storeEmpty(t, store, slot)
 	}
 	if l.damaged != 0 {
 		files.FlipBit(fmt.Sprintf("data/snapshot-%d", l.damaged), 100, 3)
 	}
-	recovery := NewRecovery(n, snapshot.NewStore(files, "data", r.config().Identity, slog.New(slog.DiscardHandler)))
+	recovery := newRecovery(n, snapshot.NewStore(files, "data", testConfig().Identity, slog.New(slog.DiscardHandler)))
 	number := l.number
 	for s := l.first; s <= l.last && l.last != 0; s++ {
 		rec := wire.Record{Kind: wire.RecordChosen, Ballot: wire.MakeBallot(1, 1), Slot: s, Commit: s, Payload: wire.Payload{BodyCRC: wire.Checksum(nil)}}
-		if err := recovery.Replay(number, &rec); err != nil {
+		if err := recovery.replay(number, &rec); err != nil {
 			t.Fatal(err)
 		}
 		number++
@@ -47,7 +67,7 @@ func (l *lastLife) recover(t *testing.T) (applied wire.Slot, err error) {
 	if l.last == 0 {
 		first = 0
 	}
-	err = recovery.Finish(first)
+	err = recovery.finish(first)
 	return n.State().Applied(), err
 }
 

@@ -1,0 +1,69 @@
+package storage
+
+import (
+	"paxosbench/replica/paxos"
+	"paxosbench/wire"
+)
+
+// archive is the part of the log that has left the memory: what peers are answered from, and what is let go once a
+// snapshot stands for it.
+type archive struct {
+	// The journal is not asked for slots up to covered: a snapshot of a peer stands for them, and what was accepted here
+	// may be something else than what was chosen.
+	covered wire.Slot
+
+	// Once mark records are durable, the journal holds everything up to slot marked, as it does up to slot settled
+	// already.
+	released, settled, marked wire.Slot
+	mark                      uint64
+}
+
+// release lets go of the part of the journal that is of no more use. It does so only once the slot after the newest
+// snapshot has a durable record: a restart can then tell that the journal, cut short, and the snapshot belong together.
+func (s *Storage) release(durable uint64) {
+	if s.volatile {
+		return
+	}
+	a := &s.archive
+	if durable >= a.mark { // records are appended before the slots that they are for are applied
+		a.settled = a.marked
+		a.mark, a.marked = s.appended, s.replica.State().Applied()
+	}
+	through := s.replica.Releasable()
+	if through > a.released && a.settled > s.replica.Snapshots().Newest.Slot {
+		a.released = through
+		s.journal.Truncate(through)
+	}
+}
+
+// oldest returns the first slot that can be read back.
+func (s *Storage) oldest() wire.Slot {
+	if s.volatile {
+		return s.replica.Core().FirstSlot()
+	}
+	return max(s.archive.covered+1, s.journal.FirstSlot())
+}
+
+// Fetch answers a peer that wants slots which are no longer in memory.
+func (s *Storage) Fetch(f paxos.Fetch) {
+	oldest := s.oldest()
+	s.runner.Go(func() {
+		m := s.entries(f, oldest)
+		s.runner.Post(func() { s.replica.Answer(f.Peer, m) })
+	})
+}
+
+// entries reads the answer to a fetch, up to the commit index in it. If it cannot, the answer says so: the peer turns to a snapshot, or to another
+// replica. It may be called from any goroutine.
+func (s *Storage) entries(f paxos.Fetch, oldest wire.Slot) wire.Message {
+	gone := wire.NewTruncated(max(oldest, f.From+1), 0)
+	if s.volatile || f.From < oldest {
+		return gone
+	}
+	body, last, err := s.journal.ReadEntries(f.From, f.Through, f.MaxBytes, nil)
+	if err != nil {
+		s.log.Error("reading entries for a peer", "from", f.From, "err", err)
+		return gone
+	}
+	return wire.NewEntries(f.From, last, 0, body)
+}

@@ -1,0 +1,111 @@
+package storage_test
+
+import (
+	"testing"
+
+	"paxosbench/replica/node"
+	"paxosbench/replica/paxos"
+	"paxosbench/replica/snapshot"
+	"paxosbench/wire"
+)
+
+// persist appends chosen entries for some slots, makes them durable and applies them.
+func (l *life) persist(slots ...wire.Slot) {
+	l.t.Helper()
+	for _, slot := range slots {
+		l.Append(chosen(slot, "x"))
+		l.replica.State().EndBatch(slot, 0)
+	}
+	if _, err := l.Persist(true); err != nil {
+		l.t.Fatal(err)
+	}
+}
+
+// fetch returns what a peer is answered.
+func (l *life) fetch(from, through wire.Slot) wire.Message {
+	l.t.Helper()
+	l.replica.answers = nil
+	l.Fetch(paxos.Fetch{Peer: 2, From: from, Through: through, MaxBytes: 1 << 20})
+	l.runner.Run()
+	if len(l.replica.answers) != 1 {
+		l.t.Fatalf("%d answers", len(l.replica.answers))
+	}
+	return l.replica.answers[0]
+}
+
+// A peer gets what can be read back, and is told where that begins if it wants older slots.
+func TestPeersAreAnsweredFromWhatIsDurable(t *testing.T) {
+	l := begin(t, newDisk())
+	l.persist(1, 2, 3)
+	l.Append(chosen(4, "not durable"))
+	if m := l.fetch(2, 9); m.To != 2 || m.Slot != 2 || m.Last() != 3 || m.Truncated() || wire.Checksum(m.Body) != m.BodyCRC {
+		t.Errorf("from slot 2: %+v", m)
+	}
+	if m := l.fetch(4, 9); !m.Truncated() || len(m.Body) != 0 {
+		t.Errorf("from slot 4, which is not durable: %+v", m)
+	}
+	if m := l.fetch(2, 2); m.Last() != 2 {
+		t.Errorf("slot 2 alone: %+v", m)
+	}
+}
+
+// Once a peer's snapshot has replaced the state, the journal is not asked for what it stands for: what was accepted here may
+// be something else than what was chosen.
+func TestJournalIsNotAskedForWhatASnapshotCovers(t *testing.T) {
+	l := begin(t, newDisk())
+	l.persist(1, 2, 3, 4)
+	l.replica.installs = true
+	l.store(3)
+	if m := l.fetch(2, 4); !m.Truncated() || m.Slot != 4 {
+		t.Errorf("slot 2, after a snapshot of slot 3 of a peer: %+v", m)
+	}
+	if m := l.fetch(4, 4); m.Truncated() || m.Last() != 4 {
+		t.Errorf("slot 4: %+v", m)
+	}
+}
+
+// store stores the snapshot of an empty state, as taken or fetched.
+func (l *life) store(slot wire.Slot) {
+	l.BeginSnapshot(slot, snapshot.Stored)
+	l.WriteSnapshot([]byte("snapshot"))
+	l.EndSnapshot()
+	l.runner.Run()
+}
+
+// The journal is cut where a durable snapshot stands for it, but not before the slot after that is durable too: by then a
+// restart can tell that the two belong together.
+func TestJournalIsReleasedBehindADurableSlot(t *testing.T) {
+	l := begin(t, newDisk())
+	fill := func(from, through wire.Slot) {
+		for slot := from; slot <= through; slot++ {
+			l.persist(slot)
+		}
+	}
+	fill(1, 50) // several segments
+	l.replica.newest = node.SnapshotStatus{Newest: snapshot.Info{Slot: 50}}
+	l.replica.releasable = 50
+	for range 3 {
+		l.Tick()
+	}
+	if m := l.fetch(1, 50); m.Truncated() {
+		t.Fatal("cut although nothing after the snapshot is durable")
+	}
+	l.Append(chosen(51, "x"))
+	l.replica.State().EndBatch(51, 0)
+	for range 3 {
+		l.Tick()
+	}
+	if m := l.fetch(1, 50); m.Truncated() {
+		t.Fatal("cut although slot 51 is not durable")
+	}
+	fill(52, 52)
+	for range 3 {
+		l.Tick()
+	}
+	if m := l.fetch(1, 50); !m.Truncated() {
+		t.Fatal("not cut")
+	}
+	if m := l.fetch(51, 52); m.Last() != 52 {
+		t.Errorf("what follows the snapshot: %+v", m)
+	}
+}
