@@ -154,6 +154,9 @@ func (c *Config) quorum2() int {
 	return c.Quorum2
 }
 
+// quorum1 returns how many replicas elect a leader.
+func (c *Config) quorum1() int { return len(c.Members) - c.quorum2() + 1 }
+
 func (c *Config) state() machine.Config { return machine.Config{MaxSessions: c.MaxSessions} }
 
 // leases reports whether replicas grant the leader leases.
@@ -167,7 +170,7 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 	}
 	return node.Config{
 		Paxos: paxos.Config{
-			Self: c.ID, Replicas: c.ids(), Quorum1: len(c.Members) - c.quorum2() + 1, Quorum2: c.quorum2(),
+			Self: c.ID, Replicas: c.ids(), Quorum1: c.quorum1(), Quorum2: c.quorum2(),
 			Heartbeat: c.Heartbeat, ElectionTimeout: c.ElectionTimeout,
 			Depth: c.Pipeline, WindowBytes: int(c.PipelineBytes), LogBytes: int(c.LogBytes), PinBytes: pinBytes,
 			Leases: c.leases(), Seed: seed, Buffers: buffers,

@@ -30,6 +30,9 @@ type loop struct {
 	cfg       *Config
 	log       *slog.Logger
 	stop      context.CancelFunc
+	why       leaderless
+	ready     chan struct{} // closed once the replica votes and knows a leader
+	wasReady  bool
 	buffers   *wire.Buffers
 	transport *transport.Transport
 	node      *node.Node
@@ -42,13 +45,16 @@ type loop struct {
 }
 
 // open recovers the replica's state and prepares everything that needs no network.
-func open(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, error) {
-	l := &loop{cfg: cfg, log: log, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
+func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
+	log := r.log
+	l := &loop{cfg: cfg, log: log, stop: r.cancel, ready: r.ready, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
 	var err error
 	if l.transport, err = transport.New(cfg.transport(incarnation, l.buffers, log), l); err != nil {
 		return nil, err
 	}
-	l.storage = storage.New(cfg.storage(log), threads{l.transport.Post, l.transport.Now})
+	kept := cfg.storage(log)
+	kept.Journal.FS = r.progress.files(kept.Journal.FS)
+	l.storage = storage.New(kept, threads{l.transport.Post, l.transport.Now})
 	l.node = node.New(cfg.node(incarnation, l.buffers), l, l.storage, 0)
 	if !cfg.Unreplicated {
 		if err := l.storage.Open(l.node); err != nil {
@@ -91,7 +97,7 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 	c.Touch()
 	c.Out = wire.AppendWelcome(c.Out, wire.Welcome{
 		Cluster: l.cfg.ClusterID, Ballot: l.node.Core().Ballot(), Window: window,
-		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.cfg.member(leader).Client,
+		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.clientAddr(leader),
 	})
 }
 
@@ -101,6 +107,17 @@ func (l *loop) leader() wire.ReplicaID {
 		return l.cfg.ID
 	}
 	return l.node.Core().Leader()
+}
+
+// clientAddr returns where a replica serves clients. For this one that is known best from the listener: the configuration
+// may leave the port to the system.
+func (l *loop) clientAddr(id wire.ReplicaID) string {
+	addr := l.cfg.member(id).Client
+	if port, err := portOf(addr); id == l.cfg.ID && err == nil && port == 0 {
+		bound, _ := l.transport.Addrs()
+		return bound.String()
+	}
+	return addr
 }
 
 // ClientClosed forgets a client. Its commands take their course.
@@ -156,7 +173,7 @@ func (l *loop) redirect(c *transport.Client) {
 	leader := l.leader()
 	c.Touch()
 	c.Out = wire.AppendRedirect(c.Out, wire.Redirect{
-		Ballot: l.node.Core().Ballot(), Leader: leader, LeaderAddr: l.cfg.member(leader).Client,
+		Ballot: l.node.Core().Ballot(), Leader: leader, LeaderAddr: l.clientAddr(leader),
 	})
 }
 
@@ -187,8 +204,11 @@ func (l *loop) PeerDown(wire.ReplicaID) {}
 // before the heartbeat has come: this iteration's time may have been read long before.
 func (l *loop) Message(m *wire.Message) {
 	now := l.transport.Now()
-	if m.Type == wire.TypeHeartbeat {
+	switch m.Type {
+	case wire.TypeHeartbeat:
 		now = l.transport.ReadClock()
+	case wire.TypeRejoin:
+		l.why.nonVoting[m.From] = now
 	}
 	l.node.Step(now, m)
 }
@@ -197,6 +217,16 @@ func (l *loop) Message(m *wire.Message) {
 func (l *loop) Tick(now time.Duration) {
 	l.node.Tick(now)
 	l.storage.Tick()
+	l.tickLeaderless(now)
+	l.noteReady()
+}
+
+// noteReady tells who waits in Replica.Ready, once.
+func (l *loop) noteReady() {
+	if !l.wasReady && l.notReady() == "" {
+		l.wasReady = true
+		close(l.ready)
+	}
 }
 
 // Round ends an iteration of the event loop: see node.Round. The transport writes the replies afterwards.

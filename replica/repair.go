@@ -3,7 +3,6 @@ package replica
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -14,8 +13,10 @@ import (
 
 // openOrRepair opens the replica. With --repair, data that is damaged is set aside, and the replica begins anew as one that
 // has lost its disk: everything comes from the others, and it does not vote until it knows what it may have voted for.
-func openOrRepair(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, error) {
-	l, err := open(cfg, log, incarnation)
+func openOrRepair(r *Replica, incarnation uint64) (*loop, error) {
+	own := *r.cfg // which is shown to others
+	cfg, log := &own, r.log
+	l, err := open(r, cfg, incarnation)
 	if !cfg.Repair || !damaged(err) {
 		return l, err
 	}
@@ -25,7 +26,7 @@ func openOrRepair(cfg *Config, log *slog.Logger, incarnation uint64) (*loop, err
 	}
 	log.Warn("damaged data is set aside, this replica learns everything anew", "err", err, "aside", aside)
 	cfg.Bootstrap, cfg.Rejoin = false, true
-	return open(cfg, log, incarnation)
+	return open(r, cfg, incarnation)
 }
 
 // damaged reports whether the error of opening a replica means that synced data is not what it was.

@@ -1,15 +1,19 @@
 // Package replica runs one replica of a Multi-Paxos cluster as a process does: on an event loop, with a journal on
 // disk, for clients on the network.
 //
-//	config.go    what can be set
-//	default.go   what is set if nothing else is said
-//	validate.go  what cannot be set
-//	agreement.go what must be equal on all replicas
-//	replica.go   opening, running and closing
-//	loop.go      the owner of everything: connections on one side, the node on the other
-//	threads.go   where the storage's slow work is done
-//	repair.go    what is done if the data is damaged
-//	admin.go     /status, /metrics and /debug/pprof/
+//	config.go     what can be set
+//	default.go    what is set if nothing else is said
+//	validate.go   what cannot be set
+//	agreement.go  what must be equal on all replicas
+//	replica.go    opening, running and closing
+//	loop.go       the owner of everything: connections on one side, the node on the other
+//	threads.go    where the storage's slow work is done
+//	repair.go     what is done if the data is damaged
+//	progress.go   how far a recovery has come
+//	leaderless.go why there is no leader
+//	status.go     what a replica says about itself
+//	metrics.go    the same for Prometheus
+//	admin.go      where that is served, and /debug/pprof/
 //
 // The replica itself, without its surroundings, is package node; what it keeps on disk is package storage.
 package replica
@@ -21,35 +25,145 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"slices"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 )
 
-// Run opens the replica, serves until ctx is done, and closes it. It returns nil after an orderly end; any error is
-// final, and what it returns says what to do about it.
-func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+// Replica is one replica that runs, or has run. Its methods may be called from any goroutine.
+type Replica struct {
+	cfg      *Config
+	log      *slog.Logger
+	cancel   context.CancelFunc
+	admin    net.Listener // nil: none
+	progress *progress
+
+	loop  atomic.Pointer[loop] // nil: it recovers
+	ready chan struct{}        // closed when it is ready for the first time
+
+	done chan struct{} // closed when it has ended
+	err  error         // why; valid then
+}
+
+// Start starts a replica, which runs until ctx is done, Close is called, or something fails for good. It returns an error
+// if the configuration is not valid or the admin address cannot be had. All else takes its time, recovery most of all, and
+// shows in Status, Ready and Wait. A nil log discards everything.
+func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Replica, error) {
 	if err := cfg.Validate(); err != nil {
-		return err
+		return nil, err
 	}
-	if cfg.Durability == 0 && !cfg.Unreplicated {
-		log.Warn("durability none: a restarted replica has forgotten its votes and rejoins as a learner; a restarted majority has lost data")
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	l, err := openOrRepair(&cfg, log, rand.Uint64())
+	cfg.Members = slices.Clone(cfg.Members)
+	r := &Replica{cfg: &cfg, log: log, ready: make(chan struct{}), done: make(chan struct{})}
+	if cfg.Admin != "" {
+		var err error
+		if r.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
+			return nil, fmt.Errorf("admin address %s: %w", cfg.Admin, err)
+		}
+	}
+	ctx, r.cancel = context.WithCancel(ctx)
+	r.progress = newProgress(ctx, cfg.Data)
+	go r.run(ctx)
+	return r, nil
+}
+
+// Run starts a replica, waits until it has ended, and returns what Wait does.
+func Run(ctx context.Context, cfg Config, log *slog.Logger) error {
+	r, err := Start(ctx, cfg, log)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	l.stop = cancel
-	group, ctx := errgroup.WithContext(ctx)
-	if cfg.Admin != "" {
-		listener, err := net.Listen("tcp", cfg.Admin)
-		if err != nil {
-			return errors.Join(fmt.Errorf("admin address %s: %w", cfg.Admin, err), l.storage.Close())
-		}
-		group.Go(func() error { return serveAdmin(ctx, listener, l) })
+	return r.Wait()
+}
+
+// Wait waits until the replica has ended. It returns nil after an orderly end; any error is final, and says what to do
+// about it.
+func (r *Replica) Wait() error {
+	<-r.done
+	return r.err
+}
+
+// Close ends the replica, waits for that, and returns what Wait does. Closing what has ended does nothing.
+func (r *Replica) Close() error {
+	r.cancel()
+	return r.Wait()
+}
+
+// Ready waits until the replica has recovered, votes, and knows a leader, itself or another, which it may lose again. It
+// returns an error if ctx is done before, or the replica has ended.
+func (r *Replica) Ready(ctx context.Context) error {
+	select {
+	case <-r.ready:
+	case <-r.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
-	group.Go(func() error { return l.transport.Run(ctx) })
-	err = group.Wait()
+	select {
+	case <-r.done:
+		return errors.Join(errors.New("the replica has ended"), r.err)
+	default:
+		return nil
+	}
+}
+
+// Addr returns the address where clients are served, nil before. It differs from the configured one if that leaves the
+// port to the system.
+func (r *Replica) Addr() net.Addr {
+	l := r.loop.Load()
+	if l == nil {
+		return nil
+	}
+	client, _ := l.transport.Addrs()
+	return client
+}
+
+// AdminAddr returns the address of the admin server, nil if there is none.
+func (r *Replica) AdminAddr() net.Addr {
+	if r.admin == nil {
+		return nil
+	}
+	return r.admin.Addr()
+}
+
+// run runs the replica to its end.
+func (r *Replica) run(ctx context.Context) {
+	group, ctx := errgroup.WithContext(ctx)
+	if r.admin != nil {
+		group.Go(func() error { return r.serveAdmin(ctx) })
+	}
+	group.Go(func() error {
+		defer r.cancel()
+		return r.serve(ctx)
+	})
+	r.err = group.Wait()
+	close(r.done)
+}
+
+// serve recovers and serves until ctx is done.
+func (r *Replica) serve(ctx context.Context) error {
+	if r.cfg.Durability == 0 && !r.cfg.Unreplicated {
+		r.log.Warn("durability none: a restarted replica has forgotten its votes and rejoins as a learner; a restarted majority has lost data")
+	}
+	l, err := r.recover()
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // ended while it recovered, which changes nothing
+		}
+		return err
+	}
+	r.loop.Store(l)
+	err = l.transport.Run(ctx)
 	return errors.Join(l.failure(), err, l.storage.Close())
+}
+
+// recover opens the replica and says how far that has come meanwhile.
+func (r *Replica) recover() (*loop, error) {
+	opened := make(chan struct{})
+	defer close(opened)
+	defer r.progress.finish()
+	go r.progress.log(r.log, opened)
+	return openOrRepair(r, rand.Uint64())
 }

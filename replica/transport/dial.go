@@ -63,6 +63,7 @@ func (d *dialer) dial(ctx context.Context) (*link, error) {
 
 func (d *dialer) failed(ctx context.Context, err error) {
 	d.backoff = min(2*d.backoff, maxBackoff)
+	d.t.setProblem(d.id, err.Error())
 	if text := err.Error(); text != d.lastError && ctx.Err() == nil {
 		d.lastError = text
 		d.t.log.Warn("cannot reach peer, will keep trying", "peer", d.id, "addr", d.addr, "error", text)

@@ -214,10 +214,12 @@ func (c *Config) compare(h *wire.PeerHello) error {
 func (t *Transport) logUp(l *link) {
 	t.log.Info("peer up", "peer", l.id, "addr", l.remote)
 	t.lastEnding[l.id] = ""
+	t.setProblem(l.id, "")
 }
 
 func (t *Transport) logDown(l *link) {
 	text := l.reason.Error()
+	t.setProblem(l.id, text)
 	if l.reason == errClosed || t.lastEnding[l.id] == text {
 		return
 	}

@@ -89,7 +89,8 @@ type Transport struct {
 	posted               []func()
 	running              bool // the loop takes tasks
 	published            Stats
-	clientAddr, peerAddr net.Addr // where the listeners are bound; nil before
+	problems             [wire.MaxReplicas + 1]string // what was last wrong with a peer
+	clientAddr, peerAddr net.Addr                     // where the listeners are bound; nil before
 }
 
 // New checks the configuration and the limit of open files, which it raises if it can. It opens nothing yet.

@@ -1,0 +1,188 @@
+package replica
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"paxosbench/replica/paxos"
+	"paxosbench/replica/transport"
+	"paxosbench/wire"
+)
+
+// Why there is no leader is said in the log once that lasts, and then again at this interval.
+const whyEvery = 10 * time.Second
+
+// leaderless is what a loop notes for the case that there is no leader.
+//
+// Where one of the quorums is small, a replica can win an election and then find too few that follow it. It gives up after
+// an election timeout, and so on: there is a leader most of the time, and none that works. So a leader counts from the
+// moment when something is chosen in its term, or when that has lasted for as long as one that does not work cannot.
+type leaderless struct {
+	since     time.Duration                       // when there was one last
+	said      time.Duration                       // when the reason was logged last, 0: not
+	nonVoting [wire.MaxReplicas + 1]time.Duration // when a peer last said that it does not vote, 0: never
+
+	ballot wire.Ballot   // of the term
+	began  time.Duration // the term
+	commit wire.Slot     // then
+	works  bool          // this term's leader
+}
+
+// Peer is another replica as this one sees it.
+type Peer struct {
+	ID        wire.ReplicaID `json:"id"`
+	Addr      string         `json:"addr"`
+	Connected bool           `json:"connected"`
+	NonVoting bool           `json:"non_voting"`        // it has said so lately
+	Problem   string         `json:"problem,omitempty"` // how the last connection, or attempt at one, ended
+}
+
+// peers returns what is known about the others.
+func (l *loop) peers() []Peer {
+	var peers []Peer
+	for _, s := range l.transport.PeerStates() {
+		peers = append(peers, Peer{ID: s.ID, Addr: s.Addr, Connected: s.Up, NonVoting: l.isNonVoting(s), Problem: s.Problem})
+	}
+	return peers
+}
+
+// isNonVoting reports whether a peer that is connected has said lately that it does not vote. It repeats that every
+// heartbeat as long as it waits to be told what it has voted.
+func (l *loop) isNonVoting(s transport.PeerState) bool {
+	at := l.why.nonVoting[s.ID]
+	return s.Up && at > 0 && l.transport.Now()-at < l.cfg.ElectionTimeout
+}
+
+// voters counts the replicas within reach that vote, this one included.
+func (l *loop) voters() int {
+	n := 0
+	if l.node.Core().Voting() {
+		n++
+	}
+	for _, p := range l.peers() {
+		if p.Connected && !p.NonVoting {
+			n++
+		}
+	}
+	return n
+}
+
+// tickLeaderless logs why there is no leader, once there has been none for as long as an election takes.
+func (l *loop) tickLeaderless(now time.Duration) {
+	w := &l.why
+	l.noteTerm(now)
+	if w.works {
+		w.since, w.said = now, 0
+		return
+	}
+	if now-w.since < l.electionTakes() || w.said > 0 && now-w.said < whyEvery {
+		return
+	}
+	w.said = now
+	l.log.Warn("no leader", "for", l.leaderless().Round(time.Millisecond), "why", l.whyNoLeader())
+}
+
+// noteTerm notes whether the leader of the present term works.
+func (l *loop) noteTerm(now time.Duration) {
+	w, core := &l.why, l.node.Core()
+	if l.leader() == 0 {
+		w.works, w.ballot = false, 0
+		return
+	}
+	if core.Ballot() != w.ballot {
+		w.ballot, w.began, w.commit, w.works = core.Ballot(), now, core.Commit(), false
+	}
+	inFlight, _ := core.InFlight() // a leader begins with a no-op
+	chosen := core.Commit() > w.commit || core.Role() == paxos.Leader && inFlight == 0
+	w.works = w.works || l.cfg.Unreplicated || chosen || now-w.began >= l.electionTakes()
+}
+
+// electionTakes returns how long there may be no leader without anything being wrong.
+func (l *loop) electionTakes() time.Duration { return 2 * l.cfg.ElectionTimeout }
+
+// hasLeader reports whether there is a leader, as far as can be seen from here: another one is believed at first.
+func (l *loop) hasLeader() bool {
+	other := l.leader() != 0 && l.leader() != l.cfg.ID
+	return l.why.works || other && l.transport.Now()-l.why.since < l.electionTakes()
+}
+
+// leaderless returns for how long there has been no leader.
+func (l *loop) leaderless() time.Duration {
+	if l.hasLeader() {
+		return 0
+	}
+	return l.transport.Now() - l.why.since
+}
+
+// whyNoLeader says why there is no leader; nothing if there is one.
+func (l *loop) whyNoLeader() string {
+	if l.hasLeader() {
+		return ""
+	}
+	peers := l.peers()
+	var nonVoting, away int
+	states := []string{l.ownState()}
+	for _, p := range peers {
+		switch {
+		case p.NonVoting:
+			nonVoting++
+		case !p.Connected:
+			away++
+		}
+		states = append(states, p.state())
+	}
+	if !l.node.Core().Voting() {
+		nonVoting++
+	}
+	return verdict(len(peers)+1, max(l.cfg.quorum1(), l.cfg.quorum2()), nonVoting, away) + ": " + strings.Join(states, "; ")
+}
+
+// verdict says what stands against a leader, among n replicas of which some do not vote and some are out of reach. quorum is
+// what it takes for both phases.
+func verdict(n, quorum, nonVoting, away int) string {
+	voters := n - nonVoting - away
+	switch {
+	case n-nonVoting < quorum:
+		return fmt.Sprintf("there can be no leader: that takes %d of %d replicas, and %d do not vote because they have lost what they voted; give them their data back, or start them with --accept-loss, which may lose what was acknowledged", quorum, n, nonVoting)
+	case voters < quorum:
+		return fmt.Sprintf("there can be no leader now: that takes %d of %d replicas, %d are within reach and vote", quorum, n, voters)
+	default:
+		return fmt.Sprintf("an election is under way: that takes %d of %d replicas, %d are within reach and vote", quorum, n, voters)
+	}
+}
+
+// ownState says what this replica can do about it.
+func (l *loop) ownState() string {
+	core := l.node.Core()
+	if !core.Voting() {
+		return "this replica does not vote until a leader has told it what it may have voted"
+	}
+	return fmt.Sprintf("this replica votes, as a %v", core.Role())
+}
+
+// state says what a peer contributes.
+func (p *Peer) state() string {
+	switch {
+	case p.NonVoting:
+		return fmt.Sprintf("replica %d is connected and does not vote", p.ID)
+	case p.Connected:
+		return fmt.Sprintf("replica %d is connected", p.ID)
+	case p.Problem != "":
+		return fmt.Sprintf("replica %d at %s is not connected: %s", p.ID, p.Addr, p.Problem)
+	default:
+		return fmt.Sprintf("replica %d at %s is not connected", p.ID, p.Addr)
+	}
+}
+
+// notReady says why clients are better served elsewhere; nothing if they are not.
+func (l *loop) notReady() string {
+	switch {
+	case l.cfg.Unreplicated:
+		return ""
+	case !l.node.Core().Voting():
+		return RoleNonVoting + ": " + l.ownState()
+	default:
+		return l.whyNoLeader()
+	}
+}
