@@ -61,9 +61,6 @@ type Limits struct {
 
 	// PromiseBytes bounds one part of a promise; one batch may exceed it. 0: 1 MiB.
 	PromiseBytes int
-
-	// ResendBytes bounds what a leader sends again to one peer at a heartbeat. 0: 4 MiB.
-	ResendBytes int
 }
 
 // withDefaults returns the limits with the defaults in the place of zeros.
@@ -71,7 +68,6 @@ func (l Limits) withDefaults() Limits {
 	l.MaxAhead = orDefault(l.MaxAhead, 2*pipeline.MaxDepth)
 	l.FetchBytes = orDefault(l.FetchBytes, 1<<20)
 	l.PromiseBytes = orDefault(l.PromiseBytes, 1<<20)
-	l.ResendBytes = orDefault(l.ResendBytes, 4<<20)
 	return l
 }
 
@@ -106,7 +102,7 @@ func (c *Config) Validate() error {
 	check(c.Buffers != nil, "buffers: none")
 	l := c.Limits.withDefaults()
 	check(l.MaxAhead >= wire.Slot(c.Depth.N), "limit of slots ahead: %d, want at least the window's %d", l.MaxAhead, c.Depth.N)
-	check(l.FetchBytes > 0 && l.PromiseBytes > 0 && l.ResendBytes > 0,
-		"limits of bytes: fetch %d, promise %d, resend %d, want more than 0", l.FetchBytes, l.PromiseBytes, l.ResendBytes)
+	check(l.FetchBytes > 0 && l.PromiseBytes > 0,
+		"limits of bytes: fetch %d, promise %d, want more than 0", l.FetchBytes, l.PromiseBytes)
 	return errors.Join(errs...)
 }

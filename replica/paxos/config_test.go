@@ -9,7 +9,7 @@ import (
 )
 
 func TestLimitsHaveDefaults(t *testing.T) {
-	want := Limits{MaxAhead: 2 * pipeline.MaxDepth, FetchBytes: 1 << 20, PromiseBytes: 1 << 20, ResendBytes: 4 << 20}
+	want := Limits{MaxAhead: 2 * pipeline.MaxDepth, FetchBytes: 1 << 20, PromiseBytes: 1 << 20}
 	if got := (Limits{}).withDefaults(); got != want {
 		t.Errorf("%+v, want %+v", got, want)
 	}

@@ -102,7 +102,8 @@ type Core struct {
 	round   round
 	heard   [wire.MaxReplicas + 1]time.Duration // last answer to this leader, by replica
 	rejoins [wire.MaxReplicas + 1]rejoin
-	opened  wire.Slot // the no-op with which this leadership began
+	sending [wire.MaxReplicas + 1]sending // by acceptor
+	opened  wire.Slot                     // the no-op with which this leadership began
 
 	// Reads without the log (see reads.go).
 	roundWanted  bool          // reads wait for a round that has not begun
@@ -150,8 +151,8 @@ func New(cfg Config, now time.Duration) *Core {
 		rng:      cfg.Seed*0x9e3779b97f4a7c15 + uint64(cfg.Self),
 		log:      newSlotLog(cfg.Buffers),
 		pinned:   NoPin,
-		fetching: newFetching(&cfg),
-		window:   pipeline.New(pipeline.Config{Depth: cfg.Depth, MaxBytes: cfg.WindowBytes, Quorum: cfg.Quorum2}),
+		fetching: newFetching(&cfg), sending: newSending(&cfg),
+		window: pipeline.New(pipeline.Config{Depth: cfg.Depth, MaxBytes: cfg.WindowBytes, Quorum: cfg.Quorum2}),
 	}
 	c.resetDeadline()
 	c.grantLease() // what an earlier life has granted is forgotten

@@ -107,6 +107,7 @@ func (c *Core) tickLeader() {
 	if c.now >= c.round.started+c.cfg.Heartbeat && !c.diskStalled(c.cfg.ElectionTimeout/2) {
 		c.startRound()
 	}
+	c.tickSending()
 	if c.diskStalled(c.cfg.ElectionTimeout) || !c.quorumHeard() {
 		c.stepDown()
 	}
@@ -185,7 +186,7 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 		c.onForgetfulReply(m)
 		return
 	}
-	c.heard[m.From] = c.now
+	c.hears(m.From)
 	if m.Round() != c.round.number {
 		return
 	}
@@ -193,20 +194,8 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 	c.vote(m.From, m.Ballot, c.round.commit+1, m.Durable())
 	c.confirmRound()
 	c.answerRejoins()
-	if m.Received() < c.round.proposed {
-		c.resend(m.From, max(m.Received(), c.commit)+1, c.round.proposed)
+	if m.Commit >= c.round.commit {
+		c.acknowledge(m.From, m.Received(), m.Commit)
 	}
-}
-
-// resend sends the open slots [first, last] to one acceptor again, up to a bound in bytes.
-func (c *Core) resend(to wire.ReplicaID, first, last wire.Slot) {
-	for s, bytes := first, 0; s <= last && bytes < c.cfg.Limits.ResendBytes; s++ {
-		e := c.log.get(s)
-		if e == nil || c.window.Votes(s).Has(to) {
-			continue
-		}
-		c.sendTo(to, c.acceptMessage(s, e))
-		c.stats.Resent++
-		bytes += len(e.Body) + wire.MessageHeaderSize
-	}
+	c.resendLost(m.From, m.Received(), c.round.proposed)
 }

@@ -6,15 +6,15 @@ import "time"
 // for its answer before it counts as lost. Both follow what answers have taken, so that the same code fits loopback and
 // a link of 250 KB/s with a round trip of a quarter of a second.
 //
-// A step should take about half an election timeout at most, because whatever shares the link waits for it. Where the
-// round trip alone takes so long, a step may take twice the round trip, which the shortest answer stands for (as in TCP
-// Vegas: Brakmo and Peterson, 1995). Silence doubles the patience until there is an answer, so that what is late and not
+// The bytes of a step should take a quarter of an election timeout at most, because whatever shares the link waits for
+// them, and several flows may share it; or half a round trip, if that is more, for its sake would the link be idle. The
+// shortest answer stands for the round trip (as in TCP Vegas: Brakmo and Peterson, 1995). Silence doubles the patience until there is an answer, so that what is late and not
 // lost is asked for a few times only, however late it is (as in TCP: Karn and Partridge, 1987).
 //
 // A Flow is a value of its owner's, and knows no clock: the owner says how long things took.
 type Flow struct {
 	bytes, most int
-	target      time.Duration // what a step should take at most
+	target      time.Duration // what the bytes of a step should take at most
 	patience    time.Duration // at least
 
 	shortest time.Duration // that an answer has taken; 0: there was none
@@ -36,7 +36,7 @@ const (
 // NewFlow returns the flow to a peer that nothing is known of. Steps have most bytes at most; an answer is waited for at
 // least for patience.
 func NewFlow(most int, electionTimeout, patience time.Duration) Flow {
-	return Flow{bytes: min(startBytes, most), most: most, target: electionTimeout / 2, patience: patience}
+	return Flow{bytes: min(startBytes, most), most: most, target: electionTimeout / 4, patience: patience}
 }
 
 // Bytes returns how many bytes the next step may have.
@@ -46,7 +46,7 @@ func (f *Flow) Bytes() int { return f.bytes }
 func (f *Flow) Patience() time.Duration {
 	usual := 4 * f.usual
 	if f.shortest == 0 {
-		usual = 2 * f.target
+		usual = 4 * f.target
 	}
 	return max(f.patience, usual) << f.silences
 }
@@ -60,11 +60,13 @@ func (f *Flow) Took(d time.Duration, bytes int) {
 	}
 	f.usual = max(d, f.usual-f.usual/8)
 	f.silences = 0
-	limit := max(f.target, 2*f.shortest)
+	bytesTook, allowed := d-f.shortest, max(f.target, f.shortest/2)
 	switch {
-	case d > limit+limit/4:
+	case bytesTook > allowed+allowed/4:
 		f.shrink(d)
-	case bytes >= f.bytes/2 && 2*d-f.shortest < limit: // with twice the bytes, too
+	case 2*bytesTook >= allowed: // twice as many would take too long, unless the round trip is longer than it was
+		f.shortest += bytesTook / 32
+	case bytes >= f.bytes/2:
 		f.bytes = min(2*f.bytes, f.most)
 	}
 }
@@ -82,3 +84,6 @@ func (f *Flow) Silent() {
 	f.silences = min(f.silences+1, maxSilences)
 	f.bytes = max(f.bytes/2, min(leastBytes, f.most))
 }
+
+// Resume says that the peer is back, after a silence that was its own and not the way's.
+func (f *Flow) Resume() { f.silences = 0 }

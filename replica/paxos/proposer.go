@@ -111,6 +111,9 @@ func (c *Core) lead() {
 	c.confirmed, c.leaseBegan = c.round.number, 0
 	c.rejoins = [wire.MaxReplicas + 1]rejoin{}
 	c.window.Reset(c.ballot, c.commit+1)
+	for id := range c.sending {
+		c.sending[id].restart(c.commit + 1)
+	}
 	adopted := &c.phase1.adopted
 	for s := c.commit + 1; s < adopted.next; s++ {
 		c.reopen(s, adopted.get(s))
@@ -140,8 +143,12 @@ func (c *Core) reopen(s wire.Slot, adopted *Entry) wire.Slot {
 // vote counts when its own record is durable.
 func (c *Core) propose(s wire.Slot, e Entry) {
 	e.Ballot = c.ballot
-	c.broadcast(c.acceptMessage(s, &e))
 	c.accept(c.ballot, s, c.commit, e)
+	for _, id := range c.cfg.Replicas {
+		if id != c.cfg.Self {
+			c.sendOpen(id)
+		}
+	}
 }
 
 func (c *Core) acceptMessage(s wire.Slot, e *Entry) wire.Message {
@@ -154,8 +161,9 @@ func (c *Core) onAccepted(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	c.heard[m.From] = c.now
+	c.hears(m.From)
 	c.vote(m.From, m.Ballot, m.Slot, m.Last())
+	c.acknowledge(m.From, m.Last(), m.Commit)
 }
 
 // vote counts an acceptor's votes for the slots [first, last].

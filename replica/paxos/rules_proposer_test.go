@@ -99,7 +99,11 @@ func TestPromiseComesInPartsOfBoundedSize(t *testing.T) {
 		large = append(large, strings.Repeat(fmt.Sprint(i), 300<<10))
 	}
 	l.propose(1, large...)
-	l.deliver(link{1, 2})
+	for range 2 * len(large) {
+		l.deliver(link{1, 2})
+		l.persist(2, 0)
+		l.deliver(link{2, 1})
+	}
 	l.takeAll()
 	l.crash(1, false)
 	l.wait(2 * l.cfg.ElectionTimeout)

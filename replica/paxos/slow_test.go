@@ -265,3 +265,132 @@ func TestCatchUpPassesALargeBatch(t *testing.T) {
 	t.Logf("%v, %v", s.now, s.bodies)
 	s.checkRepeated(3, 4*size, 3)
 }
+
+// load has the leader propose as fast as its window has room, for a while, and returns how many bytes it has committed.
+func (s *slowNet) load(leader *node, d time.Duration, size int) (bytes int) {
+	before := leader.core.Commit()
+	for end := s.now + d; s.now < end; s.step() {
+		s.propose(leader, max(1, 10<<10/size), size)
+	}
+	return int(leader.core.Commit()-before) * size
+}
+
+// backlog returns how long what is sent now would wait before it leaves for a replica.
+func (s *slowNet) backlog(to wire.ReplicaID) (longest time.Duration) {
+	for on, p := range s.pipes {
+		if on.to == to {
+			longest = max(longest, p.free-s.now)
+		}
+	}
+	return longest
+}
+
+// A follower on a slow link does not hold up the others, is sent no more than its link carries, and keeps hearing its
+// leader. Once there is less to do it comes to have everything, without much of it being sent twice.
+func TestSlowFollowerIsSentWhatItsLinkCarries(t *testing.T) {
+	for _, link := range []struct {
+		rate  int
+		delay time.Duration
+		size  int
+	}{{250_000, 20 * time.Millisecond, 1 << 10}, {250_000, 45 * time.Millisecond, 16 << 10}, {2_000_000, 100 * time.Millisecond, 16 << 10}} {
+		t.Run(fmt.Sprintf("%d B/s, %v", link.rate, link.delay), func(t *testing.T) {
+			s := newSlowNet(t, 3)
+			leader := s.elect(3)
+			s.narrow(3, link.rate, link.delay)
+			elected, longest := s.elected, time.Duration(0)
+			bytes := 0
+			for range 30 {
+				bytes += s.load(leader, 100*time.Millisecond, link.size)
+				longest = max(longest, s.backlog(3))
+			}
+			if bytes < 4*link.rate*3 {
+				t.Errorf("%d bytes committed in 3 s: the slow follower holds up the others", bytes)
+			}
+			if longest > s.cfg.ElectionTimeout*5/4 {
+				t.Errorf("up to %v of messages wait for the slow follower", longest)
+			}
+			s.until("catch-up", time.Hour, func() bool { return s.nodes[3].core.Commit() == leader.core.Commit() })
+			if s.elected != elected {
+				t.Errorf("%d elections", s.elected-elected)
+			}
+			s.checkRepeated(3, bytes, 1.2)
+			t.Logf("%d bytes, backlog %v, sent %v", bytes, longest, s.bodies)
+		})
+	}
+}
+
+// A slow acceptor that the quorum needs gets Accepts as fast as its link carries them.
+func TestSlowAcceptorOfTheQuorumIsKeptBusy(t *testing.T) {
+	const rate, size = 1_000_000, 8 << 10
+	s := newSlowNet(t, 3)
+	leader := s.elect(3)
+	for _, id := range s.cfg.Replicas {
+		if id != 3 && id != leader.id {
+			s.nodes[id].up = false
+		}
+	}
+	s.narrow(3, rate, 20*time.Millisecond)
+	elected := s.elected
+	s.load(leader, 2*time.Second, size)
+	bytes := s.load(leader, 10*time.Second, size)
+	if bytes < 10*rate*8/10 || s.elected != elected {
+		t.Errorf("%d bytes committed in 10 s over %d a second, %d elections", bytes, rate, s.elected-elected)
+	}
+	if resent := leader.core.Stats().Resent; resent > 20 {
+		t.Errorf("%d Accepts were sent again", resent)
+	}
+}
+
+// On a fast network the bound is that of the window, within a few round trips.
+func TestFastAcceptorsAreSentAWindow(t *testing.T) {
+	const size = 64 << 10
+	s := newSlowNet(t, 3, func(c *Config) { c.WindowBytes = 4 << 20 })
+	leader := s.elect(3)
+	for range 50 {
+		s.propose(leader, 100, size)
+		s.step()
+	}
+	for _, id := range s.cfg.Replicas {
+		if p := &leader.core.sending[id]; id != leader.id && p.flow.Bytes() != s.cfg.WindowBytes {
+			t.Errorf("replica %d is sent %d bytes at once after 50 ms", id, p.flow.Bytes())
+		}
+	}
+	if leader.core.Stats().Resent > 0 {
+		t.Errorf("%d Accepts were sent again", leader.core.Stats().Resent)
+	}
+}
+
+// What a reset of the connections has lost comes again before anybody gives up, once.
+func TestResetIsMadeUpFor(t *testing.T) {
+	const size = 1 << 10
+	for _, delay := range []time.Duration{100 * time.Microsecond, 45 * time.Millisecond, 120 * time.Millisecond} {
+		t.Run(fmt.Sprint(delay), func(t *testing.T) {
+			s := newSlowNet(t, 3)
+			leader := s.elect(3)
+			for _, p := range s.pipes {
+				p.delay = delay
+			}
+			for _, id := range s.cfg.Replicas {
+				if id != 3 && id != leader.id {
+					s.nodes[id].up = false
+				}
+			}
+			s.load(leader, 2*time.Second, size)
+			elected := s.elected
+			for on, p := range s.pipes {
+				if on.to == 3 || on.from == 3 {
+					p.flight = nil
+				}
+			}
+			commit, proposed := leader.core.Commit(), leader.core.window.Next()-1
+			s.until("commit", 3*s.cfg.ElectionTimeout, func() bool { return leader.core.Commit() > commit })
+			s.until("all that was lost", 10*s.cfg.ElectionTimeout, func() bool { return leader.core.Commit() >= proposed })
+			if s.elected != elected {
+				t.Errorf("%d elections", s.elected-elected)
+			}
+			if resent := leader.core.Stats().Resent; resent > uint64(s.cfg.Depth.N)*3/2 {
+				t.Errorf("%d Accepts were sent again for %d in flight", resent, s.cfg.Depth.N)
+			}
+		})
+	}
+}

@@ -5,4 +5,13 @@ type named struct{ pkg, test string }
 
 // foundBy names, for mutants that no run of the simulator can be expected to show, the test that finds them: because what
 // they break lies outside of it (threads, sockets, flags), or because it takes a coincidence that is not drawn.
-var foundBy = map[string]named{}
+var foundBy = map[string]named{
+	"sends-without-bound":   {"./replica/paxos", "TestSlowFollowerIsSentWhatItsLinkCarries"},
+	"steps-never-grow":      {"./replica/paxos", "TestFastAcceptorsAreSentAWindow"},
+	"steps-never-shrink":    {"./replica/paxos", "TestFlowFollowsALinkThatBecomesSlow"},
+	"patience-never-grows":  {"./replica/paxos", "TestFlowWaitsLongerInSilence"},
+	"fetch-asks-twice":      {"./replica/paxos", "TestFetchAsksForNothingTwice"},
+	"fetch-what-may-arrive": {"./replica/paxos", "TestWhatMayArriveIsNotFetched"},
+	"fetch-what-is-held":    {"./replica/paxos", "TestFetchAsksForNothingTwice"},
+	"late-answer-dropped":   {"./replica/paxos", "TestLateAnswerIsUsed"},
+}
