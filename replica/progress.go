@@ -37,10 +37,10 @@ func newProgress(ctx context.Context, dir string) *progress {
 
 // recoverable returns the size of segments and snapshots.
 func recoverable(dir string) (bytes int64) {
-	for _, pattern := range []string{"segment-*", "snapshot-*"} {
+	for _, pattern := range []string{"*.seg", "snapshot-*"} {
 		names, _ := filepath.Glob(filepath.Join(dir, pattern)) // fails for bad patterns only
 		for _, name := range names {
-			if info, err := os.Stat(name); err == nil && !strings.HasSuffix(name, ".tmp") {
+			if info, err := os.Stat(name); err == nil && !strings.HasSuffix(name, journal.ScratchSuffix) {
 				bytes += info.Size()
 			}
 		}

@@ -2,8 +2,6 @@ package replica
 
 import (
 	"errors"
-	"fmt"
-	"os"
 	"time"
 
 	"paxosbench/replica/journal"
@@ -11,27 +9,29 @@ import (
 	"paxosbench/replica/storage"
 )
 
-// openOrRepair opens the replica. With --repair, data that is damaged is set aside, and the replica begins anew as one that
-// has lost its disk: everything comes from the others, and it does not vote until it knows what it may have voted for.
+// maxRepairs bounds the repairs of one start: one that puts the identity file right, and one that sets the data aside.
+const maxRepairs = 2
+
+// openOrRepair opens the replica. With --repair, data that cannot be used is set aside, and the replica begins anew as one
+// that has lost its disk: everything comes from the others, and it does not vote until it knows what it may have voted for.
 func openOrRepair(r *Replica, incarnation uint64) (*loop, error) {
-	own := *r.cfg // which is shown to others
-	cfg, log := &own, r.log
-	l, err := open(r, cfg, incarnation)
-	if !cfg.Repair || !damaged(err) {
-		return l, err
+	for repairs := 0; ; repairs++ {
+		l, err := open(r, r.cfg, incarnation)
+		if !r.cfg.Repair || !repairable(err) || repairs == maxRepairs {
+			return l, err
+		}
+		r.log.Warn("repairing the data directory", "err", err)
+		if err2 := journal.Repair(r.cfg.storage(r.log).Journal, time.Now()); err2 != nil {
+			return nil, errors.Join(err, err2)
+		}
 	}
-	aside := cfg.Data + time.Now().UTC().Format(".damaged-20060102T150405Z")
-	if err2 := os.Rename(cfg.Data, aside); err2 != nil {
-		return nil, errors.Join(err, fmt.Errorf("cannot set the damaged data aside: %w", err2))
-	}
-	log.Warn("damaged data is set aside, this replica learns everything anew", "err", err, "aside", aside)
-	cfg.Bootstrap, cfg.Rejoin = false, true
-	return open(r, cfg, incarnation)
 }
 
-// damaged reports whether the error of opening a replica means that synced data is not what it was.
-func damaged(err error) bool {
+// repairable reports whether the error of opening a replica means that its data is not what it was, or differs from that of
+// the others.
+func repairable(err error) bool {
 	var inJournal *journal.CorruptError
+	var diverged *journal.DivergedError
 	var inSnapshot *snapshot.CorruptError
-	return errors.As(err, &inJournal) || errors.As(err, &inSnapshot) || errors.Is(err, storage.ErrSnapshotMissing)
+	return errors.As(err, &inJournal) || errors.As(err, &diverged) || errors.As(err, &inSnapshot) || errors.Is(err, storage.ErrSnapshotMissing)
 }

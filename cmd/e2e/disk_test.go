@@ -33,7 +33,7 @@ func TestDamagedDisk(t *testing.T) {
 		t.Fatalf("loadgen ended with %d", code)
 	}
 	c.agree()
-	if aside, err := filepath.Glob(filepath.Join(c.dir, strconv.Itoa(follower)+".damaged-*")); err != nil || len(aside) != 1 {
+	if aside, err := filepath.Glob(filepath.Join(c.dir, strconv.Itoa(follower), "damaged-*")); err != nil || len(aside) != 1 {
 		t.Errorf("set aside: %v, error %v", aside, err)
 	}
 }

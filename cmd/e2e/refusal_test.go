@@ -54,8 +54,8 @@ func TestReplicaRefusesToStart(t *testing.T) {
 	c.refused(2, "unknown flag", "--nonsense")
 	c.refused(2, "batch", append(c.args(1), "--batch", "sometimes")...)
 	c.signal(2, syscall.SIGKILL)
-	c.refused(1, "this is cluster 0x4d", append(c.args(2), "--cluster-id", "77")...) // another cluster's data
-	c.refused(1, "this is cluster 0x1, replica 3", flag(flag(c.args(2), "--id", "3"), "--admin", "127.0.0.1:0")...)
+	c.refused(1, "cluster-id: the directory has 1, this start has 77", append(c.args(2), "--cluster-id", "77")...) // another cluster's data
+	c.refused(1, "id: the directory has 2, this start has 3", flag(flag(c.args(2), "--id", "3"), "--admin", "127.0.0.1:0")...)
 }
 
 func TestReplicaOfAnotherClusterIsRefusedByItsPeers(t *testing.T) {

@@ -114,5 +114,5 @@ type DivergedError struct {
 // Error implements error.
 func (e *DivergedError) Error() string {
 	return fmt.Sprintf("journal: %s: this replica stopped because its state at slot %d differed from that of the others; "+
-		"%s", e.File, e.Slot, Remedy)
+		"%s, or, if you know that it is the others who are wrong, once with --accept-loss to keep it", e.File, e.Slot, Remedy)
 }

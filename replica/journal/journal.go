@@ -108,7 +108,7 @@ func (j *Journal) flush() (LSN, error) {
 	durable = j.finish(g)
 	g.reset()
 	j.spare = g
-	if j.writer.segment != segment {
+	if j.writer.segment != segment || j.pool.due(j.writer.bytes) {
 		j.needMaintenance()
 	}
 	return durable, nil

@@ -96,6 +96,11 @@ func (j *Journal) open(replay func(LSN, *wire.Record) error) error {
 	if err := j.admit(&id); err != nil {
 		return err
 	}
+	if id.repairing() {
+		if err := continueRepair(&j.opts, &id); err != nil {
+			return err
+		}
+	}
 	j.keeper = keeper{fs: j.opts.FS, dir: j.opts.Dir, id: id}
 	j.granted = id.lease
 	j.seed = wire.Checksum(binary.LittleEndian.AppendUint64(nil, id.salt))
@@ -125,7 +130,7 @@ func (j *Journal) admit(id *identityFile) error {
 	switch {
 	case !id.matches(j.opts.Identity):
 		return &IdentityError{File: name, Got: id.Identity, Want: j.opts.Identity}
-	case id.diverged != 0:
+	case id.diverged != 0 && !j.obeysAcceptLoss(id):
 		return &DivergedError{File: name, Slot: id.diverged}
 	case j.opts.Durability == DurabilityNone && id.has(flagLogged):
 		return &DurabilityError{Dir: j.opts.Dir, Got: id.durability, Want: j.opts.Durability}
@@ -194,23 +199,30 @@ func (j *Journal) noteDurability(id *identityFile) {
 		"before", id.durability.String(), "now", j.opts.Durability.String())
 }
 
-// acceptLoss makes a voter again of a replica that has forgotten, if its operator wants that. The flag may have been left
+// acceptLoss makes a voter again of a replica that has forgotten or diverged, if its operator wants that. The flag may have been left
 // where it was given: what is forgotten in a life that began with it is not accepted by the next.
 func (j *Journal) acceptLoss(id *identityFile) {
-	before := id.has(flagLossAccepted)
+	obeys := j.obeysAcceptLoss(id)
 	id.set(flagLossAccepted, j.opts.AcceptLoss)
 	switch {
 	case !j.opts.AcceptLoss:
-	case !id.has(flagAmnesiac):
+	case !id.has(flagAmnesiac) && id.diverged == 0:
 		j.opts.Logger.Warn("journal: accept-loss has no effect, this replica has forgotten nothing; take the flag away")
-	case before:
+	case !obeys:
 		j.opts.Logger.Error("journal: accept-loss has no effect, it was given at the last start too; " +
 			"to accept another loss start once without it")
 	default:
+		j.opts.Logger.Error("journal: LOSS ACCEPTED: this replica votes again with what it has, although it may have forgotten "+
+			"votes or its state may be wrong; commands that were acknowledged may be lost",
+			"forgotten", id.has(flagAmnesiac), "diverged", uint64(id.diverged))
 		id.set(flagAmnesiac, false)
-		j.opts.Logger.Error("journal: LOSS ACCEPTED: this replica votes again with what it has, " +
-			"although it may have forgotten votes; commands that were acknowledged may be lost")
+		id.diverged = 0
 	}
+}
+
+// obeysAcceptLoss reports whether the operator accepts the loss at this start and has not at the one before.
+func (j *Journal) obeysAcceptLoss(id *identityFile) bool {
+	return j.opts.AcceptLoss && !id.has(flagLossAccepted)
 }
 
 // write replaces the identity file.

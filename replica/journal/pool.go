@@ -27,6 +27,8 @@ type pool struct {
 	last     uint32     // newest segment file there is
 	released []uint32   // no longer needed, oldest first
 	stuck    bool       // releasing failed: the rest stays where it is until the next Open
+	short    bool       // preparing ahead failed
+	retryAt  uint64     // bytes written when it is tried again; 0: not yet said
 
 	created, recycled, removed uint64
 }
@@ -84,7 +86,7 @@ func (p *pool) release(numbers []uint32) {
 
 // tend does the housekeeping that is due: released segments are recycled or removed, and prepared ones are made if
 // there are too few. Failures are logged and, but for names, not final: nothing that was acknowledged depends on it, and
-// what cannot be prepared here is tried once more when it is needed.
+// what cannot be prepared here is tried again before it is needed, and when it is.
 func (p *pool) tend() {
 	p.work.Lock()
 	defer p.work.Unlock()
@@ -102,6 +104,7 @@ func (p *pool) tend() {
 	for p.ahead() < p.fresh() {
 		if err := p.prepare(); err != nil {
 			p.log.Warn("journal: cannot prepare the next segment ahead of need", "error", err)
+			p.tryAgain()
 			return
 		}
 	}
@@ -123,6 +126,31 @@ func (p *pool) nextReleased() (number uint32, ahead int, ok bool) {
 	number = p.released[0]
 	p.released = append(p.released[:0], p.released[1:]...)
 	return number, int(p.last - p.taken), true
+}
+
+// tryAgain has another attempt made at preparing once more has been written.
+func (p *pool) tryAgain() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.short, p.retryAt = true, 0
+}
+
+// due reports whether another attempt at preparing is to be made, given how much has been written so far: several in the
+// time that the segment being written lasts.
+func (p *pool) due(written uint64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.short {
+		return false
+	}
+	if p.retryAt == 0 {
+		p.retryAt = written + uint64(p.size)/8
+	}
+	if written < p.retryAt {
+		return false
+	}
+	p.short = false
+	return true
 }
 
 // giveUp stops releasing. Younger segments must not go while an older one stays: a gap would look like loss.
@@ -189,20 +217,27 @@ func (p *pool) added(counter *uint64) {
 	*counter++
 }
 
-// prepare makes the next segment file from nothing. It gets its name when it is complete. The caller holds p.work.
-func (p *pool) prepare() error {
-	scratch := filepath.Join(p.dir, segmentScratch+ScratchSuffix)
-	f, err := p.fs.Open(scratch, OpenCreate|p.direct)
+// makeZeros makes a file of a segment's size, durable.
+func (p *pool) makeZeros(name string) error {
+	f, err := p.fs.Open(name, OpenCreate|p.direct)
 	if err != nil {
 		return err
 	}
 	if err := writeZeros(f, p.size); err != nil {
 		return errors.Join(err, f.Close())
 	}
-	if err := errors.Join(f.Sync(), f.Close()); err != nil {
-		return err
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// prepare makes the next segment file from nothing. It gets its name when it is complete. The caller holds p.work.
+func (p *pool) prepare() error {
+	scratch := filepath.Join(p.dir, segmentScratch+ScratchSuffix)
+	err := p.makeZeros(scratch)
+	if err == nil {
+		err = p.fs.Rename(scratch, segmentPath(p.dir, p.newest()+1))
 	}
-	if err := p.fs.Rename(scratch, segmentPath(p.dir, p.newest()+1)); err != nil {
+	if err != nil {
+		_ = p.fs.Remove(scratch) // half a file keeps a full disk full
 		return err
 	}
 	if err := p.syncNames(); err != nil {

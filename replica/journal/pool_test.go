@@ -102,6 +102,34 @@ func TestPreparedGap(t *testing.T) {
 	mustOpen(t, options(fs.Crash(0)), p.twin)
 }
 
+// TestPrepareIsTriedAgain has the disk full while a segment is being prepared ahead of need: nothing half-made stays, and
+// once there is room the segment is prepared before it is needed.
+func TestPrepareIsTriedAgain(t *testing.T) {
+	fs := memfs.New()
+	opts := options(fs)
+	opts.SegmentBytes = 64 * journal.BlockSize
+	full := false
+	fs.SetHook(func(c memfs.Call) error {
+		if full && c.Op == memfs.OpWrite && strings.HasSuffix(c.Name, ".new") {
+			return memfs.ErrShortWrite
+		}
+		return nil
+	})
+	p := mustOpen(t, opts, &history{})
+	p.fill(t, 1)
+	full = true
+	p.fill(t, 63) // begins the second segment
+	names, err := fs.List(dir)
+	if prepared := len(segmentsOf(t, fs)); err != nil || prepared != 3 || slices.Contains(names, "segment.new") {
+		t.Fatalf("%d segments, files %v, error %v", prepared, names, err)
+	}
+	full = false
+	p.fill(t, 16)
+	if prepared := len(segmentsOf(t, fs)); prepared < 4 {
+		t.Errorf("%d segments, although there is room again", prepared)
+	}
+}
+
 // TestPrepareFails checks that failing to prepare a segment ahead of need is harmless, and at need final.
 func TestPrepareFails(t *testing.T) {
 	fs := memfs.New()

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 	"syscall"
 
@@ -97,7 +98,14 @@ func (f *FS) List(dir string) ([]string, error) {
 	if d == nil {
 		return nil, &fs.PathError{Op: "list", Path: dir, Err: fs.ErrNotExist}
 	}
-	return sortedNames(d.names), nil
+	names := sortedNames(d.names)
+	for other := range f.dirs {
+		if path.Dir(other) == path.Clean(dir) && other != path.Clean(dir) {
+			names = append(names, path.Base(other))
+		}
+	}
+	slices.Sort(names)
+	return names, nil
 }
 
 // Open implements journal.FS.
@@ -121,18 +129,24 @@ func (f *FS) Open(name string, flags journal.OpenFlags) (journal.File, error) {
 		writable: flags&(journal.OpenWrite|journal.OpenCreate) != 0}, nil
 }
 
-// Rename implements journal.FS. A crash leaves the file under the old name or the new one, never under both or none.
+// Rename implements journal.FS. Within a directory a crash leaves the file under the old name or the new one, never under
+// both or none; from one to another it may leave any of that, until both are synced.
 func (f *FS) Rename(from, to string) error {
 	if err := f.enter(Call{Op: OpRename, Name: from}); err != nil {
 		return err
 	}
 	defer f.mu.Unlock()
 	d, file, err := f.find("rename", from)
-	if err == nil && (file == nil || path.Dir(from) != path.Dir(to)) {
+	if err == nil && (file == nil || f.dirs[path.Dir(to)] == nil) {
 		err = &fs.PathError{Op: "rename", Path: from, Err: fs.ErrNotExist}
 	}
 	if err != nil {
 		return err
+	}
+	if target := f.dirs[path.Dir(to)]; target != d {
+		target.change(change{name: path.Base(to), file: file})
+		d.change(change{name: path.Base(from)})
+		return nil
 	}
 	d.change(change{name: path.Base(to), file: file, from: path.Base(from)})
 	return nil
