@@ -156,6 +156,9 @@ func (r *Replica) serve(ctx context.Context) error {
 	}
 	r.loop.Store(l)
 	err = l.transport.Run(ctx)
+	if l.failure() == nil {
+		l.node.Stop()
+	}
 	return errors.Join(l.failure(), err, l.storage.Close())
 }
 

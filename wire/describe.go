@@ -90,8 +90,11 @@ func DescribeSlots(first, last Slot) string {
 
 // String renders a record in one line, as transcripts show it.
 func (r *Record) String() string {
-	if r.Kind == RecordPromise {
+	switch r.Kind {
+	case RecordPromise:
 		return fmt.Sprintf("%v %v", r.Kind, r.Ballot)
+	case RecordCommit, RecordInstalled:
+		return fmt.Sprintf("%v %d", r.Kind, r.Commit)
 	}
 	return fmt.Sprintf("%v %v slot %d commit %d %s", r.Kind, r.Ballot, r.Slot, r.Commit, DescribeBatch(r.Body))
 }

@@ -24,13 +24,15 @@ type RecordKind uint8
 
 // Kinds of records.
 const (
-	RecordPromise RecordKind = 1 // Ballot has been promised
-	RecordAccept  RecordKind = 2 // the batch has been accepted for Slot under Ballot, which is thereby promised too
-	RecordChosen  RecordKind = 3 // the batch is known to be chosen for Slot; Ballot is one under which it was
-	recordKinds              = 4
+	RecordPromise   RecordKind = 1 // Ballot has been promised
+	RecordAccept    RecordKind = 2 // the batch has been accepted for Slot under Ballot, which is thereby promised too
+	RecordChosen    RecordKind = 3 // the batch is known to be chosen for Slot; Ballot is one under which it was
+	RecordCommit    RecordKind = 4 // nothing but what every record says: Commit
+	RecordInstalled RecordKind = 5 // a snapshot of a peer stands for every slot up to Commit, whatever other records say
+	recordKinds                = 6
 )
 
-var recordKindNames = [recordKinds]string{RecordPromise: "promise", RecordAccept: "accept", RecordChosen: "chosen"}
+var recordKindNames = [recordKinds]string{RecordPromise: "promise", RecordAccept: "accept", RecordChosen: "chosen", RecordCommit: "commit", RecordInstalled: "installed"}
 
 // String returns the kind's name.
 func (k RecordKind) String() string {
@@ -54,6 +56,6 @@ type Record struct {
 	Kind   RecordKind
 	Ballot Ballot
 	Slot   Slot // 0 unless the kind names one
-	Commit Slot // the commit index that the record vouches for (see the protocol's Restore)
+	Commit Slot // the replica's commit index when the record was made (see the protocol's Restore)
 	Payload
 }

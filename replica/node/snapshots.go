@@ -98,11 +98,13 @@ func (n *Node) Restorer() *machine.Restorer {
 // slots that it covers are passed over.
 func (n *Node) RestoreSnapshot(state *machine.State, info snapshot.Info) {
 	n.snapshots.newest, n.snapshots.before = info, info.Slot
-	n.install(state)
+	n.snapshots.since = 0
+	n.state = state
+	n.core.RestoreSnapshot(state.Applied())
 }
 
-// install puts the state of a snapshot in the place of the node's, if it is newer, and reports whether it is. A leader
-// keeps its own: it has the slots in between in its window.
+// install puts the state of a peer's snapshot in the place of the node's, if it is newer, and reports whether it is. A
+// leader keeps its own: it has the slots in between in its window.
 func (n *Node) install(state *machine.State) bool {
 	if state.Applied() <= n.state.Applied() || n.leading {
 		return false

@@ -63,6 +63,7 @@ func (c *Core) onAccept(m *wire.Message) {
 		return
 	}
 	c.follow(m.From, m.Ballot)
+	c.noteFrontier(m.Ballot, m.Commit) // before a record is made, which carries the index (see restore.go)
 	switch {
 	case m.Slot <= c.commit:
 		c.answerChosen(m)
@@ -71,29 +72,26 @@ func (c *Core) onAccept(m *wire.Message) {
 	case !c.mayHold(m):
 		c.stats.Ignored++ // catch-up will bring it
 	default:
-		c.accept(m.Ballot, m.Slot, m.Commit, Entry{
-			Ballot: m.Ballot, Payload: m.Payload,
-		})
+		c.accept(m.Ballot, m.Slot, Entry{Ballot: m.Ballot, Payload: m.Payload})
 		m.Body = nil
 	}
 	c.learnFrontier(m.From, m.Ballot, m.Commit)
 }
 
-// mayHold bounds what lies above the frontier, in slots and in bytes: Trim bounds what is below. The slot behind the
-// frontier is always taken, or nothing would ever move.
+// mayHold bounds what a leader adds above the commit index, in slots and in bytes: Trim bounds what is below. The slot
+// after the index is always taken, or nothing would ever move, and so is one for which something has been accepted
+// already: a new leader proposes again what this replica may have brought with it from its journal, however much it is.
 func (c *Core) mayHold(m *wire.Message) bool {
-	return m.Slot == c.commit+1 || m.Slot <= c.commit+c.cfg.Limits.MaxAhead && c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes
+	return m.Slot == c.commit+1 || c.log.get(m.Slot) != nil || m.Slot <= c.commit+c.cfg.Limits.MaxAhead && c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes
 }
 
 // accept stores the entry, and acknowledges it when the record is durable. The record holds the ballot, which is the
 // promise as well: one record, one sync.
-func (c *Core) accept(b wire.Ballot, s, commit wire.Slot, e Entry) {
+func (c *Core) accept(b wire.Ballot, s wire.Slot, e Entry) {
 	c.promised = max(c.promised, b)
 	c.maxSeen = max(c.maxSeen, b)
 	c.log.put(s, e)
-	record := c.persist(wire.Record{
-		Kind: wire.RecordAccept, Ballot: b, Slot: s, Commit: commit, Payload: e.Payload,
-	})
+	record := c.persist(wire.Record{Kind: wire.RecordAccept, Ballot: b, Slot: s, Payload: e.Payload})
 	c.waiting = append(c.waiting, waiting{record: record, kind: wire.RecordAccept, ballot: b, slot: s})
 }
 

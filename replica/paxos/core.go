@@ -114,10 +114,12 @@ type Core struct {
 	rejoining rejoining
 
 	// Durability: records are numbered, and what waits for one stands in a queue in their order.
-	appended  uint64
-	persisted uint64
-	waiting   []waiting
-	stalled   time.Duration // when the oldest record that is not durable was appended
+	appended   uint64
+	persisted  uint64
+	recorded   wire.Slot     // commit index that the newest record carries, and
+	recordedAt time.Duration // when that was made
+	waiting    []waiting
+	stalled    time.Duration // when the oldest record that is not durable was appended
 
 	out   Ready
 	spare Ready
@@ -202,6 +204,7 @@ func (c *Core) Tick(now time.Duration) {
 		c.startPreVote()
 	}
 	c.tickFetch()
+	c.tickCommit()
 }
 
 // Propose gives the batch the next slot and sends it to the acceptors. The body belongs to the log from here on. It
@@ -279,22 +282,6 @@ func (c *Core) maxLogBytes() int {
 	return max(c.cfg.LogBytes, c.cfg.PinBytes)
 }
 
-// InstallSnapshot tells the core that a snapshot stands for every slot up to s. A replica that leads must not be told
-// of one beyond its frontier: the slots in between are in its window.
-func (c *Core) InstallSnapshot(s wire.Slot) {
-	if s > c.commit && c.role == Leader {
-		panic(fmt.Sprintf("BUG: leader with commit %d told of a snapshot of slot %d", c.commit, s))
-	}
-	if s <= c.commit {
-		return
-	}
-	c.log.restart(s)
-	c.commit = s
-	c.stopFetching()
-	c.advance()
-	c.continuePhase1()
-}
-
 // Role returns the replica's role. A replica that may not vote is a follower.
 func (c *Core) Role() Role { return c.role }
 
@@ -352,8 +339,10 @@ func (c *Core) broadcast(m wire.Message) {
 	}
 }
 
-// persist appends a record and returns its number.
+// persist appends a record, which carries the commit index (see restore.go), and returns its number.
 func (c *Core) persist(r wire.Record) uint64 {
+	r.Commit = c.commit
+	c.recorded, c.recordedAt = c.commit, c.now
 	if c.appended == c.persisted {
 		c.stalled = c.now
 	}

@@ -74,14 +74,19 @@ func (c *Core) startPreVote() {
 	c.countPreVotes()
 }
 
+// laggardTimeouts is for how many election timeouts without a leader a candidate that is far behind gets no pre-vote.
+const laggardTimeouts = 4
+
 // onPreVote grants a vote to a candidate that could win and is worth electing: it has a ballot of its own above every
-// promise, nobody hears a leader, and it is not so far behind that its first act would be a long catch-up.
+// promise, nobody hears a leader, and it is not so far behind that its first act would be a long catch-up. If there is no
+// leader for long, none that is worth more seems to be there.
 func (c *Core) onPreVote(m *wire.Message) {
 	if c.forgot {
 		c.stats.Ignored++
 		return
 	}
-	granted := m.Ballot > c.promised && !c.leaderAlive() && m.Commit+c.cfg.Limits.MaxAhead >= c.commit
+	near := m.Commit >= c.commit || c.commit-m.Commit <= c.cfg.Limits.MaxAhead || c.now >= c.leaderHeard+laggardTimeouts*c.cfg.ElectionTimeout
+	granted := m.Ballot > c.promised && !c.leaderAlive() && near
 	c.sendTo(m.From, wire.NewPreVoteReply(m.Ballot, granted, c.promised, c.commit))
 }
 

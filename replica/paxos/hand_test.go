@@ -11,7 +11,8 @@ import (
 // hand drives one core: the test plays all its peers, its disk and its clock.
 type hand struct {
 	*Core
-	t testing.TB
+	t    testing.TB
+	made *[]wire.Record // since the last call of records
 }
 
 // newHand returns replica id of n.
@@ -21,7 +22,7 @@ func newHand(t testing.TB, id wire.ReplicaID, n int, change ...func(*Config)) ha
 	for _, f := range change {
 		f(&cfg)
 	}
-	return hand{New(cfg, 0), t}
+	return hand{New(cfg, 0), t, new([]wire.Record)}
 }
 
 // gets gives the core a message from a peer and returns what it sends at once.
@@ -36,9 +37,27 @@ func (h hand) gets(from wire.ReplicaID, m wire.Message) []wire.Message {
 
 // syncs makes everything appended durable and returns what the core sends then.
 func (h hand) syncs() []wire.Message {
-	h.Ready() // the records are on their way
+	h.ready() // the records are on their way
 	h.Persisted(h.now, h.appended)
 	return h.sends()
+}
+
+// ready takes what the core has ready, and keeps its records.
+func (h hand) ready() *Ready {
+	r := h.Ready()
+	for _, record := range r.Records {
+		record.Body = slices.Clone(record.Body)
+		*h.made = append(*h.made, record)
+	}
+	return r
+}
+
+// records returns the records that the core has made since the last call, which are durable now.
+func (h hand) records() []wire.Record {
+	h.syncs()
+	made := *h.made
+	*h.made = nil
+	return made
 }
 
 // waits lets time pass, with a tick at its end, and returns what the core sends then.
@@ -49,7 +68,7 @@ func (h hand) waits(d time.Duration) []wire.Message {
 
 // sends returns what the core has ready to send.
 func (h hand) sends() []wire.Message {
-	r := h.Ready()
+	r := h.ready()
 	if r.Fatal != nil {
 		h.t.Fatal(r.Fatal)
 	}

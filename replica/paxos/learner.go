@@ -6,13 +6,19 @@ import (
 
 // learnFrontier takes a leader's word that every slot up to frontier is chosen.
 func (c *Core) learnFrontier(from wire.ReplicaID, b wire.Ballot, frontier wire.Slot) {
+	c.noteFrontier(b, frontier)
+	c.learnTarget(from, frontier)
+}
+
+// noteFrontier takes it for the slots that are at hand.
+func (c *Core) noteFrontier(b wire.Ballot, frontier wire.Slot) {
 	switch {
 	case b > c.knownBallot:
 		c.knownBallot, c.known = b, frontier
 	case b == c.knownBallot:
 		c.known = max(c.known, frontier)
 	}
-	c.learnTarget(from, frontier)
+	c.passChosen()
 }
 
 // learnTarget takes anybody's word that every slot up to target is chosen. It moves the frontier only as far as the
@@ -28,6 +34,12 @@ func (c *Core) learnTarget(from wire.ReplicaID, target wire.Slot) {
 // was accepted under the ballot of the leader that says so: an older acceptance may hold another value. Where this
 // stops short of what others know, the chosen values are fetched.
 func (c *Core) advance() {
+	c.passChosen()
+	c.fetch()
+}
+
+// passChosen moves the commit index as far as the values are at hand.
+func (c *Core) passChosen() {
 	for c.commit < c.known {
 		e := c.log.get(c.commit + 1)
 		if e == nil || e.Ballot != c.knownBallot {
@@ -36,7 +48,6 @@ func (c *Core) advance() {
 		c.commit++
 		c.fetching.current = c.now
 	}
-	c.fetch()
 }
 
 // decide appends chosen entries to the log and moves the commit index over them. It reports whether they are what a
@@ -59,40 +70,8 @@ func (c *Core) decideEntry(entry *wire.Entry) {
 	e := Entry{Ballot: entry.Ballot, Payload: entry.Payload}
 	e.Body = append(c.cfg.Buffers.Get(len(entry.Body)), entry.Body...)
 	c.log.put(entry.Slot, e)
-	record := c.persist(wire.Record{
-		Kind: wire.RecordChosen, Ballot: e.Ballot, Slot: entry.Slot, Commit: entry.Slot,
-		Payload: e.Payload,
-	})
-	c.waiting = append(c.waiting, waiting{record: record, kind: wire.RecordChosen, ballot: e.Ballot, slot: entry.Slot})
 	c.commit = entry.Slot
+	record := c.persist(wire.Record{Kind: wire.RecordChosen, Ballot: e.Ballot, Slot: entry.Slot, Payload: e.Payload})
+	c.waiting = append(c.waiting, waiting{record: record, kind: wire.RecordChosen, ballot: e.Ballot, slot: entry.Slot})
 	c.stats.Fetched++
-}
-
-// Restore takes one record of the journal of an earlier life, in order. r.Body is copied. Frontiers that records carry
-// are taken as in live traffic, so that Commit moves on during the replay and the caller can apply and Trim.
-func (c *Core) Restore(r *wire.Record) {
-	if r.Kind != wire.RecordChosen {
-		c.promised = max(c.promised, r.Ballot)
-		c.maxSeen = max(c.maxSeen, r.Ballot)
-	}
-	if r.Kind != wire.RecordPromise && r.Slot > c.commit {
-		c.restoreEntry(r)
-	}
-}
-
-func (c *Core) restoreEntry(r *wire.Record) {
-	e := Entry{Ballot: r.Ballot, Payload: r.Payload, durable: true}
-	e.Body = append(c.cfg.Buffers.Get(len(r.Body)), r.Body...)
-	c.log.put(r.Slot, e)
-	if r.Kind == wire.RecordChosen && r.Slot == c.commit+1 {
-		c.commit = r.Slot
-		return
-	}
-	for c.commit < r.Commit {
-		e := c.log.get(c.commit + 1)
-		if e == nil || e.Ballot != r.Ballot {
-			return
-		}
-		c.commit++
-	}
 }

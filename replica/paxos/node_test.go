@@ -38,7 +38,7 @@ func (n *node) start(cfg Config, now time.Duration) {
 	if n.forgot {
 		n.core.Forget()
 	}
-	n.core.InstallSnapshot(n.snapshot)
+	n.core.RestoreSnapshot(n.snapshot)
 	for i := range n.journal {
 		n.core.Restore(&n.journal[i])
 		n.apply()

@@ -143,7 +143,7 @@ func (c *Core) reopen(s wire.Slot, adopted *Entry) wire.Slot {
 // vote counts when its own record is durable.
 func (c *Core) propose(s wire.Slot, e Entry) {
 	e.Ballot = c.ballot
-	c.accept(c.ballot, s, c.commit, e)
+	c.accept(c.ballot, s, e)
 	for _, id := range c.cfg.Replicas {
 		if id != c.cfg.Self {
 			c.sendOpen(id)

@@ -45,13 +45,16 @@ func (c *checker) restarted(r *replica) {
 	if got := r.node.Core().Commit(); !r.forgetful && got < r.disk.learnt {
 		c.w.fail("replica %d comes back as a voter that knows the slots up to %d, but it was to know those up to %d", r.id, got, r.disk.learnt)
 	}
+	if got := r.node.Core().Commit(); got < r.disk.commit {
+		c.w.fail("replica %d comes back with commit index %d, a record that carries %d is durable", r.id, got, r.disk.commit)
+	}
 	c.applied[r] = 0
 	c.round(r)
 }
 
 // append: no record is made for a ballot below one that was promised durably, or that a leader counted on.
 func (c *checker) append(r *replica, rec *wire.Record) {
-	if rec.Kind == wire.RecordChosen {
+	if !rec.Kind.IsVote() {
 		return
 	}
 	if rec.Ballot < r.disk.promised {

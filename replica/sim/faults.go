@@ -55,7 +55,20 @@ func (r *replica) crash(power bool) {
 		return
 	}
 	r.countCrash(power)
+	if _, broken := r.storage.Durable(); !power && broken == nil && r.stalled <= r.w.now && r.w.chance(0.3) {
+		r.stopOrderly()
+	}
 	r.end(power)
+}
+
+// stopOrderly is what a process does that is asked to end: it will know all that it knows now.
+func (r *replica) stopOrderly() {
+	r.node.Stop()
+	_, err := r.storage.Persist(true)
+	r.poll()
+	if known := r.node.Core().Commit(); err == nil && max(r.disk.commit, r.disk.snapshot) < known {
+		r.w.fail("replica %d stops with commit index %d, a restart will know %d", r.id, known, r.disk.commit)
+	}
 }
 
 func (r *replica) countCrash(power bool) {

@@ -9,6 +9,7 @@ import (
 type disk struct {
 	promised wire.Ballot
 	slots    map[wire.Slot]stored
+	commit   wire.Slot // highest commit index that a record carries
 	snapshot wire.Slot // stands for every slot up to here
 	learnt   wire.Slot // the replica votes on the strength of knowing everything up to here; 0: it has never forgotten
 
@@ -54,7 +55,8 @@ func (d *disk) add(rec *wire.Record) {
 	if rec.Kind != wire.RecordChosen {
 		d.promised = max(d.promised, rec.Ballot)
 	}
-	if rec.Kind != wire.RecordPromise {
+	d.commit = max(d.commit, rec.Commit)
+	if rec.Kind.NamesSlot() {
 		d.slots[rec.Slot] = stored{rec.Ballot, rec.BodyCRC, rec.Kind == wire.RecordChosen}
 	}
 }
@@ -154,7 +156,7 @@ func (p *replay) end(covered wire.Slot) {
 		w.fail("replica %d recovers the snapshot of slot %d, that of slot %d was durable", r.id, covered, d.snapshot)
 	}
 	for lsn := journal.LSN(1); lsn < p.first; lsn++ {
-		if c := d.records[lsn].content[0]; c.kind != wire.RecordPromise && c.slot > d.released {
+		if c := d.records[lsn].content[0]; c.kind.NamesSlot() && c.slot > d.released {
 			w.fail("replica %d has let go of record %d of slot %d, but slots above %d are needed", r.id, lsn, c.slot, d.released)
 		}
 	}

@@ -189,6 +189,9 @@ func (w *world) settled() bool {
 		if !r.up || !r.votes() || r.node.State().Applied() != first.node.State().Applied() || r.node.Core().Commit() != r.node.State().Applied() {
 			return false
 		}
+		if known := max(r.disk.commit, r.disk.snapshot); known < r.node.Core().Commit() && w.probe != 1 { // which may leave a disk stalled
+			return false // a restart would know less
+		}
 	}
 	return true
 }

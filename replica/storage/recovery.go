@@ -32,6 +32,8 @@ type recovery struct {
 	// The journal holds a record for every slot after the snapshot up to reached, and for those ahead.
 	reached wire.Slot
 	ahead   map[wire.Slot]struct{}
+
+	installed wire.Slot // of the newest snapshot of a peer that the journal tells of
 }
 
 // newRecovery returns the recovery of a replica that has never run, from the snapshots in store and the records that
@@ -50,6 +52,9 @@ func (r *recovery) replay(lsn journal.LSN, rec *wire.Record) error {
 		r.first = lsn
 	}
 	r.last = lsn
+	if rec.Kind == wire.RecordInstalled {
+		r.installed = rec.Commit
+	}
 	if r.damaged != nil && rec.Slot > r.reached {
 		r.ahead[rec.Slot] = struct{}{}
 		for r.holds(r.reached + 1) {
@@ -89,6 +94,9 @@ func (r *recovery) finish(firstSlot wire.Slot) error {
 		if err := r.begin(); err != nil {
 			return err
 		}
+	}
+	if r.damaged != nil && r.installed > r.slot {
+		return fmt.Errorf("%w (the journal cannot stand in for it: it was a peer's, and what was accepted here up to slot %d may be something else)", r.damaged, r.installed)
 	}
 	if r.damaged != nil && r.reached < r.damaged.Slot {
 		return fmt.Errorf("%w (the journal cannot stand in for it: it goes from slot %d to slot %d)", r.damaged, r.slot+1, r.reached)

@@ -40,6 +40,7 @@ type lastLife struct {
 	first, last wire.Slot
 	snapshots   []wire.Slot
 	damaged     wire.Slot // one of them
+	installed   wire.Slot // the journal ends with a record that says that a peer's was installed; 0: it does not
 }
 
 // recover restarts a replica on it, and returns the slot that it has applied.
@@ -62,6 +63,11 @@ func (l *lastLife) recover(t *testing.T) (applied wire.Slot, err error) {
 			t.Fatal(err)
 		}
 		number++
+	}
+	if l.installed != 0 {
+		if err := recovery.replay(number, &wire.Record{Kind: wire.RecordInstalled, Commit: l.installed}); err != nil {
+			t.Fatal(err)
+		}
 	}
 	first := l.first
 	if l.last == 0 {
@@ -106,6 +112,7 @@ func TestRecoveryRefusesWhatDoesNotMeet(t *testing.T) {
 		"the journal was cut":           {life: lastLife{number: 6, first: 6, last: 9}, missing: true},
 		"a gap":                         {life: lastLife{number: 7, first: 7, last: 9, snapshots: []wire.Slot{5}}, applied: 5, missing: true},
 		"the journal stands in":         {life: lastLife{number: 1, first: 1, last: 9, snapshots: []wire.Slot{5}, damaged: 5}, applied: 9},
+		"it does not for a peer's":      {life: lastLife{number: 1, first: 1, last: 9, snapshots: []wire.Slot{5}, damaged: 5, installed: 5}, applied: 9, damaged: true},
 		"it does not reach so far":      {life: lastLife{number: 1, first: 1, last: 4, snapshots: []wire.Slot{5}, damaged: 5}, applied: 4, damaged: true},
 		"it does not reach back so far": {life: lastLife{number: 6, first: 6, last: 9, snapshots: []wire.Slot{5}, damaged: 5}, damaged: true},
 	} {
