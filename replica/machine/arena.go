@@ -5,27 +5,33 @@ import (
 	"fmt"
 	"math/bits"
 
+	"unsafe"
+
 	"paxosbench/wire"
 )
 
 // Records live in pages of bytes without pointers, so the garbage collector never looks into them. A record is
 // allocated in one of a few sizes and goes to that size's free list when it is released; pages are never given back.
-// A record has the layout of a wire command, with the size class where a command has its operation:
+// Its layout is:
 //
 //	offset size
 //	0      1    size class
 //	1      1    zero
 //	2      2    key length
 //	4      4    value length
-//	8           key, value
+//	8      8    digest of key and value
+//	16          key, value
 const (
-	recordHeaderSize = wire.CommandHeaderSize
+	recordHeaderSize = wire.CommandHeaderSize + 8
+
+	digestOffset = wire.CommandHeaderSize
 
 	granuleBits  = 4 // sizes are multiples of 16 bytes: a record of 8 and 8 bytes takes 32 and never straddles a cache line
 	granule      = 1 << granuleBits
 	pageSizeBits = 21 // 2 MiB, the size of a huge page
 	pageSize     = 1 << pageSizeBits
 	pageGranules = pageSize / granule
+	cacheLine    = 64
 
 	// Classes are 1 to 8 granules, then four to every doubling: at most a fifth of a larger record is slack.
 	linearClasses = 8
@@ -35,7 +41,7 @@ const (
 // The largest record must fit in the largest class, and that in a page behind the granule that is never used.
 const (
 	largestClass = 5 << 14
-	_            = uint(largestClass*granule - wire.MaxCommand)
+	_            = uint(largestClass*granule - recordHeaderSize - wire.MaxKey - wire.MaxValue)
 	_            = uint(pageGranules - 1 - largestClass)
 )
 
@@ -89,14 +95,28 @@ func (a *arena) bytes(r ref) []byte {
 	return a.pages[r/pageGranules][r%pageGranules*granule:]
 }
 
-// first returns the first byte of the record at r.
-func (a *arena) first(r ref) *byte { return &a.pages[r/pageGranules][r%pageGranules*granule] }
+// firstLines returns places in the first two cache lines of the record at r, as far as they are in its page. What has been
+// written is read back for the digest, and would wait for the second line: most records that are short have no more.
+func (a *arena) firstLines(r ref) (first, second unsafe.Pointer) {
+	page := a.pages[r/pageGranules]
+	at := r % pageGranules * granule
+	return unsafe.Pointer(&page[at]), unsafe.Pointer(&page[min(at+cacheLine, pageSize-1)])
+}
 
-// record returns header, key and value of the record at r as one view, and the decoded header.
+// record returns key and value of the record at r as one view, and the decoded header.
 func (a *arena) record(r ref) ([]byte, recordHeader) {
 	b := a.bytes(r)
 	h := headerOf(b)
-	return b[:recordHeaderSize+h.keyLen()+h.valueLen()], h
+	return b[recordHeaderSize : recordHeaderSize+h.keyLen()+h.valueLen()], h
+}
+
+// digest returns the digest that the record at r was written with.
+func (a *arena) digest(r ref) uint64 { return binary.LittleEndian.Uint64(a.bytes(r)[digestOffset:]) }
+
+// seal computes the digest of the record at r from what is there.
+func (a *arena) seal(r ref) {
+	record, h := a.record(r)
+	binary.LittleEndian.PutUint64(a.bytes(r)[digestOffset:], recordDigest(record, h.keyLen()))
 }
 
 // alloc returns an unused record of the given class with undefined contents.

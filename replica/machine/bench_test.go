@@ -106,6 +106,73 @@ func BenchmarkApplyRun(b *testing.B) {
 	}
 }
 
+// BenchmarkApplyValues writes values of one size in place, or deletes and inserts them again, in a store of 64 MiB.
+func BenchmarkApplyValues(b *testing.B) {
+	for _, size := range []int{16, 100, 1000, 16 << 10} {
+		for _, remove := range []bool{false, true} {
+			b.Run(fmt.Sprintf("value=%d/delete=%v", size, remove), func(b *testing.B) {
+				keys := 64 << 20 / (size + 32)
+				s := NewState(NewKV(), DefaultConfig())
+				at := &script{session: openSession(s)}
+				var key [8]byte
+				value := make([]byte, size)
+				for i := range keys {
+					binary.LittleEndian.PutUint64(key[:], uint64(i))
+					at.add(wire.OpPut, key[:], value)
+					if at.count == benchRun || i == keys-1 {
+						at.apply(s)
+					}
+				}
+				random, slot := uint64(1), s.Applied()+1
+				var out []byte
+				b.ReportAllocs()
+				for b.Loop() {
+					for range 64 {
+						random = random*6364136223846793005 + 1442695040888963407
+						n, _ := bits.Mul64(random, uint64(keys))
+						binary.LittleEndian.PutUint64(key[:], n)
+						if remove {
+							at.add(wire.OpDelete, key[:], nil)
+						}
+						at.add(wire.OpPut, key[:], value)
+					}
+					commands := at.commands[:0]
+					run := at.take()
+					out = s.ApplyRun(slot, &run, out[:0], true)
+					at.commands = commands
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*64), "ns/put")
+			})
+		}
+	}
+}
+
+// BenchmarkApplySingle executes runs of one put, or of one get, of many sessions in turn.
+func BenchmarkApplySingle(b *testing.B) {
+	for _, op := range []wire.Op{wire.OpPut, wire.OpGet} {
+		for _, sessions := range []int{100, 10_000} {
+			b.Run(fmt.Sprintf("op=%v/sessions=%d", op, sessions), func(b *testing.B) {
+				s := NewState(NewKV(), DefaultConfig())
+				runs := make([]wire.Run, sessions)
+				for i := range runs {
+					at := &script{session: openSession(s)}
+					key := binary.LittleEndian.AppendUint64(nil, uint64(i))
+					at.add(op, key, key[:opValueLen(op)])
+					runs[i] = at.take()
+				}
+				slot := s.Applied() + 1
+				var out []byte
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					run := &runs[i%sessions]
+					out = s.ApplyRun(slot, run, out[:0], true)
+					run.First, run.Seen = run.Last()+1, run.Last()
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkSnapshot takes the snapshot of a million records between runs that change some of them.
 func BenchmarkSnapshot(b *testing.B) {
 	const keys, piece = 1_000_000, 256 << 10
@@ -116,7 +183,7 @@ func BenchmarkSnapshot(b *testing.B) {
 	for b.Loop() {
 		p := s.BeginSnapshot()
 		for done := false; !done; {
-			dst, done = p.Next(dst[:0], piece)
+			dst, done, _ = p.Next(dst[:0], piece)
 			random = pickKeys(&run, keys, random)
 			s.ApplyRun(s.Applied()+1, &run, nil, false)
 			s.EndBatch(s.Applied()+1, 0)

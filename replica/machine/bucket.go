@@ -44,6 +44,8 @@ const (
 	valueShift       = 2
 	lengthMask       = 1<<4 - 1
 
+	entryLengths entry = lengthMask<<keyShift | lengthMask<<valueShift
+
 	// smallRecord is what tells small records apart: the key.
 	smallRecord entry = ^(entrySaved | lengthMask<<valueShift)
 )
@@ -115,25 +117,25 @@ func (b *bucket) entries() iter.Seq2[place, entry] {
 	}
 }
 
-// put adds an entry, and the value if it is a small record, and reports whether there was room. Small records come in
+// put adds an entry, and the value if it is a small record, and returns its word, if there was room. Small records come in
 // from one end and the others from the other, so that they leave each other the most room.
-func (b *bucket) put(e entry, value uint64) bool {
+func (b *bucket) put(e entry, value uint64) (word int, ok bool) {
 	if e.small() {
 		for i := 0; i+1 < bucketWords; i += 2 {
 			if b.words[i] == 0 && b.words[i+1] == 0 {
 				b.words[i], b.words[i+1] = e, entry(value)
-				return true
+				return i, true
 			}
 		}
-		return false
+		return 0, false
 	}
 	for i := bucketWords - 1; i >= 0; i-- {
 		if b.words[i] == 0 && !b.isValue(i) {
 			b.words[i] = e
-			return true
+			return i, true
 		}
 	}
-	return false
+	return 0, false
 }
 
 // clear frees the words of the entry at p.

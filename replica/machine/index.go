@@ -83,30 +83,35 @@ func (x *index) following(b *bucket) *bucket {
 	return nil
 }
 
-// insert adds an entry, and the value if it is a small record, for a hash that the caller knows to be missing, and lets
-// the table grow.
-func (x *index) insert(hash uint64, e entry, value uint64) {
+// insert adds an entry, and the value if it is a small record, for a hash that the caller knows to be missing, and
+// returns its place. The table grows in the call of grow that follows.
+func (x *index) insert(hash uint64, e entry, value uint64) place {
 	home := x.home(hash)
 	if x.frozen {
 		x.touch(home)
 		e |= entrySaved // not part of the frozen contents
 	}
-	x.push(home, e, value)
 	x.len++
 	x.load += e.weight()
+	return x.push(home, e, value)
+}
+
+// grow splits a bucket if the table is full.
+func (x *index) grow() {
 	if x.load > x.table.count*maxLoad && x.level() < maxLevel {
 		x.split()
 	}
 }
 
-// push adds an entry to the chain that begins at home.
-func (x *index) push(home *bucket, e entry, value uint64) {
-	b := home
-	for !b.put(e, value) {
+// push adds an entry to the chain that begins at home, and returns its place.
+func (x *index) push(home *bucket, e entry, value uint64) place {
+	for b := home; ; b = x.overflow.at(uint64(b.next())) {
+		if word, ok := b.put(e, value); ok {
+			return place{b, word}
+		}
 		if b.next() == 0 {
 			b.setNext(x.takeOverflow())
 		}
-		b = x.overflow.at(uint64(b.next()))
 	}
 }
 

@@ -84,6 +84,7 @@ func TestIndexAgainstMap(t *testing.T) {
 					hash := rng.Uint64() & mask
 					e, value := testEntry(hash, next)
 					x.insert(hash, e, value)
+					x.grow()
 					want[next], live = hash, append(live, next)
 					next++
 				} else {
@@ -135,6 +136,7 @@ func overflowing(count uint64, key func(i uint64) []byte, entryFor func(hash uin
 	for i := range count {
 		hash := hashKey(key(i))
 		x.insert(hash, entryFor(hash), i)
+		x.grow()
 	}
 	n := 0
 	for i := range x.table.count {

@@ -47,10 +47,12 @@ func (q *itemQueue) room(size int) []byte {
 
 func (q *itemQueue) put(chunk []byte) { q.chunks[len(q.chunks)-1] = chunk }
 
-// push appends a record.
-func (q *itemQueue) push(key, value []byte) {
+// push appends a record, and returns what stands there now of key and value.
+func (q *itemQueue) push(key, value []byte) []byte {
 	size := wire.CommandHeaderSize + len(key) + len(value)
-	q.put(wire.AppendCommand(q.room(size), itemRecord, 0, key, value))
+	chunk := wire.AppendCommand(q.room(size), itemRecord, 0, key, value)
+	q.put(chunk)
+	return chunk[len(chunk)-len(key)-len(value):]
 }
 
 // pop moves bytes from the front of the queue to dst until dst has reached limit bytes. It may cut an item in two; the

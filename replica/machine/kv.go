@@ -16,11 +16,13 @@ import (
 type KV struct {
 	index   index
 	records arena
+	held    uint64    // sum of the digests of all records
+	frozen  uint64    // what it was at the freeze
+	scanned uint64    // the same sum over what has been scanned or set aside since
 	saved   itemQueue // frozen records that were about to change, not yet scanned
 	ahead   lookahead
 	cursor  uint64          // bucket that Scan looks at next
 	result  [smallSize]byte // value of the last get, if it was a small one
-	key     [smallSize]byte // key of the last small record looked at
 }
 
 // maxSlackClasses is how many size classes a record may be too large for its value before it is moved: eight classes
@@ -53,7 +55,7 @@ func (k *KV) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, []b
 		}
 		return wire.StatusOK, k.value(p)
 	case wire.OpDelete:
-		return k.delete(g.home, p, key), nil
+		return k.delete(g.home, p, g.hash, key), nil
 	case wire.OpCompareAndSet:
 		return k.compareAndSet(g.home, p, g.hash, flags, key, value), nil
 	}
@@ -101,19 +103,7 @@ func (k *KV) value(p place) []byte {
 		return k.result[:e.valueLen()]
 	}
 	record, h := k.records.record(e.ref())
-	return record[recordHeaderSize+h.keyLen():]
-}
-
-// keyOf returns a view of the key of the record at p, which is in the chain of the given bucket. It is valid until the
-// next call.
-func (k *KV) keyOf(p place, bucket uint64) []byte {
-	e := *p.entry()
-	if e.small() {
-		binary.LittleEndian.PutUint64(k.key[:], smallKey(e.hash(bucket), e.keyLen()))
-		return k.key[:e.keyLen()]
-	}
-	record, h := k.records.record(e.ref())
-	return record[recordHeaderSize : recordHeaderSize+h.keyLen()]
+	return record[h.keyLen():]
 }
 
 // set stores value under key, whose entry is at p, or nowhere yet.
@@ -127,26 +117,35 @@ func (k *KV) set(home *bucket, p place, hash uint64, key, value []byte) {
 	}
 	switch e := p.entry(); {
 	case e.small() != isSmall(key, value): // from the bucket to the arena, or back
-		k.remove(home, p)
+		k.remove(home, p, hash)
 		k.insert(hash, key, value)
 	case e.small():
-		*e, *p.value() = e.withValueLen(len(value)), entry(word(value))
+		v := p.value()
+		before := smallDigest(hash, *e, *v) // the entry is the key's, and so is the hash
+		*e, *v = e.withValueLen(len(value)), entry(word(value))
+		k.held += smallDigest(hash, *e, *v) - before
 	default:
+		k.held -= k.records.digest(e.ref())
 		k.rewrite(e, key, value)
+		k.held += k.records.digest(e.ref())
 	}
 }
 
 // insert stores a record that is not there yet.
 func (k *KV) insert(hash uint64, key, value []byte) {
+	var p place
 	if isSmall(key, value) {
-		k.index.insert(hash, smallEntry(hash, len(key), len(value)), word(value))
-		return
+		p = k.index.insert(hash, smallEntry(hash, len(key), len(value)), word(value))
+	} else {
+		p = k.index.insert(hash, refEntry(hash, k.newRecord(key, value)), 0)
 	}
-	k.index.insert(hash, refEntry(hash, k.newRecord(key, value)), 0)
+	k.held += k.digest(p, hash)
+	k.index.grow()
 }
 
-// remove deletes the record at p in the chain that begins at home.
-func (k *KV) remove(home *bucket, p place) {
+// remove deletes the record at p in the chain of the hash, which begins at home.
+func (k *KV) remove(home *bucket, p place, hash uint64) {
+	k.held -= k.digest(p, hash)
 	e := *p.entry()
 	k.index.remove(home, p)
 	if !e.small() {
@@ -163,6 +162,7 @@ func (k *KV) rewrite(e *entry, key, value []byte) {
 	switch {
 	case h.valueLen() == len(value):
 		copy(record[recordHeaderSize+len(key):], value)
+		k.records.seal(e.ref())
 	case class <= h.class() && h.class()-class <= maxSlackClasses:
 		k.write(e.ref(), h.class(), key, value)
 	default:
@@ -185,16 +185,17 @@ func (k *KV) write(r ref, class int, key, value []byte) {
 	putRecordHeader(b, makeRecordHeader(class, len(key), len(value)))
 	copy(b[recordHeaderSize:], key)
 	copy(b[recordHeaderSize+len(key):], value)
+	k.records.seal(r)
 }
 
-func (k *KV) delete(home *bucket, p place, key []byte) wire.Status {
+func (k *KV) delete(home *bucket, p place, hash uint64, key []byte) wire.Status {
 	if !p.found() {
 		return wire.StatusNotFound
 	}
 	if k.index.frozen {
 		k.preserve(home, p, key)
 	}
-	k.remove(home, p)
+	k.remove(home, p, hash)
 	return wire.StatusOK
 }
 
@@ -208,15 +209,14 @@ func (k *KV) compareAndSet(home *bucket, p place, hash uint64, flags uint8, key,
 	return wire.StatusOK
 }
 
-// Digest implements StateMachine: about one cache miss a record.
-func (k *KV) Digest() uint64 {
-	var sum uint64
-	for i := range k.index.table.count {
-		for b := k.index.table.at(i); b != nil; b = k.index.following(b) {
-			for p := range b.entries() {
-				sum += recordDigest(k.keyOf(p, i), k.value(p))
-			}
-		}
+// Digest implements StateMachine.
+func (k *KV) Digest() uint64 { return k.held }
+
+// digest returns the digest of the record at p, which is in the chain of the bucket with the given number or hash.
+func (k *KV) digest(p place, bucket uint64) uint64 {
+	e := *p.entry()
+	if e.small() {
+		return smallDigest(e.hash(bucket), e, *p.value())
 	}
-	return mix(sum, digestKey)
+	return k.records.digest(e.ref())
 }

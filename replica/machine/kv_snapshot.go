@@ -16,6 +16,7 @@ import (
 func (k *KV) Freeze() {
 	k.index.freeze()
 	k.cursor = 0
+	k.frozen, k.scanned = k.held, 0
 }
 
 // Thaw implements StateMachine.
@@ -32,11 +33,11 @@ func (k *KV) preserve(home *bucket, p place, key []byte) {
 		return
 	}
 	*p.entry() |= entrySaved
-	k.saved.push(key, k.value(p))
+	k.scanned += recordDigest(k.saved.push(key, k.value(p)), len(key))
 }
 
 // Scan implements StateMachine. Records set aside come first, to be rid of them.
-func (k *KV) Scan(dst []byte, budget int) ([]byte, bool) {
+func (k *KV) Scan(dst []byte, budget int) (out []byte, done bool, err error) {
 	limit := len(dst) + budget
 	dst = k.saved.pop(dst, limit)
 	for k.cursor < k.index.table.count && len(dst) < limit {
@@ -46,7 +47,10 @@ func (k *KV) Scan(dst []byte, budget int) ([]byte, bool) {
 		}
 		limit -= bucketBytes
 	}
-	return dst, k.saved.empty() && k.cursor == k.index.table.count
+	if done = k.saved.empty() && k.cursor == k.index.table.count; done {
+		err = checkDigest("records", k.frozen, k.scanned)
+	}
+	return dst, done, err
 }
 
 // scanChain appends the records of the chain of the given bucket that are still to be scanned, until dst has reached
@@ -69,15 +73,21 @@ func (k *KV) scanChain(bucket uint64, dst []byte, limit int) ([]byte, bool) {
 	return dst, true
 }
 
-// appendRecord appends the record at p, which is in the chain of the given bucket, as an item.
+// appendRecord appends the record at p, which is in the chain of the given bucket, as an item, and takes it down as
+// scanned.
 func (k *KV) appendRecord(dst []byte, p place, bucket uint64) []byte {
 	e := *p.entry()
-	if !e.small() {
-		return wire.AppendCommand(dst, itemRecord, 0, k.keyOf(p, bucket), k.value(p))
+	if e.small() {
+		hash, value := e.hash(bucket), *p.value()
+		k.scanned += smallDigest(hash, e, value)
+		dst = wire.AppendCommandHeader(dst, itemRecord, 0, e.keyLen(), e.valueLen())
+		dst = appendWord(dst, smallKey(hash, e.keyLen()), e.keyLen())
+		return appendWord(dst, uint64(value), e.valueLen())
 	}
-	dst = wire.AppendCommandHeader(dst, itemRecord, 0, e.keyLen(), e.valueLen())
-	dst = appendWord(dst, smallKey(e.hash(bucket), e.keyLen()), e.keyLen())
-	return appendWord(dst, uint64(*p.value()), e.valueLen())
+	record, h := k.records.record(e.ref())
+	k.scanned += recordDigest(record, h.keyLen())
+	dst = wire.AppendCommandHeader(dst, itemRecord, 0, h.keyLen(), h.valueLen())
+	return append(dst, record...)
 }
 
 // appendWord appends the first n bytes of a word, at most eight. Whole words are moved faster than parts of them.

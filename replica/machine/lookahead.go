@@ -40,8 +40,8 @@ const lookaheadGroup = 16
 
 func (a *lookahead) at(i uint) *glance { return &a.ring[i%uint(len(a.ring))] }
 
-// cacheLines are places in memory.
-type cacheLines [lookaheadGroup]unsafe.Pointer
+// cacheLines are places in memory: two for each command.
+type cacheLines [2 * lookaheadGroup]unsafe.Pointer
 
 // Prepare implements StateMachine.
 func (k *KV) Prepare(commands []byte, count int, gets bool) {
@@ -96,8 +96,8 @@ func (k *KV) askForBuckets() {
 	prefetch(&lines, n)
 }
 
-// askForRecords looks into the buckets that have come, and fetches what they lead to: a record in the arena, or the next
-// bucket of the chain.
+// askForRecords looks into the buckets that have come, and fetches what they lead to: the first lines of a record in the
+// arena, or the next bucket of the chain.
 func (k *KV) askForRecords() {
 	a := &k.ahead
 	var lines cacheLines
@@ -111,8 +111,8 @@ func (k *KV) askForRecords() {
 			lines[n] = unsafe.Pointer(k.index.following(g.home))
 			n++
 		case e != 0 && c != 0 && !e.small() && !g.home.isValue(g.word): // hash bits may be zero, as those of a free word
-			lines[n] = unsafe.Pointer(k.records.first(e.ref()))
-			n++
+			lines[n], lines[n+1] = k.records.firstLines(e.ref())
+			n += 2
 		}
 	}
 	prefetch(&lines, n)

@@ -5,7 +5,8 @@
 // equal, whatever else happened to them. It reads no clock and draws no random numbers.
 //
 // Reading order: state.go (what one run does), sessions.go (exactly once), kv.go with index.go and arena.go (the
-// store), snapshot.go and restore.go (how a state leaves the replica and comes back while commands keep coming).
+// store), digest.go (what vouches for what is held), snapshot.go and restore.go (how a state leaves the replica and
+// comes back while commands keep coming).
 package machine
 
 import (
@@ -32,15 +33,17 @@ type StateMachine interface {
 	// Len returns the number of records held.
 	Len() int
 
-	// Digest returns a checksum of the contents, independent of their history. It visits every record.
+	// Digest returns a digest of the contents, independent of their history. It is kept up to date at every change from
+	// what is stored, and costs nothing to ask for.
 	Digest() uint64
 
 	// Freeze fixes what Scan yields: the contents at this moment, whatever Apply does afterwards.
 	Freeze()
 
 	// Scan appends frozen records that it has not yielded before, encoded as commands, until about budget bytes have
-	// been read or appended, and reports whether these were the last ones. Apply may be called between two Scans.
-	Scan(dst []byte, budget int) (out []byte, done bool)
+	// been read or appended, and reports whether these were the last ones. Apply may be called between two Scans. With
+	// the last ones comes a *MemoryError if all of them together are not what Digest said at the freeze.
+	Scan(dst []byte, budget int) (out []byte, done bool, err error)
 
 	// Thaw ends what Freeze began, at any point.
 	Thaw()

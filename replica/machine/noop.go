@@ -36,16 +36,16 @@ func (m *Noop) Prepare([]byte, int, bool) {}
 // Len implements StateMachine; a Noop holds no records.
 func (m *Noop) Len() int { return 0 }
 
-// Digest implements StateMachine.
+// Digest implements StateMachine: the count is all there is.
 func (m *Noop) Digest() uint64 { return mix(m.writes, digestKey) }
 
 // Freeze implements StateMachine.
 func (m *Noop) Freeze() { m.frozen = m.writes }
 
 // Scan implements StateMachine: a single record without a key holds the count.
-func (m *Noop) Scan(dst []byte, _ int) ([]byte, bool) {
+func (m *Noop) Scan(dst []byte, _ int) (out []byte, done bool, err error) {
 	dst = wire.AppendCommandHeader(dst, wire.OpPut, 0, 0, noopRecordSize)
-	return binary.LittleEndian.AppendUint64(dst, m.frozen), true
+	return binary.LittleEndian.AppendUint64(dst, m.frozen), true, nil
 }
 
 // Thaw implements StateMachine.

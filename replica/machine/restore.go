@@ -16,11 +16,17 @@ import (
 type Restorer struct {
 	state    *State
 	pending  []byte // the beginning of an item whose end has not been written yet
-	promised uint32 // sessions that the header announced
+	promised promise
 	sessions []restoredSession
 	part     snapshotPart
 	crc      uint32
 	err      error
+}
+
+// promise is what the header announced.
+type promise struct {
+	sessions                      uint32
+	sessionsDigest, machineDigest uint64
 }
 
 // restoredSession is a session with the place where it belongs.
@@ -67,6 +73,9 @@ func (r *Restorer) Finish() (*State, error) {
 	}
 	if r.err == nil {
 		r.err = r.seat()
+	}
+	if r.err == nil {
+		r.err = r.compare()
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -118,21 +127,23 @@ func (r *Restorer) header(item wire.Command) error {
 	s.applied = wire.Slot(binary.LittleEndian.Uint64(v))
 	s.chain = binary.LittleEndian.Uint64(v[8:])
 	s.sessions.clock = binary.LittleEndian.Uint64(v[16:])
-	r.promised = binary.LittleEndian.Uint32(v[24:])
+	r.promised.sessions = binary.LittleEndian.Uint32(v[24:])
+	r.promised.sessionsDigest = binary.LittleEndian.Uint64(v[32:])
+	r.promised.machineDigest = binary.LittleEndian.Uint64(v[40:])
 	if kind := Kind(v[28]); kind != s.machine.Kind() {
 		return fmt.Errorf("%w: it is of a %v machine, this replica runs %v", ErrSnapshot, kind, s.machine.Kind())
 	}
-	if r.promised > s.config.MaxSessions {
-		return fmt.Errorf("%w: %d sessions, this replica has room for %d", ErrSnapshot, r.promised, s.config.MaxSessions)
+	if n := r.promised.sessions; n > s.config.MaxSessions {
+		return fmt.Errorf("%w: %d sessions, this replica has room for %d", ErrSnapshot, n, s.config.MaxSessions)
 	}
 	for i, field := range s.stats.fields() {
-		*field = binary.LittleEndian.Uint64(v[32+8*i:])
+		*field = binary.LittleEndian.Uint64(v[48+8*i:])
 	}
 	return nil
 }
 
 func (r *Restorer) session(item wire.Command) error {
-	if len(item.Key) != sessionItemKey || uint32(len(r.sessions)) == r.promised {
+	if len(item.Key) != sessionItemKey || uint32(len(r.sessions)) == r.promised.sessions {
 		return fmt.Errorf("%w: session out of place", ErrSnapshot)
 	}
 	k := item.Key
@@ -168,8 +179,8 @@ func (r *Restorer) end(item wire.Command) error {
 // seat puts the sessions in their places and in the order of their activity.
 func (r *Restorer) seat() error {
 	t := &r.state.sessions
-	if uint32(len(r.sessions)) != r.promised {
-		return fmt.Errorf("%w: %d sessions, want %d", ErrSnapshot, len(r.sessions), r.promised)
+	if uint32(len(r.sessions)) != r.promised.sessions {
+		return fmt.Errorf("%w: %d sessions, want %d", ErrSnapshot, len(r.sessions), r.promised.sessions)
 	}
 	slices.SortFunc(r.sessions, func(a, b restoredSession) int { return cmp.Compare(a.active, b.active) })
 	for range r.sessions {
@@ -187,6 +198,24 @@ func (r *Restorer) seat() error {
 		before = s.active
 		*t.at(s.place) = s.session
 		t.link(s.place)
+		t.held += s.digest(s.id(s.place))
+	}
+	return nil
+}
+
+// compare checks that what has been restored is what was held when the snapshot was taken.
+func (r *Restorer) compare() error {
+	s := r.state
+	for _, part := range []struct {
+		name      string
+		got, want uint64
+	}{
+		{"sessions", s.sessions.held, r.promised.sessionsDigest},
+		{"records", s.machine.Digest(), r.promised.machineDigest},
+	} {
+		if part.got != part.want {
+			return fmt.Errorf("%w: the %s have digest %016x, want %016x", ErrSnapshot, part.name, part.got, part.want)
+		}
 	}
 	return nil
 }

@@ -34,12 +34,19 @@ func (s *State) applyPart(part *stretch, seen wire.Seq, dst []byte, reply bool, 
 	if part.session == 0 {
 		return s.register(part.all(), newAnswer(dst, reply))
 	}
-	client := s.sessions.find(part.session)
-	if client == nil {
+	if s.sessions.find(part.session) == nil {
 		return refuse(part.all(), wire.StatusNoSession, &s.stats.Stale, newAnswer(dst, reply))
 	}
-	s.sessions.activate(part.session.Index())
-	client.confirm(seen)
+	place := part.session.Index()
+	client := s.sessions.beginRun(place)
+	s.sessions.confirm(place, seen)
+	dst = s.applyTo(client, part, dst, reply, limit)
+	s.sessions.endRun(place)
+	return dst
+}
+
+// applyTo is applyPart for a session that exists.
+func (s *State) applyTo(client *session, part *stretch, dst []byte, reply bool, limit int) []byte {
 	switch {
 	case part.first-1 > client.last:
 		return refuse(part.all(), wire.StatusGap, &s.stats.Gaps, newAnswer(dst, reply))
@@ -110,6 +117,8 @@ func (s *State) recall(client *session, part *stretch, n int, a answer, limit in
 
 // execute executes commands of part that have not been executed before. Those that it does not come to stay in part.
 func (s *State) execute(client *session, part *stretch, a answer, limit int) []byte {
+	first := part.first
+	s.sessions.held -= client.outcomesDigest(part.session, first, first) // there may be earlier ones in its word
 	client.advance(part.count)
 	s.machine.Prepare(part.commands, part.count, !a.quiet)
 	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
@@ -141,6 +150,7 @@ func (s *State) execute(client *session, part *stretch, a answer, limit int) []b
 		client.retreat(left)
 		s.machine.Prepare(nil, 0, false) // what it was told to expect is not what comes next
 	}
+	s.sessions.held += client.outcomesDigest(part.session, first, client.last)
 	s.stats.Executed += uint64(done)
 	head := part.take(done, at)
 	return a.end(&head)

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"encoding/binary"
 	"math/bits"
 
 	"paxosbench/wire"
@@ -16,12 +17,15 @@ type session struct {
 	// outcomes remembers a byte for each command in (seen, last], at its sequence number modulo the length: a status,
 	// or outcomeRead.
 	outcomes   []byte
-	active     uint64 // sessions.clock at the newest run
+	active     uint64 // sessions.clock when it became the most recently active one
 	generation uint32
 	older      uint32 // neighbours in the order of activity
 	newer      uint32
 	epoch      uint32 // of the newest snapshot that this session needs no saving for
 }
+
+// id returns the id of the session, which is at that place.
+func (s *session) id(place uint32) wire.SessionID { return wire.MakeSessionID(s.generation, place) }
 
 // minOutcomes is the least that is allocated for outcomes.
 const minOutcomes = 64
@@ -29,9 +33,6 @@ const minOutcomes = 64
 // outcomeRead stands for any result of a get. A get that is sent again is executed again: its client has seen no
 // answer, so a later one is as good.
 const outcomeRead = 0xff
-
-// confirm notes that the client holds the replies up to seen. What it claims beyond the newest command means nothing.
-func (s *session) confirm(seen wire.Seq) { s.seen = max(s.seen, min(seen, s.last)) }
 
 // remembered returns the number of outcomes remembered.
 func (s *session) remembered() int { return int(s.last - s.seen) }
@@ -72,4 +73,46 @@ func (s *session) outcome(seq wire.Seq) byte {
 
 func (s *session) setOutcome(seq wire.Seq, outcome byte) {
 	s.outcomes[uint64(seq)&uint64(len(s.outcomes)-1)] = outcome
+}
+
+// digest returns the digest of the session with that id.
+func (s *session) digest(id wire.SessionID) uint64 {
+	return s.fieldsDigest(id) + s.outcomesDigest(id, s.seen+1, s.last)
+}
+
+// Outcomes are digested eight at a time, by sequence number; eight that are all StatusOK count nothing.
+const outcomeWordBits = 3
+
+// outcomesDigest returns the digest of the words that hold the outcomes of the commands from first to last, as far as they
+// are remembered, for the session with that id.
+func (s *session) outcomesDigest(id wire.SessionID, first, last wire.Seq) (sum uint64) {
+	if len(s.outcomes) == 0 {
+		return 0
+	}
+	for w := uint64(first) >> outcomeWordBits; w <= uint64(last)>>outcomeWordBits; w++ {
+		if v := s.outcomeWord(w); v != 0 {
+			sum += mix(mix(uint64(id)^hashSeed, w^hashTail), v)
+		}
+	}
+	return sum
+}
+
+// outcomeWord returns the outcomes of the commands from 8w to 8w+7, and zero for those that are not remembered: what stands
+// in their places may be other commands'.
+func (s *session) outcomeWord(w uint64) uint64 {
+	base := w << outcomeWordBits
+	v := binary.LittleEndian.Uint64(s.outcomes[base&uint64(len(s.outcomes)-1):])
+	if seen := uint64(s.seen); base <= seen {
+		v &= ^uint64(0) << (8 * (seen + 1 - base))
+	}
+	if end, last := base+7, uint64(s.last); end > last {
+		v &= ^uint64(0) >> (8 * (end - last))
+	}
+	return v
+}
+
+// fieldsDigest returns the digest of everything else that the replicas must agree on about the session with that id.
+func (s *session) fieldsDigest(id wire.SessionID) uint64 {
+	return mix(uint64(id)^hashSeed, uint64(s.last)^hashWord) + mix(uint64(id)^hashTail, uint64(s.seen)^digestKey) +
+		mix(uint64(id)^digestLengths, s.active^hashSeed)
 }

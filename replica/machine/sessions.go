@@ -14,15 +14,18 @@ type sessions struct {
 	pages  []*[sessionPage]session // a session never moves
 	count  uint32                  // places, all of them taken
 	limit  uint32                  // places at most
-	clock  uint64                  // runs seen
+	clock  uint64                  // how often the most recently active session has been another one
 	oldest uint32
 	newest uint32
+	held   uint64 // sum of the digests of all sessions (see digest.go)
 
-	epoch  uint32 // of the newest freeze
-	frozen bool
-	cursor uint32 // place that scan looks at next
-	end    uint32 // places at the freeze
-	saved  itemQueue
+	scanned    uint64 // the same sum over what has been scanned or saved since the newest freeze
+	heldFrozen uint64 // what held was then
+	epoch      uint32 // of the newest freeze
+	frozen     bool
+	cursor     uint32 // place that scan looks at next
+	end        uint32 // places at the freeze
+	saved      itemQueue
 }
 
 func newSessions(limit uint32) sessions {
@@ -48,15 +51,19 @@ func (t *sessions) find(id wire.SessionID) *session {
 // whether it had to.
 func (t *sessions) open() (id wire.SessionID, evicted bool) {
 	place := t.oldest
-	if evicted = t.count == t.limit; !evicted {
+	if evicted = t.count == t.limit; evicted {
+		t.beginRun(place)
+		t.confirm(place, t.at(place).last)
+	} else {
 		place = t.add()
 		t.link(place)
+		t.stamp(place)
 	}
-	t.activate(place)
 	s := t.at(place)
 	s.last, s.seen, s.outcomes = 0, 0, nil
 	s.generation = max(s.generation+1, 1) // not 0 when the count wraps: that would be no session
-	return wire.MakeSessionID(s.generation, place), evicted
+	t.endRun(place)
+	return s.id(place), evicted
 }
 
 // add adds a place that no session has had, and returns it.
@@ -70,19 +77,51 @@ func (t *sessions) add() uint32 {
 	return place
 }
 
-// activate makes the session at place the most recently active one. Every change of a session comes behind it: it
-// saves the session for the snapshot that still needs it.
+// beginRun comes before every change of the session at place, which is the most recently active one from here on. endRun
+// comes after it. In between, held lacks the fields of the session.
+func (t *sessions) beginRun(place uint32) *session {
+	s := t.at(place)
+	t.held -= s.fieldsDigest(s.id(place))
+	t.activate(place)
+	return s
+}
+
+func (t *sessions) endRun(place uint32) {
+	s := t.at(place)
+	t.held += s.fieldsDigest(s.id(place))
+}
+
+// confirm notes that the client of the session at place holds the replies up to seen. What it claims beyond the newest
+// command means nothing.
+func (t *sessions) confirm(place uint32, seen wire.Seq) {
+	s := t.at(place)
+	if seen = min(seen, s.last); seen <= s.seen {
+		return
+	}
+	id := s.id(place)
+	t.held -= s.outcomesDigest(id, s.seen+1, seen)
+	s.seen = seen
+	t.held += s.outcomesDigest(id, seen, seen) // the last of those words may hold later ones
+}
+
+// activate makes the session at place the most recently active one, and saves it for the snapshot that still needs it as
+// it was.
 func (t *sessions) activate(place uint32) {
 	s := t.at(place)
 	if t.frozen && s.epoch != t.epoch {
 		t.save(place)
 	}
-	t.clock++
-	s.active = t.clock
-	if place != t.newest {
+	if place != t.newest { // else its order stays, and so do the numbers: another replica may take this run in more parts
 		t.unlink(place)
 		t.link(place)
+		t.stamp(place)
 	}
+}
+
+// stamp numbers the most recently active session.
+func (t *sessions) stamp(place uint32) {
+	t.clock++
+	t.at(place).active = t.clock
 }
 
 // link adds the session at place as the most recently active one.

@@ -23,6 +23,7 @@ func (t *sessions) freeze() {
 	t.epoch++
 	t.frozen = true
 	t.cursor, t.end = 0, t.count
+	t.heldFrozen, t.scanned = t.held, 0
 }
 
 func (t *sessions) thaw() {
@@ -37,8 +38,8 @@ func (t *sessions) save(place uint32) {
 }
 
 // scan appends sessions as they were at the freeze, until about limit bytes have been read or appended, and reports
-// whether none is left.
-func (t *sessions) scan(dst []byte, limit int) ([]byte, bool) {
+// whether none is left. With the last ones comes a *MemoryError if they are not those that were held at the freeze.
+func (t *sessions) scan(dst []byte, limit int) (out []byte, done bool, err error) {
 	dst = t.saved.pop(dst, limit)
 	for t.cursor < t.end && len(dst) < limit {
 		if t.at(t.cursor).epoch != t.epoch {
@@ -47,13 +48,17 @@ func (t *sessions) scan(dst []byte, limit int) ([]byte, bool) {
 		t.cursor++
 		limit -= sessionBytes
 	}
-	return dst, t.saved.empty() && t.cursor == t.end
+	if done = t.saved.empty() && t.cursor == t.end; done {
+		err = checkDigest("sessions", t.heldFrozen, t.scanned)
+	}
+	return dst, done, err
 }
 
 // appendItem appends the session at place, which needs no saving from here on.
 func (t *sessions) appendItem(dst []byte, place uint32) []byte {
 	s := t.at(place)
 	s.epoch = t.epoch
+	t.scanned += s.digest(s.id(place))
 	dst = wire.AppendCommandHeader(dst, itemSession, 0, sessionItemKey, s.remembered())
 	dst = binary.LittleEndian.AppendUint32(dst, place)
 	dst = binary.LittleEndian.AppendUint32(dst, s.generation)

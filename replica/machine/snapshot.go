@@ -20,15 +20,17 @@ import (
 //	24     4    open sessions
 //	28     1    kind of state machine
 //	29     3    zero
-//	32     88   the fields of Stats in their order
+//	32     8    digest of the sessions
+//	40     8    digest of the machine's records
+//	48     88   the fields of Stats in their order
 //
 // End item; the value:
 //
 //	offset size
 //	0      4    CRC-32C of everything before the end item
 const (
-	snapshotMagic   = "paxsnap\x01" // the last byte is the version
-	headerValueSize = 32 + 8*statsFields
+	snapshotMagic   = "paxsnap\x02" // the last byte is the version
+	headerValueSize = 48 + 8*statsFields
 	endValueSize    = 4
 )
 
@@ -75,21 +77,26 @@ func (p *Snapshot) Slot() wire.Slot { return p.slot }
 
 // Next appends the next piece of the snapshot to dst, and reports whether it was the last one. A piece has about
 // maxBytes bytes: at most MaxItem more, and fewer, even none, where there was much to pass over, so that a call takes
-// a time that depends on maxBytes only.
-func (p *Snapshot) Next(dst []byte, maxBytes int) (out []byte, done bool) {
+// a time that depends on maxBytes only. An error is a *MemoryError: what has been yielded is not what was held, nor is what
+// the state holds now to be relied on; the snapshot has been cancelled.
+func (p *Snapshot) Next(dst []byte, maxBytes int) (out []byte, done bool, err error) {
 	start := len(dst)
 	limit := start + max(maxBytes, 1)
 	switch p.part {
 	case partHeader:
 		dst, done = append(dst, p.head...), true
 	case partSessions:
-		dst, done = p.state.sessions.scan(dst, limit)
+		dst, done, err = p.state.sessions.scan(dst, limit)
 	case partMachine:
-		dst, done = p.state.machine.Scan(dst, limit-start)
+		dst, done, err = p.state.machine.Scan(dst, limit-start)
 	case partEnd:
 		dst, done = p.appendEnd(dst), true
 	case partNothing:
 		panic(fmt.Sprintf("BUG: snapshot of slot %d continued behind its end", p.slot))
+	}
+	if err != nil {
+		p.Cancel()
+		return dst, false, err
 	}
 	if p.part < partEnd {
 		p.crc = crc32.Update(p.crc, castagnoli, dst[start:])
@@ -99,9 +106,9 @@ func (p *Snapshot) Next(dst []byte, maxBytes int) (out []byte, done bool) {
 	}
 	if p.part == partNothing {
 		p.release()
-		return dst, true
+		return dst, true, nil
 	}
-	return dst, false
+	return dst, false, nil
 }
 
 // Cancel ends the snapshot early. After the end it does nothing.
@@ -126,6 +133,8 @@ func (s *State) appendHeader(dst []byte) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, s.sessions.clock)
 	dst = binary.LittleEndian.AppendUint32(dst, s.sessions.count)
 	dst = append(dst, byte(s.machine.Kind()), 0, 0, 0)
+	dst = binary.LittleEndian.AppendUint64(dst, s.sessions.held)
+	dst = binary.LittleEndian.AppendUint64(dst, s.machine.Digest())
 	for _, field := range s.stats.fields() {
 		dst = binary.LittleEndian.AppendUint64(dst, *field)
 	}

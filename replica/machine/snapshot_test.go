@@ -27,7 +27,10 @@ func restoreAll(snapshot []byte, piece int, kind Kind, config Config) (*State, e
 // takeAll takes the rest of a snapshot.
 func takeAll(p *Snapshot, dst []byte, maxBytes int) []byte {
 	for done := false; !done; {
-		dst, done = p.Next(dst, maxBytes)
+		var err error
+		if dst, done, err = p.Next(dst, maxBytes); err != nil {
+			panic(err)
+		}
 	}
 	return dst
 }
@@ -38,15 +41,24 @@ type frozen struct {
 	bytes    []byte
 	twin     *twin
 	digest   uint64
-	content  uint64
 	stats    Stats
 	since    [][]*wire.Run // batches applied since
 }
 
 func freeze(s *State, w *twin) *frozen {
 	return &frozen{
-		snapshot: s.BeginSnapshot(), twin: w.clone(), digest: s.Digest(), content: s.ContentDigest(), stats: s.Stats(),
+		snapshot: s.BeginSnapshot(), twin: w.clone(), digest: s.Digest(), stats: s.Stats(),
 	}
+}
+
+// next takes the next piece of the snapshot, and reports whether it was the last one.
+func (f *frozen) next(t require, maxBytes int) (done bool) {
+	t.Helper()
+	var err error
+	if f.bytes, done, err = f.snapshot.Next(f.bytes, maxBytes); err != nil {
+		t.Fatalf("snapshot: %v", err)
+	}
+	return done
 }
 
 // check restores the complete snapshot and compares it with the twin that was cloned when it began; then it catches up
@@ -57,10 +69,11 @@ func (f *frozen) check(t require, live *State, piece int) {
 	if err != nil {
 		t.Fatalf("restore: %v", err)
 	}
-	if s.Applied() != f.snapshot.Slot() || s.Digest() != f.digest || s.ContentDigest() != f.content || s.Stats() != f.stats {
-		t.Fatalf("restored slot %d digest %x content %x %+v\nwant slot %d digest %x content %x %+v",
-			s.Applied(), s.Digest(), s.ContentDigest(), s.Stats(), f.snapshot.Slot(), f.digest, f.content, f.stats)
+	if s.Applied() != f.snapshot.Slot() || s.Digest() != f.digest || s.Stats() != f.stats {
+		t.Fatalf("restored slot %d digest %x %+v\nwant slot %d digest %x %+v",
+			s.Applied(), s.Digest(), s.Stats(), f.snapshot.Slot(), f.digest, f.stats)
 	}
+	checkHeld(t, s)
 	compareRecords(t, s, f.twin.records)
 	for _, batch := range f.since {
 		for _, run := range batch {
@@ -68,7 +81,7 @@ func (f *frozen) check(t require, live *State, piece int) {
 		}
 		s.EndBatch(s.Applied()+1, 1)
 	}
-	if s.Digest() != live.Digest() || s.ContentDigest() != live.ContentDigest() || s.Stats() != live.Stats() {
+	if s.Digest() != live.Digest() || s.Stats() != live.Stats() {
 		t.Fatalf("restored and caught up: %+v\nlive: %+v", s.Stats(), live.Stats())
 	}
 }
@@ -99,9 +112,7 @@ func TestSnapshotDuringWritesAgainstTwin(t *testing.T) {
 				f.snapshot.Cancel()
 				f = nil
 			case 1, 2, 3, 4:
-				var done bool
-				f.bytes, done = f.snapshot.Next(f.bytes, rapid.IntRange(0, 1<<16).Draw(t, "bytes"))
-				if done {
+				if f.next(t, rapid.IntRange(0, 1<<16).Draw(t, "bytes")) {
 					f.check(t, s, rapid.IntRange(1, 5000).Draw(t, "piece"))
 					f = nil
 				}
@@ -143,8 +154,7 @@ func TestSnapshotDuringGrowth(t *testing.T) {
 			continue
 		}
 		f.since = append(f.since, []*wire.Run{encoded})
-		var done bool
-		if f.bytes, done = f.snapshot.Next(f.bytes, 5000); done {
+		if f.next(t, 5000) {
 			f.check(t, s, 777)
 			f = nil
 		}
@@ -168,7 +178,7 @@ func TestSnapshotBytesAreDeterministic(t *testing.T) {
 		}
 		fill(5000)
 		p := s.BeginSnapshot()
-		out, _ := p.Next(nil, 10000)
+		out, _, _ := p.Next(nil, 10000)
 		fill(100)
 		return takeAll(p, out, 10000)
 	}
@@ -185,15 +195,15 @@ func TestSnapshotOfNoop(t *testing.T) {
 	}
 	at.apply(s)
 	p := s.BeginSnapshot()
-	content := s.ContentDigest()
+	content := s.machine.Digest()
 	at.add(wire.OpPut, nil, nil)
 	at.apply(s)
 	restored, err := restoreAll(takeAll(p, nil, 1), 1, KindNoop, DefaultConfig())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if restored.ContentDigest() != content || content == s.ContentDigest() {
-		t.Fatalf("content %x, want %x and not %x", restored.ContentDigest(), content, s.ContentDigest())
+	if restored.machine.Digest() != content || content == s.machine.Digest() {
+		t.Fatalf("content %x, want %x and not %x", restored.machine.Digest(), content, s.machine.Digest())
 	}
 }
 
@@ -203,7 +213,7 @@ func TestSnapshotPieceSize(t *testing.T) {
 	const maxBytes = 4096
 	for done := false; !done; {
 		var piece []byte
-		if piece, done = p.Next(nil, maxBytes); len(piece) > maxBytes+MaxItem {
+		if piece, done, _ = p.Next(nil, maxBytes); len(piece) > maxBytes+MaxItem {
 			t.Fatalf("piece of %d bytes, limit %d", len(piece), maxBytes+MaxItem)
 		}
 	}

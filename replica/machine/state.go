@@ -28,7 +28,7 @@ func (c Config) Validate() error {
 }
 
 // State is the replicated state: session table, state machine, how far the log has been applied, and a hash chain over
-// everything applied. It belongs to one goroutine.
+// everything applied and held. It belongs to one goroutine.
 //
 // Invariants: applied only grows, by one a batch; the chain, the stats, the sessions and the machine are functions of
 // the batches 1 to applied.
@@ -64,13 +64,9 @@ func (s *State) Sessions() int { return int(s.sessions.count) }
 // Applied returns the slot of the newest batch applied, 0 before the first.
 func (s *State) Applied() wire.Slot { return s.applied }
 
-// Digest returns the hash chain over all batches applied and what became of their commands. Two replicas that applied
-// the same slot last must have the same.
+// Digest returns the hash chain over all batches applied, what became of their commands, and what the sessions and the
+// state machine held after each. Two replicas that applied the same slot last must have the same.
 func (s *State) Digest() uint64 { return s.chain }
-
-// ContentDigest returns a checksum of what the state machine holds. It visits every record, so it is for tests and
-// tools and not for a replica at work.
-func (s *State) ContentDigest() uint64 { return s.machine.Digest() }
 
 // Stats returns the counts so far.
 func (s *State) Stats() Stats { return s.stats }
@@ -85,8 +81,8 @@ func (s *State) Query(c wire.Command, dst []byte) (wire.Status, []byte) {
 	return status, append(dst, value...)
 }
 
-// EndBatch ends the batch of the given slot, which must be the one after Applied, and links it into the hash chain.
-// bodyCRC is the checksum of the batch in the form in which it was decided.
+// EndBatch ends the batch of the given slot, which must be the one after Applied, and links it and what is held now into
+// the hash chain. bodyCRC is the checksum of the batch in the form in which it was decided.
 func (s *State) EndBatch(slot wire.Slot, bodyCRC uint32) {
 	if slot != s.applied+1 {
 		panic(fmt.Sprintf("BUG: end of slot %d after slot %d", slot, s.applied))
@@ -98,6 +94,8 @@ func (s *State) EndBatch(slot wire.Slot, bodyCRC uint32) {
 	for _, count := range s.stats.fields() {
 		s.link(*count)
 	}
+	s.link(s.sessions.held)
+	s.link(s.machine.Digest())
 }
 
 // link appends one number to the hash chain.

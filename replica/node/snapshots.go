@@ -169,7 +169,13 @@ func (n *Node) takeSnapshot() {
 		return
 	}
 	var done bool
-	if s.piece, done = s.taking.Next(s.piece[:0], n.cfg.SnapshotPiece); len(s.piece) > 0 {
+	var err error
+	if s.piece, done, err = s.taking.Next(s.piece[:0], n.cfg.SnapshotPiece); err != nil {
+		n.fail("snapshot of slot %d: %w", s.taking.Slot(), err)
+		n.cancelTaking()
+		return
+	}
+	if len(s.piece) > 0 {
 		n.storage.WriteSnapshot(s.piece)
 	}
 	if done {

@@ -88,7 +88,7 @@ func storeEmpty(t *testing.T, store *snapshot.Store, slot wire.Slot) {
 	w := store.Create(slot, snapshot.Raw)
 	for done := false; !done; {
 		var piece []byte
-		piece, done = taking.Next(nil, 1<<20)
+		piece, done, _ = taking.Next(nil, 1<<20)
 		w.Write(piece)
 	}
 	if _, err := w.Commit(); err != nil {
