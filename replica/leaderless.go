@@ -33,7 +33,10 @@ type leaderless struct {
 type Peer struct {
 	ID        wire.ReplicaID `json:"id"`
 	Addr      string         `json:"addr"`
-	Connected bool           `json:"connected"`
+	Connected bool           `json:"connected"`         // by both lanes
+	Control   bool           `json:"control"`           // the lane of heartbeats, elections and acknowledgements
+	Bulk      bool           `json:"bulk"`              // the lane of batches, entries and snapshots
+	Ups       uint64         `json:"ups"`               // how often it has been connected
 	NonVoting bool           `json:"non_voting"`        // it has said so lately
 	Problem   string         `json:"problem,omitempty"` // how the last connection, or attempt at one, ended
 }
@@ -42,7 +45,9 @@ type Peer struct {
 func (l *loop) peers() []Peer {
 	var peers []Peer
 	for _, s := range l.transport.PeerStates() {
-		peers = append(peers, Peer{ID: s.ID, Addr: s.Addr, Connected: s.Up, NonVoting: l.isNonVoting(s), Problem: s.Problem})
+		peers = append(peers, Peer{
+			ID: s.ID, Addr: s.Addr, Connected: s.Up, Control: s.Control, Bulk: s.Bulk, Ups: s.Ups, NonVoting: l.isNonVoting(s), Problem: s.Problem,
+		})
 	}
 	return peers
 }

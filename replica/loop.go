@@ -194,12 +194,6 @@ func (l *loop) refuse(c *transport.Client, fragment []byte, info wire.FragmentIn
 	wire.EndFrame(c.Out, start, answer)
 }
 
-// PeerUp does nothing: the protocol finds out by itself.
-func (l *loop) PeerUp(wire.ReplicaID) {}
-
-// PeerDown does nothing: see PeerUp.
-func (l *loop) PeerDown(wire.ReplicaID) {}
-
 // Message passes a peer's message to the protocol. A heartbeat may begin the grant of a lease, which must not begin
 // before the heartbeat has come: this iteration's time may have been read long before.
 func (l *loop) Message(m *wire.Message) {

@@ -64,11 +64,13 @@ const redirectSize = 16
 //	8      8    incarnation: drawn at random when the process starts
 //	16     1    sender
 //	17     1    receiver the sender means to reach
-//	18     14   zero
+//	18     1    lane: what the connection is for, 1 control, 2 bulk
+//	19     13   zero
 type PeerHello struct {
 	Cluster     uint64
 	Incarnation uint64
 	From, To    ReplicaID
+	Lane        Lane
 	Settings    Settings
 }
 
@@ -152,8 +154,8 @@ func AppendPeerHello(dst []byte, h *PeerHello) []byte {
 	dst = appendPrefix(dst)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Cluster)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Incarnation)
-	dst = append(dst, byte(h.From), byte(h.To))
-	dst = append(dst, make([]byte, peerHelloSize-18)...)
+	dst = append(dst, byte(h.From), byte(h.To), byte(h.Lane))
+	dst = append(dst, make([]byte, peerHelloSize-19)...)
 	headerEnd := len(dst)
 	dst = AppendSettings(dst, h.Settings)
 	body := dst[headerEnd:]
@@ -170,9 +172,13 @@ func DecodePeerHello(header, body []byte) (PeerHello, error) {
 		Incarnation: binary.LittleEndian.Uint64(f[8:]),
 		From:        ReplicaID(f[16]),
 		To:          ReplicaID(f[17]),
+		Lane:        Lane(f[18]),
 	}
 	if len(body) == 0 {
 		return h, fmt.Errorf("%w: a PeerHello without settings: the other replica is of an older version", ErrLength)
+	}
+	if h.Lane < 1 || h.Lane > LaneCount {
+		return h, fmt.Errorf("%w: lane %d, want 1 to %d", ErrField, h.Lane, LaneCount)
 	}
 	var n int
 	var err error

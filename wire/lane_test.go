@@ -8,12 +8,12 @@ func TestBulk(t *testing.T) {
 		TypePreVote, TypePreVoteReply, TypePrepare, TypeAccepted, TypeReject, TypeHeartbeat, TypeHeartbeatReply, TypeFetch, TypeSnapshotFetch,
 		TypeRejoin, TypeRejoinReply,
 	} {
-		if small.Bulk() {
+		if small.Bulk() || small.Lane() != LaneControl {
 			t.Errorf("%v travels with the bulk", small)
 		}
 	}
 	for _, long := range []Type{TypeAccept, TypePromise, TypeEntries, TypeSnapshotChunk} {
-		if !long.Bulk() {
+		if !long.Bulk() || long.Lane() != LaneBulk {
 			t.Errorf("%v travels with heartbeats, which would wait behind it", long)
 		}
 	}

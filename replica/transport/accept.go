@@ -31,9 +31,9 @@ func (p places) give() {
 	}
 }
 
-// peerConns bounds the connections from peers: one link each, and room to connect anew before an old one has died.
+// peerConns bounds the connections from peers: two lanes each, and room to connect anew before old ones have died.
 // They are apart from the clients', so that clients cannot crowd peers out.
-const peerConns = 4 * wire.MaxReplicas
+const peerConns = 4 * wire.LaneCount * wire.MaxReplicas
 
 // acceptPause is the wait after a failed accept, most likely for want of descriptors: nothing but time helps.
 const acceptPause = 50 * time.Millisecond

@@ -66,8 +66,8 @@ func BenchmarkSend(b *testing.B) {
 			two := &countingHandler{testHandler: newTestHandler(), window: make(chan struct{}, 1), size: window}
 			t, _ := start(b, benchPeer(2, 1, addr.String()), two)
 			two.t = t
-			expectEvent(b, one, "up 2")
-			expectEvent(b, two.testHandler, "up 1")
+			awaitPeer(b, a, 2, 1)
+			awaitPeer(b, t, 1, 1)
 			m := messageOf(pattern(size, 0))
 			send := func() {
 				for range window {

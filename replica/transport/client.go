@@ -91,7 +91,7 @@ func (c *Client) closed() {
 	c.t.clients.remove(c)
 	c.t.clientPlaces.give()
 	if c.greeted {
-		c.t.note(event{client: c})
+		c.t.note(c)
 	}
 }
 

@@ -325,17 +325,15 @@ func TestMaxClients(t *testing.T) {
 	h := newTestHandler()
 	tr, _ := start(t, cfg, h)
 	first, second := join(t, tr), join(t, tr)
-	client, peer := tr.Addrs()
+	client, _ := tr.Addrs()
 	for range 100 {
 		dial(t, client).expectFault("all 2 places")
 	}
-	p := dial(t, peer)
-	p.send(wire.AppendPeerHello(nil, peerHello()))
-	p.expect(wire.TypePeerHello)
+	joinPeer(t, tr, peerHello())
 	if s := tr.Stats(); s.Faults[FaultFull] != 100 {
 		t.Errorf("%d refused for want of a place, want 100", s.Faults[FaultFull])
 	}
-	expectEvent(t, h, "up 2")
+	awaitPeer(t, tr, 2, 1)
 	_ = first.Close()
 	receive(t, h.events)
 	join(t, tr).send(requestFrame(nil))

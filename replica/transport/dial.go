@@ -19,11 +19,12 @@ const (
 	refusedBackoff = 2 * time.Second
 )
 
-// dialer keeps one peer connected. It has a goroutine of its own.
+// dialer keeps both lanes to one peer connected. It has a goroutine of its own.
 type dialer struct {
-	t    *Transport
-	id   wire.ReplicaID
-	addr string
+	t     *Transport
+	id    wire.ReplicaID
+	addr  string
+	links [wire.LaneCount]*link // those that are up, as far as the dialer has noticed
 
 	backoff   time.Duration // before the next attempt
 	lastError string        // of dialling, so that it is logged once per change
@@ -33,31 +34,71 @@ func newDialer(t *Transport, id wire.ReplicaID, addr string) *dialer {
 	return &dialer{t: t, id: id, addr: addr, backoff: minBackoff}
 }
 
-// run dials again and again until ctx is done.
+// run connects what is not connected until ctx is done, the control lane first.
 func (d *dialer) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		if l, err := d.dial(ctx); err != nil {
-			d.failed(ctx, err)
+		if lane := d.missing(); lane != 0 {
+			d.connect(ctx, lane)
 		} else {
-			select {
-			case <-l.done:
-				d.ended(l)
-			case <-ctx.Done():
-				return
-			}
+			d.watch(ctx)
 		}
-		sleep(ctx, d.backoff/2+rand.N(d.backoff/2))
 	}
 }
 
+// missing forgets links that have ended and returns the first lane that is not connected, 0 if both are.
+func (d *dialer) missing() (lane wire.Lane) {
+	for i := len(d.links) - 1; i >= 0; i-- {
+		if l := d.links[i]; l != nil && l.over() {
+			d.links[i] = nil
+			d.ended(l)
+		}
+		if d.links[i] == nil {
+			lane = wire.Lane(i + 1)
+		}
+	}
+	return lane
+}
+
+// connect dials a lane and waits until it is up, or has ended, and then for the back-off.
+func (d *dialer) connect(ctx context.Context, lane wire.Lane) {
+	l, err := d.dial(ctx, lane)
+	if err != nil {
+		d.failed(ctx, err)
+		d.pause(ctx)
+		return
+	}
+	select {
+	case <-l.greeted:
+		d.links[lane-1] = l
+	case <-l.done:
+		d.ended(l)
+		d.pause(ctx)
+	case <-ctx.Done():
+	}
+}
+
+// watch waits until a lane ends, and then for the back-off.
+func (d *dialer) watch(ctx context.Context) {
+	select {
+	case <-d.links[0].done:
+	case <-d.links[1].done:
+	case <-ctx.Done():
+		return
+	}
+	d.missing() // chooses the back-off
+	d.pause(ctx)
+}
+
+func (d *dialer) pause(ctx context.Context) { sleep(ctx, d.backoff/2+rand.N(d.backoff/2)) }
+
 // dial connects and hands the connection to the loop, which sends the hello.
-func (d *dialer) dial(ctx context.Context) (*link, error) {
+func (d *dialer) dial(ctx context.Context, lane wire.Lane) (*link, error) {
 	nd := net.Dialer{Timeout: dialTimeout, Control: d.t.sockets.peerControl}
 	nc, err := nd.DialContext(ctx, "tcp", d.addr)
 	if err != nil {
 		return nil, err
 	}
-	l := newLink(d.t, nc, d.id)
+	l := newLink(d.t, nc, d.id, lane)
 	return l, d.t.enroll(nc, l)
 }
 

@@ -14,6 +14,12 @@
 // connections have been served. That task is the round: posted functions, Tick when it is due, Handler.Round, and then
 // one write for each client that has output.
 //
+// # Lanes
+//
+// Two replicas have two connections: one for what may be long, one for the rest, so that no heartbeat waits behind bulk
+// (wire.Type.Lane is the table). A peer is up, and is sent messages, while it has both; one that is lost is dialled again
+// while the other stays.
+//
 // # Why gnet does not accept
 //
 // The engine is a gnet.Client: an event loop without listeners, to which connections are handed when they have been

@@ -30,7 +30,7 @@ var testSettings = wire.MakeSettings(wire.Setting{Name: "durability", Value: "fs
 // testHandler answers clients by echo and reports what happens on channels.
 type testHandler struct {
 	t        *Transport
-	events   chan string       // "closed CLIENT", "up PEER", "down PEER"
+	events   chan string       // "closed CLIENT"
 	messages chan wire.Message // with bodies of their own
 
 	hello   func(c *Client, h wire.ClientHello)
@@ -89,16 +89,6 @@ func (h *testHandler) Query(c *Client, body []byte) error {
 func (h *testHandler) ClientClosed(c *Client) {
 	defer h.enter()()
 	h.events <- fmt.Sprintf("closed %#x", c.ID())
-}
-
-func (h *testHandler) PeerUp(id wire.ReplicaID) {
-	defer h.enter()()
-	h.events <- fmt.Sprintf("up %d", id)
-}
-
-func (h *testHandler) PeerDown(id wire.ReplicaID) {
-	defer h.enter()()
-	h.events <- fmt.Sprintf("down %d", id)
 }
 
 func (h *testHandler) Message(m *wire.Message) {
@@ -178,6 +168,28 @@ func onLoop(t *Transport, f func()) {
 	done := make(chan struct{})
 	t.Post(func() { defer close(done); f() })
 	<-done
+}
+
+// awaitPeer waits until a peer has been up that often, and is.
+func awaitPeer(tb testing.TB, t *Transport, id wire.ReplicaID, ups uint64) {
+	tb.Helper()
+	for deadline := patienceEnds(); ; deadline.check(tb, fmt.Sprintf("peer %d to be up, time %d", id, ups)) {
+		var p peer
+		onLoop(t, func() { p = t.peers[id] })
+		if p.up() && p.ups >= ups {
+			if p.ups > ups {
+				tb.Fatalf("peer %d has been up %d times, want %d", id, p.ups, ups)
+			}
+			return
+		}
+	}
+}
+
+// awaitNoPeer waits until a peer is not up.
+func awaitNoPeer(tb testing.TB, t *Transport, id wire.ReplicaID) {
+	tb.Helper()
+	for deadline := patienceEnds(); counters(t).Peers != 0; deadline.check(tb, fmt.Sprintf("peer %d to be down", id)) {
+	}
 }
 
 // counters returns the counters as they are now, not at the end of the last round.

@@ -12,17 +12,20 @@ import (
 	"paxosbench/wire"
 )
 
-// link is one connection to another replica, from the moment it is open; it carries messages once it is up. Of each
-// pair the replica with the higher id dials. It belongs to the loop.
+// link is one connection to another replica, from the moment it is open; it carries the messages of one lane once it is
+// up. Of each pair the replica with the higher id dials. It belongs to the loop.
 type link struct {
 	conn
 	id          wire.ReplicaID // the peer: the one dialled, or the one that the hello claims; 0 before
+	lane        wire.Lane      // chosen by who dials; 0 before the hello
 	dialled     bool
 	up          bool          // hellos exchanged
 	incarnation uint64        // the peer's
 	heard       time.Duration // when bytes last arrived
 	sent        bool          // something has been written in this iteration
 	out         []byte        // short messages gathered behind that, see Send
+
+	greeted chan struct{} // closed when the link is up
 
 	// done is closed when the link is. From then on reason and wasUp may be read by the goroutine that dialled.
 	done  chan struct{}
@@ -40,9 +43,10 @@ var errReplaced = errors.New("the peer has connected anew")
 // silentLink is how long a link may be silent and still keep out another process that claims the same id.
 const silentLink = time.Second
 
-// newLink prepares the endpoint of a connection to a peer; id is 0 if the peer has dialled.
-func newLink(t *Transport, nc net.Conn, id wire.ReplicaID) *link {
-	return &link{conn: newConn(t, nc, true), id: id, dialled: id != 0, done: make(chan struct{})}
+// newLink prepares the endpoint of a connection to a peer; id and lane are 0 if the peer has dialled.
+func newLink(t *Transport, nc net.Conn, id wire.ReplicaID, lane wire.Lane) *link {
+	return &link{conn: newConn(t, nc, true), id: id, lane: lane, dialled: id != 0,
+		greeted: make(chan struct{}), done: make(chan struct{})}
 }
 
 func (l *link) opened(raw gnet.Conn) {
@@ -62,16 +66,25 @@ func (l *link) closed() {
 	t := l.t
 	l.detach()
 	delete(t.links, l)
-	t.logDown(l)
+	t.ended(l)
 	if l.up {
 		l.up, l.wasUp = false, true
-		t.peers[l.id] = nil
-		t.note(event{peer: l.id})
+		t.leave(l)
 	}
 	if !l.dialled {
 		t.peerPlaces.give()
 	}
 	close(l.done)
+}
+
+// over reports whether the link has closed. Any goroutine may call it.
+func (l *link) over() bool {
+	select {
+	case <-l.done:
+		return true
+	default:
+		return false
+	}
 }
 
 // end closes the link for a reason of this side's.
@@ -87,7 +100,7 @@ func (l *link) admit(h wire.Header) error {
 	case h.Type == wire.TypePeerHello && !l.up:
 		return checkBodyLen(h, wire.MaxSettingsBytes)
 	case h.Type >= wire.TypePreVote && l.up:
-		return nil
+		return l.checkLane(h.Type)
 	case h.Type == wire.TypeClientHello:
 		return fmt.Errorf("%w: %v on the port for peers, check the client's addresses", errUnexpected, h.Type)
 	}
@@ -130,6 +143,14 @@ func (l *link) message(h wire.Header, header, body []byte) error {
 	return nil
 }
 
+// checkLane refuses messages that this lane is not for: they would be late, or make others late.
+func (l *link) checkLane(t wire.Type) error {
+	if t.Lane() != l.lane {
+		return fmt.Errorf("%w: %v on the %v lane", errUnexpected, t, l.lane)
+	}
+	return nil
+}
+
 // greet judges the peer's hello and, if there is nothing against it, puts the link to use.
 func (l *link) greet(h *wire.PeerHello) {
 	t := l.t
@@ -140,21 +161,17 @@ func (l *link) greet(h *wire.PeerHello) {
 		l.fault(FaultIdentity, err.Error())
 		return
 	}
-	if old := t.peers[h.From]; old != nil {
-		old.end(errReplaced)
-	}
+	l.incarnation, l.lane = h.Incarnation, h.Lane
+	t.supersede(l)
 	if !l.dialled {
 		l.writeHello()
 		if !l.live() {
 			return
 		}
 	}
-	l.incarnation, l.up = h.Incarnation, true
-	t.peers[l.id] = l
-	t.logUp(l)
-	// The messages behind this hello must come after PeerUp, and that after an earlier PeerDown.
-	t.note(event{peer: l.id, up: true})
-	t.deliver()
+	l.up = true
+	t.join(l)
+	close(l.greeted)
 }
 
 func (l *link) writeHello() {
@@ -164,6 +181,7 @@ func (l *link) writeHello() {
 		Incarnation: cfg.Incarnation,
 		From:        cfg.Self,
 		To:          l.id,
+		Lane:        l.lane,
 		Settings:    cfg.Settings,
 	}))
 }
@@ -182,6 +200,8 @@ func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 	case l.dialled && h.From != l.id:
 		return fmt.Errorf("replica id: replica %d answers at the address of replica %d: check the peer addresses",
 			h.From, l.id)
+	case l.dialled && h.Lane != l.lane:
+		return fmt.Errorf("lane: replica %d answers on the %v lane, this is the %v lane", h.From, h.Lane, l.lane)
 	case !l.dialled && h.From < cfg.Self:
 		return fmt.Errorf("replica id: replica %d dialled replica %d, but of a pair the higher id dials",
 			h.From, cfg.Self)
@@ -189,10 +209,16 @@ func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 	if err := cfg.compare(h); err != nil {
 		return err
 	}
-	old := t.peers[h.From]
-	if old != nil && old.incarnation != h.Incarnation && t.now-old.heard < silentLink {
-		return fmt.Errorf("replica id %d is already connected from %s: two processes with the same id?",
-			h.From, old.remote)
+	return t.checkIncarnation(h)
+}
+
+// checkIncarnation refuses a second process that claims a peer's id as long as the first one is heard of.
+func (t *Transport) checkIncarnation(h *wire.PeerHello) error {
+	for _, old := range t.peers[h.From].lanes {
+		if old != nil && old.incarnation != h.Incarnation && t.now-old.heard < silentLink {
+			return fmt.Errorf("replica id %d is already connected from %s: two processes with the same id?",
+				h.From, old.remote)
+		}
 	}
 	return nil
 }
@@ -207,22 +233,4 @@ func (c *Config) compare(h *wire.PeerHello) error {
 		return nil
 	}
 	return errors.New(strings.Join(texts, "; "))
-}
-
-// logUp and logDown report a peer's state once per change, however often it is retried. What happens before a peer
-// has named itself counts as peer 0; that Run ends is no news.
-func (t *Transport) logUp(l *link) {
-	t.log.Info("peer up", "peer", l.id, "addr", l.remote)
-	t.lastEnding[l.id] = ""
-	t.setProblem(l.id, "")
-}
-
-func (t *Transport) logDown(l *link) {
-	text := l.reason.Error()
-	t.setProblem(l.id, text)
-	if l.reason == errClosed || t.lastEnding[l.id] == text {
-		return
-	}
-	t.lastEnding[l.id] = text
-	t.log.Warn("peer connection ended", "peer", l.id, "addr", l.remote, "reason", text)
 }

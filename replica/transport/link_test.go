@@ -18,25 +18,33 @@ func pair(t *testing.T) (one, two *testHandler, stopTwo func()) {
 	one, two = newTestHandler(), newTestHandler()
 	a, _ := start(t, peered(1, 2, "unused:1"), one)
 	_, addr := a.Addrs()
-	_, stopTwo = start(t, peered(2, 1, addr.String()), two)
-	expectEvent(t, one, "up 2")
-	expectEvent(t, two, "up 1")
+	b, stopTwo := start(t, peered(2, 1, addr.String()), two)
+	awaitPeer(t, a, 2, 1)
+	awaitPeer(t, b, 1, 1)
 	return one, two, stopTwo
 }
 
 // peerHello is what replica 2 says to replica 1 in most tests.
 func peerHello() *wire.PeerHello {
-	return &wire.PeerHello{Cluster: testCluster, Settings: testSettings, Incarnation: 22, From: 2, To: 1}
+	return &wire.PeerHello{Cluster: testCluster, Settings: testSettings, Incarnation: 22, From: 2, To: 1, Lane: wire.LaneControl}
 }
 
-// joinPeer connects by hand as replica 2 and exchanges hellos.
-func joinPeer(t *testing.T, tr *Transport, h *wire.PeerHello) *remote {
+// joinLane connects one lane by hand as replica 2 and exchanges hellos.
+func joinLane(t *testing.T, tr *Transport, h *wire.PeerHello, lane wire.Lane) *remote {
 	t.Helper()
 	_, addr := tr.Addrs()
 	r := dial(t, addr)
-	r.send(wire.AppendPeerHello(nil, h))
+	hello := *h
+	hello.Lane = lane
+	r.send(wire.AppendPeerHello(nil, &hello))
 	r.expect(wire.TypePeerHello)
 	return r
+}
+
+// joinPeer connects both lanes.
+func joinPeer(t *testing.T, tr *Transport, h *wire.PeerHello) (control, bulk *remote) {
+	t.Helper()
+	return joinLane(t, tr, h, wire.LaneControl), joinLane(t, tr, h, wire.LaneBulk)
 }
 
 func messageOf(body []byte) *wire.Message {
@@ -66,6 +74,12 @@ func TestMessages(t *testing.T) {
 			}
 		}
 	}
+	onLoop(one.t, func() {
+		want := PeerState{ID: 2, Addr: "unused:1", Up: true, Control: true, Bulk: true, Ups: 1}
+		if got := one.t.PeerStates(); len(got) != 1 || got[0] != want {
+			t.Errorf("peers %+v, want %+v", got, want)
+		}
+	})
 	if s := counters(one.t); s.Peers != 1 || s.DroppedSends != 0 || s.Faults != [FaultCount]uint64{} {
 		t.Errorf("stats %+v", s)
 	}
@@ -102,7 +116,7 @@ func TestSendOrder(t *testing.T) {
 	}
 }
 
-// The messages of one loop keep their order, and PeerUp comes before them even in one read with the hello.
+// The messages of a lane keep their order, also those that come in one read with the hello.
 func TestMessageOrder(t *testing.T) {
 	h := newTestHandler()
 	tr, _ := start(t, peered(1, 2, "unused:1"), h)
@@ -118,35 +132,94 @@ func TestMessageOrder(t *testing.T) {
 		if m := receive(t, h.messages); m.Slot != wire.Slot(i) || m.Body != nil {
 			t.Fatalf("message %d arrived as %d", i, m.Slot)
 		}
-		if i == 0 && len(h.events) != 1 {
-			t.Error("a message came before PeerUp")
-		}
 	}
 }
 
+// A lane that is lost comes back by itself while the other stays; the peer is up while both are there.
 func TestReconnect(t *testing.T) {
 	one, two, stopTwo := pair(t)
-	onLoop(one.t, func() { one.t.peers[2].end(errClosed) })
-	for _, want := range []string{"down 2", "up 2"} {
-		expectEvent(t, one, want)
-	}
-	for _, want := range []string{"down 1", "up 1"} {
-		expectEvent(t, two, want)
+	ups := uint64(1)
+	for lane := wire.LaneControl; lane <= wire.LaneCount; lane++ {
+		var kept *link
+		onLoop(one.t, func() {
+			kept = one.t.peers[2].lane(wire.LaneControl + wire.LaneBulk - lane)
+			one.t.peers[2].lane(lane).end(errClosed)
+			if one.t.Send(2, messageOf(nil)) {
+				t.Errorf("a message is said to be sent without the %v lane", lane)
+			}
+		})
+		ups++
+		awaitPeer(t, one.t, 2, ups)
+		awaitPeer(t, two.t, 1, ups)
+		onLoop(one.t, func() {
+			if !kept.live() {
+				t.Errorf("the loss of the %v lane has ended the other", lane)
+			}
+		})
 	}
 	onLoop(two.t, func() { two.t.Send(1, messageOf(pattern(10, 1))) })
 	if m := receive(t, one.messages); len(m.Body) != 10 {
 		t.Error("message damaged")
 	}
 	stopTwo()
-	expectEvent(t, one, "down 2")
+	awaitNoPeer(t, one.t, 2)
 	onLoop(one.t, func() {
 		if one.t.Send(2, messageOf(nil)) {
 			t.Error("a message to a peer that is down is said to be sent")
 		}
 	})
-	if n := counters(one.t).DroppedSends; n != 1 {
-		t.Errorf("%d dropped sends, want 1", n)
+	if n := counters(one.t).DroppedSends; n != 3 {
+		t.Errorf("%d dropped sends, want 3", n)
 	}
+}
+
+// Control messages pass bulk that a peer does not take, and each lane is for its messages only.
+func TestControlPassesBulk(t *testing.T) {
+	cfg := peered(1, 2, "unused:1")
+	cfg.SocketBuffer = 64 << 10
+	h := newTestHandler()
+	tr, _ := start(t, cfg, h)
+	control, bulk := joinPeer(t, tr, peerHello())
+	accept := messageOf(pattern(1<<20, 1))
+	heartbeat := &wire.Message{Type: wire.TypeHeartbeat}
+	onLoop(tr, func() {
+		for range 16 {
+			tr.Send(2, accept)
+		}
+		if tr.peers[2].lane(wire.LaneBulk).backlog() == 0 {
+			t.Error("nothing waits on the bulk lane")
+		}
+		if !tr.Send(2, heartbeat) {
+			t.Error("the heartbeat is not sent")
+		}
+	})
+	control.expect(wire.TypeHeartbeat) // nothing has been read from the bulk lane yet
+	for range 16 {
+		bulk.expect(wire.TypeAccept)
+	}
+	bulk.send(wire.AppendMessageHeader(nil, heartbeat))
+	bulk.expectFault("Heartbeat on the bulk lane")
+	control.send(append(wire.AppendMessageHeader(nil, accept), accept.Body...))
+	control.expectFault("Accept on the control lane")
+}
+
+// What waits for a peer on the control lane is bounded, too.
+func TestControlBacklog(t *testing.T) {
+	cfg := peered(1, 2, "unused:1")
+	cfg.SocketBuffer = 4 << 10
+	tr, _ := start(t, cfg, newTestHandler())
+	joinPeer(t, tr, peerHello())
+	onLoop(tr, func() {
+		sent := 0
+		for tr.Send(2, &wire.Message{Type: wire.TypeAccepted}) {
+			if sent++; sent > 1<<20 {
+				t.Fatal("no end")
+			}
+		}
+		if queued := tr.peers[2].lane(wire.LaneControl).backlog(); queued > maxControlOutbound {
+			t.Errorf("%d bytes queued, limit %d", queued, maxControlOutbound)
+		}
+	})
 }
 
 // What is wrong with a hello is answered with both values, counted, and logged once for all retries.
@@ -198,7 +271,7 @@ func TestLowerIDDials(t *testing.T) {
 	tr, _ := start(t, peered(2, 1, "127.0.0.1:1"), newTestHandler())
 	_, addr := tr.Addrs()
 	r := dial(t, addr)
-	r.send(wire.AppendPeerHello(nil, &wire.PeerHello{Cluster: testCluster, Settings: testSettings, From: 1, To: 2}))
+	r.send(wire.AppendPeerHello(nil, &wire.PeerHello{Cluster: testCluster, Settings: testSettings, From: 1, To: 2, Lane: wire.LaneControl}))
 	r.expectFault("of a pair the higher id dials")
 }
 
@@ -212,7 +285,7 @@ func TestDialRefused(t *testing.T) {
 	d := newDialer(nil, 1, addr.String())
 	b, _ := start(t, cfg, newTestHandler())
 	d.t = b
-	l, err := d.dial(t.Context())
+	l, err := d.dial(t.Context(), wire.LaneControl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,6 +294,12 @@ func TestDialRefused(t *testing.T) {
 	if got := l.reason.Error(); got != want {
 		t.Errorf("link ended with %q, want %q", got, want)
 	}
+	onLoop(b, func() {
+		want := PeerState{ID: 1, Addr: addr.String(), Problem: want}
+		if got := b.PeerStates(); len(got) != 1 || got[0] != want {
+			t.Errorf("peers %+v, want %+v", got, want)
+		}
+	})
 	if d.ended(l); d.backoff != refusedBackoff {
 		t.Errorf("back-off %v after a refusal, want %v", d.backoff, refusedBackoff)
 	}
@@ -250,34 +329,43 @@ func TestWrongAddress(t *testing.T) {
 func TestDuplicateID(t *testing.T) {
 	h := newTestHandler()
 	tr, _ := start(t, peered(1, 2, "unused:1"), h)
-	first := joinPeer(t, tr, peerHello())
-	expectEvent(t, h, "up 2")
+	first, firstBulk := joinPeer(t, tr, peerHello())
+	awaitPeer(t, tr, 2, 1)
 
 	second := peerHello()
 	second.Incarnation = 23
 	_, addr := tr.Addrs()
-	r := dial(t, addr)
-	r.send(wire.AppendPeerHello(nil, second))
-	r.expectFault("replica id 2 is already connected from "+first.LocalAddr().String(), "two processes with the same id?")
+	for lane := wire.LaneControl; lane <= wire.LaneCount; lane++ {
+		second.Lane = lane
+		r := dial(t, addr)
+		r.send(wire.AppendPeerHello(nil, second))
+		r.expectFault("replica id 2 is already connected from 127.0.0.1:", "two processes with the same id?")
+	}
 
-	// The first one is still served. Once it has been silent, the other takes over.
-	first.send(wire.AppendMessageHeader(nil, messageOf(nil)))
+	// The first one is still served. Once it has been silent, the other takes over, also the lane that it has not dialled yet.
+	first.send(wire.AppendMessageHeader(nil, &wire.Message{Type: wire.TypeHeartbeat}))
 	receive(t, h.messages)
-	onLoop(tr, func() { tr.peers[2].heard -= 2 * silentLink })
-	r = joinPeer(t, tr, second)
+	onLoop(tr, func() {
+		for _, l := range tr.peers[2].lanes {
+			l.heard -= 2 * silentLink
+		}
+	})
+	control := joinLane(t, tr, second, wire.LaneControl)
 	first.expectEnd()
-	expectEvent(t, h, "down 2")
-	expectEvent(t, h, "up 2")
+	firstBulk.expectEnd()
+	joinLane(t, tr, second, wire.LaneBulk)
+	awaitPeer(t, tr, 2, 2)
 
 	// The same process may connect anew at once.
-	joinPeer(t, tr, second)
-	r.expectEnd()
-	expectEvent(t, h, "down 2")
-	expectEvent(t, h, "up 2")
+	joinLane(t, tr, second, wire.LaneControl)
+	control.expectEnd()
+	awaitPeer(t, tr, 2, 3)
 }
 
 func TestMalformedPeer(t *testing.T) {
-	hello := wire.AppendPeerHello(nil, peerHello())
+	bulk := peerHello()
+	bulk.Lane = wire.LaneBulk
+	hello := wire.AppendPeerHello(nil, bulk)
 	body := pattern(300, 1)
 	message := append(wire.AppendMessageHeader(nil, messageOf(body)), body...)
 	badBody := bytes.Clone(message)
@@ -296,10 +384,12 @@ func TestMalformedPeer(t *testing.T) {
 		{"hello without settings", withBody(hello, nil), FaultLength, "older version"},
 		{"hello with less than it says", withBody(hello, []byte{1, 0}), FaultLength, "setting 1 of 1 is cut off"},
 		{"hello with more than it says", withBody(hello, []byte{0, 0, 0}), FaultLength, "1 bytes behind the settings"},
+		{"hello for no lane", withByte(hello, wire.PrefixSize+18, 3), FaultField, "lane 3, want 1 to 2"},
 		{"hello with a bad name", withBody(hello, []byte{1, 0, 1, 1, 0, 'v'}), FaultField, "printable"},
 		{"long hello", withBody(hello, make([]byte, wire.MaxSettingsBytes+1)), FaultLength, "limit 2048"},
 		{"body checksum", append(bytes.Clone(hello), badBody...), FaultChecksum, "checksum"},
 		{"codec", wire.AppendMessageHeader(bytes.Clone(hello), badCodec), FaultField, "codec 9"},
+		{"lane", wire.AppendMessageHeader(bytes.Clone(hello), &wire.Message{Type: wire.TypeHeartbeat}), FaultUnexpected, "Heartbeat on the bulk lane"},
 	}
 	h := newTestHandler()
 	tr, _ := start(t, peered(1, 2, "unused:1"), h)
@@ -328,14 +418,14 @@ func TestPeerBacklog(t *testing.T) {
 	cfg.SocketBuffer = 64 << 10
 	h := newTestHandler()
 	tr, _ := start(t, cfg, h)
-	r := joinPeer(t, tr, peerHello())
+	_, r := joinPeer(t, tr, peerHello())
 	m := messageOf(pattern(1<<20, 1))
 	sent := 0
 	onLoop(tr, func() {
 		for tr.Send(2, m) {
 			sent++
 		}
-		if queued := tr.peers[2].raw.OutboundBuffered(); queued > cfg.MaxPeerOutbound {
+		if queued := tr.peers[2].lane(wire.LaneBulk).raw.OutboundBuffered(); queued > cfg.MaxPeerOutbound {
 			t.Errorf("%d bytes queued, limit %d", queued, cfg.MaxPeerOutbound)
 		}
 	})
@@ -354,24 +444,20 @@ func TestPeerBacklog(t *testing.T) {
 	}
 }
 
-// Sending into a connection that the peer has reset closes the link inside Send; the handler hears of it later.
+// Sending into a connection that the peer has reset closes the link inside Send.
 func TestSendToReset(t *testing.T) {
 	h := newTestHandler()
 	tr, _ := start(t, peered(1, 2, "unused:1"), h)
-	r := joinPeer(t, tr, peerHello())
-	expectEvent(t, h, "up 2")
+	_, r := joinPeer(t, tr, peerHello())
 	onLoop(tr, func() {
 		_ = r.Conn.(*net.TCPConn).SetLinger(0)
 		_ = r.Close()
-		h.depth++ // as if called from inside the handler: a PeerDown now would panic
 		for tr.Send(2, messageOf(pattern(1<<20, 0))) {
 		}
-		h.depth--
-		if tr.peers[2] != nil {
-			t.Error("the link is still in use")
+		if p := &tr.peers[2]; p.lane(wire.LaneBulk) != nil || p.lane(wire.LaneControl) == nil {
+			t.Error("the link is still in use, or the other lane is not")
 		}
 	})
-	expectEvent(t, h, "down 2")
 }
 
 // The dialler keeps trying until the peer is there.
@@ -386,7 +472,7 @@ func TestPeerComesLate(t *testing.T) {
 	two := newTestHandler()
 	cfg := peered(2, 1, addr)
 	cfg.Logger = log.logger()
-	start(t, cfg, two)
+	b, _ := start(t, cfg, two)
 	deadline := time.Now().Add(patience)
 	for log.count("cannot reach peer") == 0 && time.Now().Before(deadline) {
 		onLoop(two.t, func() {})
@@ -394,12 +480,19 @@ func TestPeerComesLate(t *testing.T) {
 	one := newTestHandler()
 	cfg = peered(1, 2, "unused:1")
 	cfg.PeerAddr = addr
-	start(t, cfg, one)
-	expectEvent(t, two, "up 1")
-	expectEvent(t, one, "up 2")
+	a, _ := start(t, cfg, one)
+	awaitPeer(t, b, 1, 1)
+	awaitPeer(t, a, 2, 1)
 	if n := log.count("cannot reach peer"); n != 1 {
 		t.Errorf("logged %d times, want once", n)
 	}
+}
+
+// withByte returns a PeerHello frame with one byte of its fields changed and right checksums.
+func withByte(hello []byte, offset int, value byte) []byte {
+	b := bytes.Clone(hello)
+	b[offset] = value
+	return withBody(b, b[wire.PrefixSize+32:])
 }
 
 // withBody returns a PeerHello frame with another body and right checksums.

@@ -3,16 +3,7 @@ package transport
 import (
 	"context"
 	"time"
-
-	"paxosbench/wire"
 )
-
-// event is a change that the Handler has yet to hear of: a client that has closed, or a peer whose link is up or down.
-type event struct {
-	client *Client
-	peer   wire.ReplicaID
-	up     bool
-}
 
 // Now returns the time since New, as read when the present iteration's first bytes arrived and again when its round
 // began.
@@ -91,27 +82,20 @@ func (t *Transport) runPosted() {
 	}
 }
 
-// note records an event for the Handler and sees to it that a round follows.
-func (t *Transport) note(e event) {
-	t.events = append(t.events, e)
+// note has the Handler told that a client has closed, before a round that follows.
+func (t *Transport) note(closed *Client) {
+	t.gone = append(t.gone, closed)
 	t.arrived()
 }
 
-// deliver tells the Handler what has changed. It is never called from inside the Handler; the Handler's doings may add
-// events meanwhile, at the end.
+// deliver tells the Handler which clients have closed. It is never called from inside the Handler; the Handler's doings may
+// add some meanwhile, at the end.
 func (t *Transport) deliver() {
-	for i := 0; i < len(t.events); i++ {
-		switch e := t.events[i]; {
-		case e.client != nil:
-			t.handler.ClientClosed(e.client)
-		case e.up:
-			t.handler.PeerUp(e.peer)
-		default:
-			t.handler.PeerDown(e.peer)
-		}
+	for i := 0; i < len(t.gone); i++ {
+		t.handler.ClientClosed(t.gone[i])
 	}
-	clear(t.events)
-	t.events = t.events[:0]
+	clear(t.gone)
+	t.gone = t.gone[:0]
 }
 
 // flushClients writes each client that has output, once.

@@ -2,7 +2,7 @@ package transport
 
 import "paxosbench/wire"
 
-// The first message to a peer in an iteration leaves at once: the peer works while this replica writes its journal.
+// The first message of a lane in an iteration leaves at once: the peer works while this replica writes its journal.
 // Further short ones are gathered until the round ends or a long one takes them along, because a system call costs
 // more than copying them: in BenchmarkSend, 16 messages of 1 KiB took 380 microseconds one by one and take 130 so.
 const (
@@ -10,15 +10,23 @@ const (
 	gatherMax  = 64 << 10 // bytes gathered before they are written all the same
 )
 
-// Send sends m to a peer, in order. m.BodyCRC must be the body's checksum; the body, which is not copied unless it is
+// maxControlOutbound bounds what may wait for a peer on the control lane, in bytes: ten thousand messages and more.
+const maxControlOutbound = 1 << 20
+
+// Send sends m to a peer, in the order of its lane; control messages may overtake bulk. m.BodyCRC must be the body's checksum; the body, which is not copied unless it is
 // short or the socket is full, is the caller's again when Send returns. It reports false, and the message is lost, if
-// the peer is down or has more than Config.MaxPeerOutbound bytes waiting: the protocol sends again what matters.
+// the peer is down or has too many bytes waiting on the lane (for bulk Config.MaxPeerOutbound): the protocol sends again what matters.
 func (t *Transport) Send(to wire.ReplicaID, m *wire.Message) bool {
-	l := t.peers[to]
-	if l == nil || l.backlog()+wire.MessageHeaderSize+len(m.Body) > t.cfg.MaxPeerOutbound {
+	lane, limit := m.Type.Lane(), maxControlOutbound
+	if lane == wire.LaneBulk {
+		limit = t.cfg.MaxPeerOutbound
+	}
+	p := &t.peers[to]
+	if !p.up() || p.lane(lane).backlog()+wire.MessageHeaderSize+len(m.Body) > limit {
 		t.stats.DroppedSends++
 		return false
 	}
+	l := p.lane(lane)
 	l.out = wire.AppendMessageHeader(l.out, m)
 	if l.sent && len(m.Body) <= gatherBody {
 		l.out = append(l.out, m.Body...)
@@ -52,13 +60,15 @@ func (l *link) writeOut(body []byte) {
 
 // flushPeers writes what has been gathered for each peer.
 func (t *Transport) flushPeers() {
-	for _, l := range t.peers {
-		if l == nil {
-			continue
-		}
-		l.sent = false
-		if len(l.out) > 0 {
-			l.writeOut(nil)
+	for i := range t.peers {
+		for _, l := range t.peers[i].lanes {
+			if l == nil {
+				continue
+			}
+			l.sent = false
+			if len(l.out) > 0 {
+				l.writeOut(nil)
+			}
 		}
 	}
 }

@@ -3,7 +3,7 @@ package transport
 // Stats counts what the transport has done since it started. Clients, Peers and Forwarded are present figures.
 type Stats struct {
 	Clients   int `json:"clients"`   // open client connections
-	Peers     int `json:"peers"`     // peers with a link that is up
+	Peers     int `json:"peers"`     // peers that are connected, by both lanes
 	Forwarded int `json:"forwarded"` // client connections that are handed on to the leader
 
 	Rounds   uint64 `json:"rounds"`
@@ -31,8 +31,8 @@ func (t *Transport) Stats() Stats {
 func (t *Transport) publish() {
 	t.stats.Clients = t.clients.open
 	t.stats.Peers = 0
-	for _, l := range t.peers {
-		if l != nil {
+	for i := range t.peers {
+		if t.peers[i].up() {
 			t.stats.Peers++
 		}
 	}

@@ -30,10 +30,6 @@ type Handler interface {
 	// ClientClosed is called once for every client that ClientHello was called for, after it has closed.
 	ClientClosed(c *Client)
 
-	// PeerUp and PeerDown alternate for each peer. Messages from it come, and messages to it go, in between.
-	PeerUp(id wire.ReplicaID)
-	PeerDown(id wire.ReplicaID)
-
 	// Message takes a message from a peer. m is valid until return; m.Body, if not nil, is the Handler's from then on,
 	// taken from Config.Buffers. Its checksum is right.
 	Message(m *wire.Message)
@@ -64,11 +60,10 @@ type Transport struct {
 	// The loop's.
 	now        time.Duration
 	clients    clientTable
-	links      map[*link]struct{}           // open connections to peers
-	peers      [wire.MaxReplicas + 1]*link  // those that are up, by peer
-	lastEnding [wire.MaxReplicas + 1]string // what was last logged about a peer
-	events     []event                      // not delivered yet
-	dirty      []*Client                    // to be written at the end of the round
+	links      map[*link]struct{}         // open connections to peers
+	peers      [wire.MaxReplicas + 1]peer // by id; 0 is whoever has not said who it is
+	gone       []*Client                  // that have closed, and the Handler has yet to hear of it
+	dirty      []*Client                  // to be written at the end of the round
 	outs       outBuffers
 	active     bool          // something has happened since the last round
 	sweepEvery time.Duration // deadlines are looked at about this often
@@ -198,7 +193,7 @@ func (t *Transport) listen(ctx context.Context) ([]*acceptor, error) {
 		return nil, err
 	}
 	return append(acceptors, &acceptor{t: t, listener: l, places: t.peerPlaces,
-		endpoint: func(nc net.Conn) endpoint { return newLink(t, nc, 0) }}), nil
+		endpoint: func(nc net.Conn) endpoint { return newLink(t, nc, 0, 0) }}), nil
 }
 
 // Addrs returns the addresses that the listeners are bound to, which matters if the configured port is 0; peer is nil
