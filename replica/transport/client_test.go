@@ -311,11 +311,55 @@ func TestFrameTimeout(t *testing.T) {
 		r := join(t, tr)
 		r.send(append(requestFrame(nil), request[:cut]...))
 		r.expect(wire.TypeReply)
-		r.expectFault("frame incomplete after 20ms")
+		r.expectFault("frame incomplete: 0 bytes of it in 20ms, want at least 1024 a second")
 	}
 	if n := counters(tr).Faults[FaultFrameTimeout]; n != 4 {
 		t.Errorf("%d frame timeouts counted, want 4", n)
 	}
+}
+
+// A frame may take many times FrameTimeout as long as it arrives at a fair rate, from a client and from a peer; one that
+// trickles is cut. Sweeps are made by hand: bytes count here, no time.
+func TestFrameProgress(t *testing.T) {
+	const timeout = 4 * time.Minute
+	fair := int(minRate * timeout.Seconds())
+	cfg := peered(1, 2, "unused:1")
+	cfg.HandshakeTimeout, cfg.FrameTimeout = timeout, timeout
+	h := newTestHandler()
+	tr, _ := start(t, cfg, h)
+	send := func(r *remote, piece []byte) { // and let FrameTimeout pass
+		before := counters(tr).BytesIn
+		r.send(piece)
+		for deadline := patienceEnds(); counters(tr).BytesIn < before+uint64(len(piece)); deadline.check(t, "the bytes") {
+		}
+		onLoop(tr, func() {
+			for range 5 { // one more than fit
+				tr.lastSweep = tr.now - tr.sweepEvery
+				tr.sweep()
+			}
+		})
+	}
+	body := pattern(10*fair, 1)
+	request := requestFrame(body)
+	message := append(wire.AppendMessageHeader(nil, messageOf(body)), body...)
+	client := join(t, tr)
+	_, bulk := joinPeer(t, tr, peerHello())
+	slowly := func(r *remote, frame []byte) (rest []byte) {
+		for range 9 {
+			send(r, frame[:fair])
+			frame = frame[fair:]
+		}
+		return frame
+	}
+	send(client, slowly(client, request))
+	client.expect(wire.TypeReply)
+	send(bulk, slowly(bulk, message))
+	receive(t, h.messages)
+	want := fmt.Sprintf("frame incomplete: %d bytes of it in 4m0s, want at least 1024 a second", fair-1)
+	send(client, slowly(client, request)[:fair-1])
+	client.expectFault(want)
+	send(bulk, slowly(bulk, message)[:fair-1])
+	bulk.expectFault(want)
 }
 
 // More clients than places: the rest is told so, the places come free again, and peers keep theirs.

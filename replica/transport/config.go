@@ -29,7 +29,7 @@ type Config struct {
 
 	// Deadlines are kept to a quarter of the shorter one.
 	HandshakeTimeout time.Duration // for the hello of a new connection; default 5 s
-	FrameTimeout     time.Duration // for the rest of a frame that has begun to arrive; default 10 s
+	FrameTimeout     time.Duration // in which 1 KiB a second of a frame that has begun must arrive, or its end; default 10 s
 
 	Tick time.Duration // Handler.Tick is called about this often; default 2 ms
 

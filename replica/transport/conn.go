@@ -30,7 +30,8 @@ type conn struct {
 
 	attached bool  // the loop has opened the connection; never reset
 	reason   error // why the connection was closed, set before it is
-	waited   int   // sweeps since the connection opened or a frame last ended
+	waited   int   // sweeps since the connection opened, a frame last ended, or enough of one was seen to arrive
+	arrived  int   // bytes since then
 }
 
 func newConn(t *Transport, nc net.Conn, handOver bool) conn {
@@ -61,30 +62,44 @@ func (c *conn) detach() {
 
 // feed hands the bytes just read to the framer. Whatever the other end may send, the worst is a Fault.
 func (c *conn) feed(data []byte, s sink) {
+	c.arrived += len(data)
 	frames := c.framer.frames
 	err := c.framer.feed(data, s)
 	ended := c.framer.frames - frames
 	c.t.stats.FramesIn += ended
 	if ended > 0 {
-		c.waited = 0
+		c.waited, c.arrived = 0, 0
 	}
 	if err != nil && err != errStopped {
 		c.fault(faultOf(err), err.Error())
 	}
 }
 
-// overdue closes the connection if it has waited too long for its hello or for the rest of a frame. Time is counted in
-// sweeps: while the loop is held up no sweep passes, and nobody is blamed for what lies unread meanwhile.
+// minRate is how fast a frame that has begun must arrive, in bytes a second on the average over Config.FrameTimeout. What is
+// faster may take as long as it takes: a MiB over a link of 250 KB/s is no fault of anybody's.
+const minRate = 1 << 10
+
+// overdue closes the connection if it has waited too long for its hello, or if the rest of a frame does not come or hardly
+// does. Time is counted in sweeps: while the loop is held up no sweep passes, and nobody is blamed for what lies unread
+// meanwhile.
 func (c *conn) overdue(greeted bool) {
-	kind, limit, text := FaultFrameTimeout, c.t.cfg.FrameTimeout, "frame incomplete after"
+	limit := c.t.cfg.FrameTimeout
 	if !greeted {
-		kind, limit, text = FaultHandshakeTimeout, c.t.cfg.HandshakeTimeout, "no hello within"
+		limit = c.t.cfg.HandshakeTimeout
 	} else if !c.framer.partial() {
 		return
 	}
 	c.waited++
-	if time.Duration(c.waited)*c.t.sweepEvery > limit {
-		c.fault(kind, fmt.Sprintf("%s %v", text, limit))
+	if time.Duration(c.waited)*c.t.sweepEvery <= limit {
+		return
+	}
+	switch {
+	case !greeted:
+		c.fault(FaultHandshakeTimeout, fmt.Sprintf("no hello within %v", limit))
+	case float64(c.arrived) < minRate*limit.Seconds():
+		c.fault(FaultFrameTimeout, fmt.Sprintf("frame incomplete: %d bytes of it in %v, want at least %d a second", c.arrived, limit, minRate))
+	default:
+		c.waited, c.arrived = 0, 0
 	}
 }
 
