@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"time"
 
+	"paxosbench/ring"
 	"paxosbench/wire"
 )
 
@@ -40,7 +41,7 @@ type Builder struct {
 
 	open   Batch         // Commands is 0 when nothing is open
 	since  time.Duration // when the open batch got its first command
-	sealed queue
+	sealed ring.Queue[Batch]
 
 	// lastBytes is the body length of the batch sealed last and where the next body's capacity starts, so that under
 	// steady load a body is not grown, hence not copied twice. A body's capacity is less than twice the longer of it
@@ -147,7 +148,7 @@ func (b *Builder) seal(reason Reason) {
 	b.open.Reason = reason
 	b.open.CRC = wire.Checksum(b.open.Body)
 	b.lastBytes = len(b.open.Body)
-	b.sealed.push(&b.open)
+	b.sealed.Push(b.open)
 	b.open = Batch{}
 }
 
@@ -155,14 +156,14 @@ func (b *Builder) seal(reason Reason) {
 // slot is in flight. The caller owns the batch: its body until it is returned to Config.Buffers, its spans until
 // Recycle.
 func (b *Builder) Next(now time.Duration, idle bool) (Batch, bool) {
-	if b.sealed.len() == 0 {
+	if b.sealed.Len() == 0 {
 		reason, due := b.due(now, idle)
 		if !due {
 			return Batch{}, false
 		}
 		b.seal(reason)
 	}
-	batch := b.sealed.pop()
+	batch := b.sealed.Pop()
 	b.pendingCommands -= batch.Commands
 	b.pendingBytes -= len(batch.Body)
 	return batch, true
@@ -192,7 +193,7 @@ func (b *Builder) Deadline() (time.Duration, bool) {
 func (b *Builder) Pending() (commands, bytes int) { return b.pendingCommands, b.pendingBytes }
 
 // Full reports whether the oldest batch that waits is full.
-func (b *Builder) Full() bool { return b.sealed.len() > 0 }
+func (b *Builder) Full() bool { return b.sealed.Len() > 0 }
 
 // Recycle takes the spans of a batch back, for the batches to come, and leaves the batch without them.
 func (b *Builder) Recycle(batch *Batch) {
@@ -206,11 +207,11 @@ func (b *Builder) Recycle(batch *Batch) {
 // each batch before it goes; it must keep neither body nor spans. Reason and CRC of the last one may be unset.
 func (b *Builder) Drop(f func(Batch)) {
 	if b.open.Commands > 0 {
-		b.sealed.push(&b.open)
+		b.sealed.Push(b.open)
 		b.open = Batch{}
 	}
-	for b.sealed.len() > 0 {
-		batch := b.sealed.pop()
+	for b.sealed.Len() > 0 {
+		batch := b.sealed.Pop()
 		if f != nil {
 			f(batch)
 		}

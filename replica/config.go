@@ -181,6 +181,8 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 		State:         c.state(),
 		Identity:      c.snapshotIdentity(),
 		SnapshotBytes: c.snapshotBytes(),
+		Reads:         c.Reads,
+		ClientWindow:  c.ClientWindow,
 		Volatile:      c.Durability == journal.DurabilityNone,
 		Unreplicated:  c.Unreplicated,
 	}

@@ -2,23 +2,17 @@ package replica
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 
 	"paxosbench/batching"
-	"paxosbench/replica/machine"
 	"paxosbench/replica/node"
 	"paxosbench/replica/storage"
 	"paxosbench/replica/transport"
 	"paxosbench/wire"
 )
-
-// maxPendingBytes bounds the commands that wait to be proposed, over all clients; what comes on top is answered with
-// BUSY.
-const maxPendingBytes = 64 << 20
 
 // maxRoundReplies bounds what one round appends for a client, which may ask for far more than it sends: large values, many
 // at a time. The connection is closed behind it, and the client asks again for the rest.
@@ -39,8 +33,6 @@ type loop struct {
 	storage   *storage.Storage
 
 	clients map[*transport.Client]struct{} // that have said hello
-	start   int                            // where the frame of answers being written begins in its client's Out
-	busy    uint64                         // commands and queries answered with BUSY
 	err     atomic.Pointer[error]          // why the replica stops
 }
 
@@ -88,15 +80,12 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 		c.Refuse(fmt.Sprintf("wrong cluster: this is cluster %d, the client wants %d", l.cfg.ClusterID, h.Cluster))
 		return
 	}
-	l.clients[c] = struct{}{}
-	window := uint32(l.cfg.ClientWindow)
-	if h.Window != 0 {
-		window = min(window, h.Window)
-	}
+	client := l.node.NewClient(batching.Origin(c.ID()), h.Window)
+	c.Data, l.clients[c] = client, struct{}{}
 	leader := l.leader()
 	c.Touch()
 	c.Out = wire.AppendWelcome(c.Out, wire.Welcome{
-		Cluster: l.cfg.ClusterID, Ballot: l.node.Core().Ballot(), Window: window,
+		Cluster: l.cfg.ClusterID, Ballot: l.node.Core().Ballot(), Window: uint32(client.Window),
 		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.clientAddr(leader),
 	})
 }
@@ -123,75 +112,30 @@ func (l *loop) clientAddr(id wire.ReplicaID) string {
 // ClientClosed forgets a client. Its commands take their course.
 func (l *loop) ClientClosed(c *transport.Client) { delete(l.clients, c) }
 
-// Request admits a fragment to the open batch.
+// Request passes a client's commands to the node.
 func (l *loop) Request(c *transport.Client, body []byte) error {
-	info, err := wire.DecodeFragment(body)
-	if err != nil {
-		return err
-	}
-	if !l.node.Leads() {
-		l.redirect(c)
-		return nil
-	}
-	_, waiting := l.node.Pending()
-	if c.InFlight+info.Commands > l.cfg.ClientWindow || waiting > maxPendingBytes {
-		l.refuse(c, body, info, wire.TypeReply)
-		return nil
-	}
-	c.InFlight += info.Commands
-	l.node.Request(l.transport.Now(), batching.Origin(c.ID()), body, info)
-	return nil
+	return l.node.Request(l.transport.Now(), flowOf(c), body)
 }
 
-// Query admits a fragment of gets that are not to go through the log.
-func (l *loop) Query(c *transport.Client, body []byte) error {
-	if l.cfg.Reads == wire.ReadsLog {
-		return errors.New("this cluster serves gets through the log, as commands; see --reads")
-	}
-	info, err := wire.DecodeFragment(body)
-	if err != nil {
-		return err
-	}
-	if err := machine.CheckQuery(body); err != nil {
-		return err
-	}
-	if !l.node.Leads() {
+// Query passes a client's reads to the node.
+func (l *loop) Query(c *transport.Client, body []byte) error { return l.node.Query(flowOf(c), body) }
+
+// flowOf returns what the node keeps of a client that has said hello.
+func flowOf(c *transport.Client) *node.Client { return c.Data.(*node.Client) }
+
+// Redirect tells a client who leads. The client sends what is unanswered there.
+func (l *loop) Redirect(origin batching.Origin) {
+	if c := l.transport.Client(uint64(origin)); c != nil {
 		l.redirect(c)
-		return nil
 	}
-	if c.InFlight+info.Commands > l.cfg.ClientWindow || l.node.QueryBytes() > maxPendingBytes {
-		l.refuse(c, body, info, wire.TypeQueryReply)
-		return nil
-	}
-	c.InFlight += info.Commands
-	l.node.Query(batching.Origin(c.ID()), body)
-	return nil
 }
 
-// redirect tells a client who leads. The client sends what is unanswered there.
 func (l *loop) redirect(c *transport.Client) {
 	leader := l.leader()
 	c.Touch()
 	c.Out = wire.AppendRedirect(c.Out, wire.Redirect{
 		Ballot: l.node.Core().Ballot(), Leader: leader, LeaderAddr: l.clientAddr(leader),
 	})
-}
-
-// refuse answers every run of a fragment with BUSY.
-func (l *loop) refuse(c *transport.Client, fragment []byte, info wire.FragmentInfo, answer wire.Type) {
-	l.busy += uint64(info.Commands)
-	c.Touch()
-	start := len(c.Out)
-	c.Out = wire.BeginFrame(c.Out)
-	for len(fragment) > 0 {
-		run, n, err := wire.DecodeRun(fragment)
-		if err != nil {
-			panic("BUG: checked fragment does not decode: " + err.Error())
-		}
-		c.Out = wire.AppendUniformReply(c.Out, run.Session, run.First, run.Count, wire.StatusBusy)
-		fragment = fragment[n:]
-	}
-	wire.EndFrame(c.Out, start, answer)
 }
 
 // Message passes a peer's message to the protocol. A heartbeat may begin the grant of a lease, which must not begin
@@ -241,39 +185,23 @@ func (l *loop) Send(m *wire.Message) {
 	}
 }
 
-// Replies begins a Reply frame for a client that is still there.
-func (l *loop) Replies(origin batching.Origin) []byte { return l.beginAnswers(origin) }
-
-// Answered ends the Reply frame that Replies began.
-func (l *loop) Answered(origin batching.Origin, replies []byte, commands int) {
-	l.endAnswers(origin, replies, commands, wire.TypeReply)
-}
-
-// QueryReplies begins a QueryReply frame for a client that is still there.
-func (l *loop) QueryReplies(origin batching.Origin) []byte { return l.beginAnswers(origin) }
-
-// QueriesAnswered ends the QueryReply frame that QueryReplies began.
-func (l *loop) QueriesAnswered(origin batching.Origin, replies []byte, gets int) {
-	l.endAnswers(origin, replies, gets, wire.TypeQueryReply)
-}
-
-func (l *loop) beginAnswers(origin batching.Origin) []byte {
+// Begin returns where to append a frame of answers for a client that is still there.
+func (l *loop) Begin(origin batching.Origin) (out []byte, ok bool) {
 	c := l.transport.Client(uint64(origin))
 	if c != nil && len(c.Out) > maxRoundReplies {
 		c.Close() // it comes again for the rest
 	}
 	if c == nil || !c.Touch() {
-		return nil
+		return nil, false
 	}
-	l.start = len(c.Out)
-	return wire.BeginFrame(c.Out)
+	return c.Out, true
 }
 
-func (l *loop) endAnswers(origin batching.Origin, replies []byte, answered int, frame wire.Type) {
+// End takes back what Begin returned.
+func (l *loop) End(origin batching.Origin, out []byte, answered int) {
 	c := l.transport.Client(uint64(origin))
-	wire.EndFrame(replies, l.start, frame)
-	c.Out = replies
-	c.InFlight -= answered
+	c.Out = out
+	flowOf(c).InFlight -= answered
 }
 
 // LeaderChanged tells clients that wait for a lost leadership where to go. Those that come later may be handed on.
@@ -287,7 +215,7 @@ func (l *loop) LeaderChanged(lost bool) {
 		return
 	}
 	for c := range l.clients {
-		c.InFlight = 0
+		flowOf(c).InFlight = 0
 		l.redirect(c)
 	}
 }

@@ -106,7 +106,7 @@ var metrics = []metric{
 	counter("window_depth_sum_total", "Slots in flight, summed over the batches proposed.", func(s *Status) float64 { return float64(s.Node.WindowDepthSum) }),
 	counter("batches_applied_total", "Batches applied.", func(s *Status) float64 { return float64(s.Node.BatchesApplied) }),
 	counter("commands_applied_total", "Commands applied.", func(s *Status) float64 { return float64(s.Node.CommandsApplied) }),
-	counter("commands_busy_total", "Commands answered with BUSY.", func(s *Status) float64 { return float64(s.Busy) }),
+	counter("commands_busy_total", "Commands answered with BUSY.", func(s *Status) float64 { return float64(s.Node.Busy) }),
 	counter("queries_answered_total", "Gets answered without going through the log.", func(s *Status) float64 { return float64(s.Node.QueriesAnswered) }),
 	counter("read_rounds_total", "Leadership rounds begun because gets waited.", func(s *Status) float64 { return float64(s.Paxos.ReadRounds) }),
 	counter("duplicates_total", "Commands sent again and answered from memory.", func(s *Status) float64 { return float64(s.State.Duplicates) }),

@@ -45,7 +45,6 @@ type Status struct {
 	State       machine.Stats   `json:"state"`
 	Journal     journal.Stats   `json:"journal"`
 	Transport   transport.Stats `json:"transport"`
-	Busy        uint64          `json:"busy"` // commands and queries answered with BUSY
 
 	SnapshotSlot     wire.Slot      `json:"snapshot_slot"`     // of the newest snapshot kept here, 0: none
 	SnapshotBytes    int64          `json:"snapshot_bytes"`    // its size as it is stored
@@ -70,7 +69,7 @@ func (l *loop) status() *Status {
 		ID: l.cfg.ID, PID: os.Getpid(), Role: l.role(), Ballot: core.Ballot(), Leader: l.leader(),
 		Commit: core.Commit(), Applied: state.Applied(), Known: core.Known(), StateDigest: fmt.Sprintf("%016x", state.Digest()),
 		Records: state.Len(), Sessions: state.Sessions(), CPUNs: cpuNs(), Depth: core.Depth(), Config: l.cfg,
-		Node: l.node.Stats(), Paxos: core.Stats(), State: state.Stats(), Busy: l.busy, Journal: l.storage.Stats(),
+		Node: l.node.Stats(), Paxos: core.Stats(), State: state.Stats(), Journal: l.storage.Stats(),
 		Quorum1: l.cfg.quorum1(), Quorum2: l.cfg.quorum2(), Voters: l.voters(), Peers: l.peers(),
 		NotReady: l.notReady(), NoLeaderReason: l.whyNoLeader(), NoLeaderS: l.leaderless().Seconds(),
 	}

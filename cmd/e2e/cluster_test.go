@@ -207,14 +207,14 @@ type status struct {
 	} `json:"state"`
 	Node struct {
 		QueriesAnswered uint64 `json:"queries_answered"`
+		Busy            uint64 `json:"busy"` // commands and reads answered with BUSY
 	} `json:"node"`
 	Transport struct {
 		Clients   int `json:"clients"`
 		Peers     int `json:"peers"`
 		Forwarded int `json:"forwarded"`
 	} `json:"transport"`
-	InFlight int    `json:"in_flight_slots"`
-	Busy     uint64 `json:"busy"` // commands answered with BUSY
+	InFlight int `json:"in_flight_slots"`
 }
 
 func (c *cluster) status(id int) (s status, err error) {

@@ -90,5 +90,5 @@ func (c *cluster) busy(id int) uint64 {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	return s.Busy
+	return s.Node.Busy
 }

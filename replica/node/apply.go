@@ -41,12 +41,12 @@ func (n *Node) unpack(slot wire.Slot, e *paxos.Entry) ([]byte, bool) {
 // applyBatch applies the runs of one batch. The origins of a batch proposed by this replica are spans of runs; the runs
 // of any other batch have nobody to answer here.
 func (n *Node) applyBatch(slot wire.Slot, body []byte) {
-	proposal := n.proposals.take(slot)
-	for _, span := range proposal.Spans {
+	proposed := n.takeProposal(slot)
+	for _, span := range proposed.Spans {
 		body = n.applySpan(slot, body, span)
 	}
 	n.applySpan(slot, body, batching.Span{Runs: maxRuns})
-	n.builder.Recycle(&proposal)
+	n.builder.Recycle(&proposed)
 }
 
 // maxRuns is more runs than a batch can hold.
@@ -61,9 +61,9 @@ const _ uint = wire.MaxBody - (replyFrameBytes + wire.ReplyRunHeaderSize + wire.
 // applySpan applies runs from the front of body, and answers their origin if there is one, in as many frames as that
 // takes. It returns the rest.
 func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte {
-	a := spanAnswer{origin: span.Origin, frame: n.cfg.ReplyFrame, limit: n.cfg.ReplyFrame}
+	a := answers{origin: span.Origin, kind: wire.TypeReply, limit: n.cfg.ReplyFrame}
 	if a.origin != 0 {
-		a.begin(n.driver)
+		a.begin(n)
 	}
 	for ; span.Runs > 0 && len(body) > 0; span.Runs-- {
 		run, size, err := wire.DecodeRun(body)
@@ -75,41 +75,20 @@ func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte
 		n.applyRun(slot, &run, &a)
 		body = body[size:]
 	}
-	a.end(n.driver)
+	a.end(n)
 	return body
 }
 
 // applyRun applies a run, and begins another frame of replies whenever one is full.
-func (n *Node) applyRun(slot wire.Slot, run *wire.Run, a *spanAnswer) {
+func (n *Node) applyRun(slot wire.Slot, run *wire.Run, a *answers) {
 	for run.Count > 0 {
-		if a.open && len(a.replies) >= a.limit {
-			a.end(n.driver)
-			a.begin(n.driver)
+		if a.full() {
+			a.end(n)
+			a.begin(n)
 		}
 		before := run.Count
-		a.replies = n.state.ApplyPart(slot, run, a.replies, a.open, a.limit)
-		a.commands += before - run.Count
-	}
-}
-
-// spanAnswer is the frame of replies to one origin that is being written.
-type spanAnswer struct {
-	origin   batching.Origin
-	open     bool // there is a frame: somebody waits
-	replies  []byte
-	frame    int // bytes at which a frame is closed
-	limit    int // of the length of replies
-	commands int // answered in this frame
-}
-
-func (a *spanAnswer) begin(driver Driver) {
-	a.replies = driver.Replies(a.origin)
-	a.open, a.limit, a.commands = a.replies != nil, len(a.replies)+a.frame, 0
-}
-
-func (a *spanAnswer) end(driver Driver) {
-	if a.open {
-		driver.Answered(a.origin, a.replies, a.commands)
+		a.out = n.state.ApplyPart(slot, run, a.out, a.open, a.limit)
+		a.count += before - run.Count
 	}
 }
 
@@ -121,38 +100,25 @@ func (n *Node) applyDirectly(origin batching.Origin, fragment []byte, info wire.
 	n.stats.BatchesApplied++
 }
 
-// proposals remembers, for each slot that this replica has proposed and that is not applied yet, whom to answer. Slots
-// come and go in order.
-type proposals struct {
-	queue []proposal
-	head  int
-}
-
+// proposal is a batch that this replica has proposed for a slot that is not applied yet: it says whom to answer.
 type proposal struct {
 	slot  wire.Slot
 	batch batching.Batch
 }
 
-func (p *proposals) push(slot wire.Slot, batch batching.Batch) {
-	if p.head > len(p.queue)/2 {
-		p.queue, p.head = p.queue[:copy(p.queue, p.queue[p.head:])], 0
-	}
-	p.queue = append(p.queue, proposal{slot, batch})
-}
-
-// take returns the batch proposed for slot, or an empty one if this replica did not propose it.
-func (p *proposals) take(slot wire.Slot) batching.Batch {
-	if p.head == len(p.queue) || p.queue[p.head].slot != slot {
+// takeProposal returns the batch proposed for the next slot to be applied, or an empty one if this replica did not propose
+// it. Slots come and go in order.
+func (n *Node) takeProposal(slot wire.Slot) batching.Batch {
+	if n.proposals.Len() == 0 || n.proposals.At(0).slot != slot {
 		return batching.Batch{}
 	}
-	p.head++
-	return p.queue[p.head-1].batch
+	return n.proposals.Pop().batch
 }
 
-// drop forgets everything: leadership was lost.
-func (p *proposals) drop(builder *batching.Builder) {
-	for _, proposal := range p.queue[p.head:] {
-		builder.Recycle(&proposal.batch)
+// dropProposals forgets whom to answer: leadership was lost.
+func (n *Node) dropProposals() {
+	for n.proposals.Len() > 0 {
+		batch := n.proposals.Pop().batch
+		n.builder.Recycle(&batch)
 	}
-	p.queue, p.head = p.queue[:0], 0
 }

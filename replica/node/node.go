@@ -14,6 +14,7 @@ import (
 	"paxosbench/replica/machine"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
+	"paxosbench/ring"
 	"paxosbench/wire"
 	"paxosbench/wire/compress"
 )
@@ -36,6 +37,14 @@ type Config struct {
 	// Volatile says that the storage keeps no journal: slots that have left the memory are gone.
 	Volatile bool
 
+	// Reads says how reads are served that are not commands; with wire.ReadsLog there are none.
+	Reads wire.Reads
+
+	// ClientWindow is the most commands and reads that one connection may have in flight. PendingBytes bounds the commands
+	// that wait to be proposed, over all clients, and likewise the reads that wait; 0 stands for 64 MiB. More is answered with
+	// BUSY.
+	ClientWindow, PendingBytes int
+
 	// SnapshotPiece is about how much of a snapshot is taken in one round: as much work as a batch is. ReplyFrame is where a
 	// frame of replies is closed, so that even with a reply of the largest size behind it it fits into a frame. 0 stands for
 	// the defaults, 256 KiB and 1 MiB, which are the most that makes sense; tests take less.
@@ -52,15 +61,13 @@ type Driver interface {
 	// the call; any other body is handed over.
 	Send(m *wire.Message)
 
-	// Replies returns where to append the reply runs for the given origin, or nil if nobody waits for them any more.
-	// Answered ends what Replies began: it takes the grown slice back and says how many commands it answers.
-	Replies(origin batching.Origin) []byte
-	Answered(origin batching.Origin, replies []byte, commands int)
+	// Begin returns where to append a frame of answers for an origin; ok is false if nobody waits for them any more. End
+	// takes the grown slice back and says how many commands or reads in flight it answers.
+	Begin(origin batching.Origin) (out []byte, ok bool)
+	End(origin batching.Origin, out []byte, answered int)
 
-	// QueryReplies and QueriesAnswered are the same for gets that did not go through the log. One frame of the client
-	// may be answered with several.
-	QueryReplies(origin batching.Origin) []byte
-	QueriesAnswered(origin batching.Origin, replies []byte, gets int)
+	// Redirect tells a client which replica leads, as far as this one knows.
+	Redirect(origin batching.Origin)
 
 	// LeaderChanged says that this replica leads, no longer leads, or follows another. Commands that it had accepted
 	// while it led and has not answered may or may not take effect; their clients have to ask the new leader. Queries
@@ -99,7 +106,7 @@ type Node struct {
 
 	leading   bool // as the driver was told last
 	leader    wire.ReplicaID
-	proposals proposals
+	proposals ring.Queue[proposal]
 	queries   queries
 	snapshots snapshots
 	pull      pull
@@ -118,6 +125,7 @@ type Stats struct {
 	WindowDepthSum   uint64                      `json:"window_depth_sum"` // slots in flight, this one included, summed over the batches proposed
 	BatchesApplied   uint64                      `json:"batches_applied"`
 	CommandsApplied  uint64                      `json:"commands_applied"` // answered or applied, whoever proposed them
+	Busy             uint64                      `json:"busy"`             // commands and reads refused for now
 	QueriesAnswered  uint64                      `json:"queries_answered"` // gets that did not go through the log
 	Rounds           uint64                      `json:"rounds"`
 	SnapshotsTaken   uint64                      `json:"snapshots_taken"`
@@ -131,6 +139,9 @@ func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 	cfg.Batching.Buffers = cfg.Paxos.Buffers
 	if cfg.SnapshotPiece == 0 {
 		cfg.SnapshotPiece = snapshotPiece
+	}
+	if cfg.PendingBytes == 0 {
+		cfg.PendingBytes = defaultPendingBytes
 	}
 	if cfg.ReplyFrame == 0 {
 		cfg.ReplyFrame = replyFrameBytes
@@ -209,19 +220,6 @@ func (n *Node) Persisted(now time.Duration, records uint64) {
 	n.observe()
 }
 
-// Request takes a fragment that wire.DecodeFragment has accepted, with info as the result; it is copied. The node must
-// lead.
-func (n *Node) Request(now time.Duration, origin batching.Origin, fragment []byte, info wire.FragmentInfo) {
-	if n.cfg.Unreplicated {
-		n.applyDirectly(origin, fragment, info)
-		return
-	}
-	if !n.leading {
-		panic("BUG: command taken by a replica that does not lead")
-	}
-	n.builder.Add(fragment, info, origin, now)
-}
-
 // Round carries whatever has arrived since the last one on its way: batches are sealed and proposed while the window
 // has room, records go to the journal and messages to the peers, and chosen batches are applied and answered. Where one
 // step makes room for another, it goes round again. Then come the queries that the state can answer. now must have been
@@ -272,8 +270,8 @@ func (n *Node) observe() {
 	n.leading, n.leader = leads, leader
 	if lost {
 		n.builder.Drop(nil)
-		n.proposals.drop(n.builder)
-		n.queries.drop(n.cfg.Paxos.Buffers)
+		n.dropProposals()
+		n.queries.dropAll(n.cfg.Paxos.Buffers)
 	}
 	n.driver.LeaderChanged(lost)
 }
@@ -287,7 +285,7 @@ func (n *Node) propose(now time.Duration) (proposed bool) {
 			break
 		}
 		n.count(&batch, inFlight+1)
-		n.proposals.push(n.core.Propose(now, batch.Commands, n.entry(&batch)), batch)
+		n.proposals.Push(proposal{n.core.Propose(now, batch.Commands, n.entry(&batch)), batch})
 		proposed = true
 	}
 	return proposed

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"paxosbench/batching"
+	"paxosbench/ring"
 	"paxosbench/wire"
 )
 
@@ -16,11 +17,11 @@ import (
 // What is left comes with the next round, which is at most a tick away.
 const queryRoundBytes = 64 << 20
 
-// queries are those that wait, in the order in which they came: queue[head:], of which those before asked have a round.
+// queries are those that wait, in the order in which they came. The first asked of them have a round.
 type queries struct {
-	queue       []query
-	head, asked int
-	bytes       int // of the bodies' capacity
+	ring.Queue[query]
+	asked int
+	bytes int // of the bodies' capacity
 }
 
 // query is one frame of them.
@@ -36,15 +37,6 @@ type query struct {
 
 func (q *query) done() bool { return q.run.Count == 0 && len(q.rest) == 0 }
 
-// Query takes a fragment that machine.CheckQuery has accepted; it is copied. The node must lead.
-func (n *Node) Query(origin batching.Origin, fragment []byte) {
-	if !n.Leads() {
-		panic("BUG: query taken by a replica that does not lead")
-	}
-	body := append(n.cfg.Paxos.Buffers.Get(len(fragment)), fragment...)
-	n.queries.push(query{origin: origin, body: body, rest: body})
-}
-
 // QueryBytes returns the memory of the queries that wait.
 func (n *Node) QueryBytes() int { return n.queries.bytes }
 
@@ -52,25 +44,25 @@ func (n *Node) QueryBytes() int { return n.queries.bytes }
 // spares them that.
 func (n *Node) askForRound(now time.Duration) {
 	q := &n.queries
-	if q.asked == len(q.queue) || n.cfg.Unreplicated || n.core.HoldsLease(now) {
+	if q.asked == q.Len() || n.cfg.Unreplicated || n.core.HoldsLease(now) {
 		return
 	}
 	round, index := n.core.ReadRound()
-	for ; q.asked < len(q.queue); q.asked++ {
-		q.queue[q.asked].round, q.queue[q.asked].index = round, index
+	for ; q.asked < q.Len(); q.asked++ {
+		q.At(q.asked).round, q.At(q.asked).index = round, index
 	}
 }
 
 // answerQueries answers those that need not wait any longer. now must have been read after they came.
 func (n *Node) answerQueries(now time.Duration) {
 	q := &n.queries
-	for budget := queryRoundBytes; budget > 0 && q.head < len(q.queue) && n.err == nil; {
-		next := &q.queue[q.head]
+	for budget := queryRoundBytes; budget > 0 && q.Len() > 0 && n.err == nil; {
+		next := q.At(0)
 		if !n.mayAnswer(next, now) {
 			break
 		}
 		if budget -= n.answerQuery(next); next.done() {
-			q.pop(n.cfg.Paxos.Buffers)
+			q.drop(n.cfg.Paxos.Buffers)
 		}
 	}
 }
@@ -86,24 +78,22 @@ func (n *Node) mayAnswer(q *query, now time.Duration) bool {
 
 // answerQuery appends one frame of answers, and returns the bytes in it. If nobody waits for them, the query is done.
 func (n *Node) answerQuery(q *query) int {
-	replies := n.driver.QueryReplies(q.origin)
-	if replies == nil {
+	a := answers{origin: q.origin, kind: wire.TypeQueryReply}
+	if a.begin(n); !a.open {
 		q.rest, q.run = nil, wire.Run{}
 		return 0
 	}
-	start, count := len(replies), 0
-	for limit := start + n.cfg.ReplyFrame; !q.done() && len(replies) < limit; {
+	for !q.done() && !a.full() {
 		if q.run.Count == 0 {
 			q.next()
 		}
 		before := q.run.Count
-		replies = n.state.QueryRun(&q.run, replies, limit)
-		count += before - q.run.Count
+		a.out = n.state.QueryRun(&q.run, a.out, a.limit)
+		a.count += before - q.run.Count
 	}
-	n.stats.QueriesAnswered += uint64(count)
-	size := len(replies) - start
-	n.driver.QueriesAnswered(q.origin, replies, count)
-	return size
+	n.stats.QueriesAnswered += uint64(a.count)
+	a.end(n)
+	return len(a.out) - a.start
 }
 
 // next turns to the next run.
@@ -115,28 +105,23 @@ func (q *query) next() {
 	q.run, q.rest = run, q.rest[size:]
 }
 
-func (q *queries) push(next query) {
-	if q.head > len(q.queue)/2 {
-		q.queue = q.queue[:copy(q.queue, q.queue[q.head:])]
-		q.asked = max(0, q.asked-q.head)
-		q.head = 0
-	}
-	q.queue = append(q.queue, next)
-	q.bytes += cap(next.body)
+// push adds a query; its body comes from the free list.
+func (q *queries) push(origin batching.Origin, body []byte) {
+	q.Push(query{origin: origin, body: body, rest: body})
+	q.bytes += cap(body)
 }
 
-func (q *queries) pop(buffers *wire.Buffers) {
-	done := &q.queue[q.head]
-	q.bytes -= cap(done.body)
-	buffers.Put(done.body)
-	*done = query{}
-	q.head++
-	q.asked = max(q.asked, q.head)
-}
-
-// drop forgets everything: leadership was lost.
+// drop forgets the oldest one.
 func (q *queries) drop(buffers *wire.Buffers) {
-	for q.head < len(q.queue) {
-		q.pop(buffers)
+	body := q.Pop().body
+	q.bytes -= cap(body)
+	buffers.Put(body)
+	q.asked = max(0, q.asked-1)
+}
+
+// dropAll forgets all of them: leadership was lost.
+func (q *queries) dropAll(buffers *wire.Buffers) {
+	for q.Len() > 0 {
+		q.drop(buffers)
 	}
 }

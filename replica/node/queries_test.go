@@ -39,7 +39,9 @@ func gets(perRun int, keys ...uint64) []byte {
 
 // query gives a replica that leads a query; it has no round yet.
 func (r *replica) query(origin batching.Origin, keys ...uint64) {
-	r.node.Query(origin, gets(2, keys...))
+	if err := r.node.Query(r.client(origin), gets(2, keys...)); err != nil {
+		r.trio.t.Fatal(err)
+	}
 }
 
 // results returns what the answers to an origin say, by sequence number.
@@ -173,8 +175,14 @@ func TestAnswersComeInFrames(t *testing.T) {
 	c.write(1, value)
 	leader := c.leader()
 	const count = 100
-	leader.node.Query(7, gets(3, make([]uint64, count)...)) // key 0, which there is not
-	leader.node.Query(8, gets(count, ones(count)...))
+	for origin, fragment := range map[batching.Origin][]byte{
+		7: gets(3, make([]uint64, count)...), // key 0, which there is not
+		8: gets(count, ones(count)...),
+	} {
+		if err := leader.node.Query(leader.client(origin), fragment); err != nil {
+			t.Fatal(err)
+		}
+	}
 	c.until("all answers", func() bool {
 		total := 0
 		for _, a := range leader.answers {
@@ -210,21 +218,25 @@ func ones(n int) []uint64 {
 // sink is a Driver that keeps nothing of the answers but a count, and for some origins has nobody to give them to.
 type sink struct {
 	*replica
-	out  []byte
-	gets int
-	gone bool
+	client *Client
+	out    []byte
+	gets   int
+	gone   bool
 }
 
-func (s *sink) QueryReplies(batching.Origin) []byte {
-	if s.gone {
-		return nil
+func (s *sink) Begin(batching.Origin) ([]byte, bool) { return s.out[:0], !s.gone }
+
+func (s *sink) End(_ batching.Origin, out []byte, answered int) {
+	s.out = out
+	s.gets += answered
+	s.client.InFlight -= answered
+}
+
+// query gives the node a query.
+func (s *sink) query(t testing.TB, n *Node, fragment []byte) {
+	if err := n.Query(s.client, fragment); err != nil {
+		t.Fatal(err)
 	}
-	return s.out[:0]
-}
-
-func (s *sink) QueriesAnswered(_ batching.Origin, replies []byte, gets int) {
-	s.out = replies
-	s.gets += gets
 }
 
 // newSink returns an unreplicated node that holds one record.
@@ -234,22 +246,21 @@ func newSink(t testing.TB) (*Node, *sink) {
 	cfg := r.config()
 	cfg.Paxos.Replicas, cfg.Paxos.Quorum1, cfg.Paxos.Quorum2, cfg.Unreplicated = []wire.ReplicaID{1}, 1, 1, true
 	n := New(cfg, env, env, 0)
+	env.client = n.NewClient(7, 0)
 	for _, fragment := range [][]byte{
 		wire.AppendCommand(wire.AppendRunHeader(nil, 0, 1, 0, 1, wire.CommandHeaderSize), wire.OpRegister, 0, nil, nil),
 		wire.AppendCommand(wire.AppendRunHeader(nil, wire.MakeSessionID(1, 0), 1, 0, 1, wire.CommandHeaderSize+16), wire.OpPut, 0, keyOf(1), keyOf(2)),
 	} {
-		info, err := wire.DecodeFragment(fragment)
-		if err != nil {
+		if err := n.Request(0, &Client{Window: 1}, fragment); err != nil {
 			t.Fatal(err)
 		}
-		n.Request(0, 0, fragment, info)
 	}
 	return n, env
 }
 
 func TestUnreplicatedAnswersQueriesAtOnce(t *testing.T) {
 	n, env := newSink(t)
-	n.Query(7, gets(2, 1, 1, 2))
+	env.query(t, n, gets(2, 1, 1, 2))
 	if err := n.Round(0); err != nil || env.gets != 3 {
 		t.Errorf("%d gets answered, error %v", env.gets, err)
 	}
@@ -259,20 +270,20 @@ func TestUnreplicatedAnswersQueriesAtOnce(t *testing.T) {
 func TestQueryOfAClientThatHasGone(t *testing.T) {
 	n, env := newSink(t)
 	env.gone = true
-	n.Query(7, gets(2, 1, 1, 2))
+	env.query(t, n, gets(2, 1, 1, 2))
 	if err := n.Round(0); err != nil || env.gets != 0 || n.QueryBytes() != 0 {
 		t.Errorf("%d gets answered, %d bytes waiting, error %v", env.gets, n.QueryBytes(), err)
 	}
 }
 
 func TestQueriesDoNotAllocate(t *testing.T) {
-	n, _ := newSink(t)
+	n, env := newSink(t)
 	fragment := gets(100, ones(1000)...)
 	now := time.Duration(0)
 	if allocs := testing.AllocsPerRun(100, func() {
 		now++
-		n.Query(7, fragment)
-		n.Query(8, fragment)
+		env.query(t, n, fragment)
+		env.query(t, n, fragment)
 		if err := n.Round(now); err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +297,7 @@ func BenchmarkQueries(b *testing.B) {
 	fragment := gets(1000, ones(1000)...)
 	b.ReportAllocs()
 	for b.Loop() {
-		n.Query(7, fragment)
+		env.query(b, n, fragment)
 		if err := n.Round(0); err != nil {
 			b.Fatal(err)
 		}

@@ -54,12 +54,15 @@ type replica struct {
 	begun  []begun   // snapshots of its own
 	jobs   []func()
 
-	answers []answer // to queries
+	clients    map[batching.Origin]*Client
+	answers    []answer
+	redirected []batching.Origin
 }
 
-// answer is the body of a QueryReply.
+// answer is a frame of answers.
 type answer struct {
 	origin batching.Origin
+	kind   wire.Type
 	runs   []byte
 }
 
@@ -74,6 +77,7 @@ const (
 	testTick      = 5 * time.Millisecond
 	testTimeout   = 100 * time.Millisecond
 	testLogBytes  = 64 << 10
+	testWindow    = 1 << 16
 )
 
 func newTrio(t *testing.T, volatile bool) *trio {
@@ -112,6 +116,8 @@ func (r *replica) config() Config {
 		Identity:      snapshot.Identity{Cluster: 1, Settings: 2},
 		SnapshotBytes: c.snapshot,
 		Volatile:      c.volatile,
+		Reads:         wire.ReadsIndex,
+		ClientWindow:  testWindow,
 	}
 }
 
@@ -123,7 +129,7 @@ func (r *replica) start(forgot bool) {
 	}
 	r.up, r.appended, r.covered, r.writer, r.jobs = true, 0, 0, nil, nil
 	r.store = snapshot.NewStore(r.files, "data", r.config().Identity, slog.New(slog.DiscardHandler))
-	r.node = New(r.config(), r, r, r.trio.now)
+	r.node, r.clients = New(r.config(), r, r, r.trio.now), map[batching.Origin]*Client{}
 	state, damaged, err := r.store.Restore(func() *machine.Restorer {
 		return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
 	})
@@ -225,12 +231,10 @@ func (c *trio) request(commands []byte, session wire.SessionID, count int) {
 	}
 	fragment := wire.AppendRunHeader(nil, session, first, first-1, count, len(commands))
 	fragment = append(fragment, commands...)
-	info, err := wire.DecodeFragment(fragment)
-	if err != nil {
+	leader := c.leader()
+	if err := leader.node.Request(c.now, leader.client(0), fragment); err != nil {
 		c.t.Fatal(err)
 	}
-	leader := c.leader()
-	leader.node.Request(c.now, 0, fragment, info)
 	leader.round()
 }
 
@@ -296,18 +300,28 @@ func (r *replica) Append(rec *wire.Record) {
 // Persist implements Driver.
 func (r *replica) Persist(bool) (uint64, error) { return r.appended, nil }
 
-// Replies implements Driver.
-func (r *replica) Replies(batching.Origin) []byte { return nil }
+// Begin implements Driver. Nobody waits for answers to origin 0.
+func (r *replica) Begin(origin batching.Origin) ([]byte, bool) { return nil, origin != 0 }
 
-// Answered implements Driver.
-func (r *replica) Answered(batching.Origin, []byte, int) {}
+// End implements Driver.
+func (r *replica) End(origin batching.Origin, out []byte, answered int) {
+	h, err := wire.DecodeHeader(out)
+	if err != nil || h.CheckBody(out[h.Size:]) != nil {
+		r.trio.t.Fatalf("replica %d answers with what is no frame: %v", r.id, err)
+	}
+	r.clients[origin].InFlight -= answered
+	r.answers = append(r.answers, answer{origin, h.Type, out[h.Size:]})
+}
 
-// QueryReplies implements Driver.
-func (r *replica) QueryReplies(batching.Origin) []byte { return []byte{} }
+// Redirect implements Driver.
+func (r *replica) Redirect(origin batching.Origin) { r.redirected = append(r.redirected, origin) }
 
-// QueriesAnswered implements Driver.
-func (r *replica) QueriesAnswered(origin batching.Origin, replies []byte, _ int) {
-	r.answers = append(r.answers, answer{origin, replies})
+// client returns the connection of an origin, with as large a window as there is.
+func (r *replica) client(origin batching.Origin) *Client {
+	if r.clients[origin] == nil {
+		r.clients[origin] = r.node.NewClient(origin, 0)
+	}
+	return r.clients[origin]
 }
 
 // LeaderChanged implements Driver.

@@ -12,6 +12,7 @@ type client struct {
 	w       *world
 	id      int // from 1
 	target  int // replica that it talks to, index
+	number  int // of its connections so far
 	session wire.SessionID
 	nonce   wire.Seq // of the registration
 
@@ -87,6 +88,7 @@ func (c *client) register(nonce wire.Seq) {
 // turnTo sends everything that is unanswered to another replica, or to the same again.
 func (c *client) turnTo(target int) {
 	c.target = target
+	c.number++
 	c.sent = c.answered
 	if c.session == 0 {
 		c.resumeAt = 0
@@ -139,24 +141,25 @@ func (o *operation) append(dst []byte) []byte {
 // transmit sends a fragment of one run to the target.
 func (c *client) transmit(header, commands []byte) {
 	fragment := append(header, commands...)
-	info, err := wire.DecodeFragment(fragment)
-	if err != nil {
-		c.w.fail("client %d made a bad fragment: %v", c.id, err)
-	}
-	r := c.w.replicas[c.target]
+	r, o := c.w.replicas[c.target], origin(c.id, c.number)
 	c.w.transmit(0, func() {
 		if !r.up {
 			c.unreachable(int(r.id) - 1)
 			return
 		}
-		r.act(func() { r.request(c, fragment, info) }, true)
+		r.act(func() {
+			if err := r.node.Request(r.clock(), r.connect(o, c.w.window), fragment); err != nil {
+				c.w.fail("client %d made a bad fragment: %v", c.id, err)
+			}
+		}, true)
 	})
 }
 
 // visit registers a session that nobody is going to use. It takes a place from the one that was active least recently.
 func (w *world) visit() {
 	w.counts.Visitors++
-	c := &client{w: w, id: w.clients[0].id, target: w.rng.IntN(len(w.replicas))}
+	first := w.clients[0]
+	c := &client{w: w, id: first.id, number: first.number, target: w.rng.IntN(len(w.replicas))}
 	if leader := w.leader(); leader != nil {
 		c.target = int(leader.id) - 1
 	}
@@ -183,8 +186,8 @@ func (c *client) redirect(leader wire.ReplicaID) {
 	}
 }
 
-// reply takes the body of a Reply.
-func (c *client) reply(body []byte) {
+// answer takes the body of a Reply.
+func (c *client) answer(_ *replica, body []byte) {
 	for len(body) > 0 {
 		run, n, err := wire.DecodeReplyRun(body)
 		if err != nil {
@@ -241,7 +244,9 @@ func (c *client) evicted() {
 }
 
 func (c *client) refused(seq wire.Seq, status wire.Status) {
-	if status != wire.StatusGap && status != wire.StatusBusy {
+	if status == wire.StatusBusy {
+		c.w.counts.Busy++
+	} else if status != wire.StatusGap {
 		c.w.fail("client %d: command %d is answered %v", c.id, seq, status)
 	}
 	if c.w.now >= c.resumeAt {

@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"paxosbench/batching"
 	"paxosbench/wire"
 )
 
@@ -14,18 +13,21 @@ import (
 // for what has happened since.
 type reader struct {
 	w       *world
-	origin  batching.Origin // behind those of the clients
-	target  int             // replica that it talks to, index
-	seq     wire.Seq        // of the newest query
-	pending *operation      // nil: none
-	sendAt  time.Duration   // again
-	loyal   time.Duration   // until then it asks no other replica
+	id      int           // follows those of the clients
+	target  int           // replica that it talks to, index
+	seq     wire.Seq      // of the newest query
+	pending *operation    // nil: none
+	sendAt  time.Duration // again
+	loyal   time.Duration // until then it asks no other replica
 	retired bool
 }
 
 const (
 	numReaders = 2
-	readerTick = 6 * time.Millisecond
+
+	// readerWindow is how often a query can be asked over one connection. Each has its own.
+	readerWindow = 4
+	readerTick   = 6 * time.Millisecond
 
 	// deposeEvery is the mean time between two depositions.
 	deposeEvery = 2 * time.Second
@@ -50,7 +52,7 @@ func (w *world) makeReaders() {
 		if w.reads == wire.ReadsLog {
 			return
 		}
-		d := &reader{w: w, origin: batching.Origin(len(w.clients) + i + 1), target: w.rng.IntN(len(w.replicas))}
+		d := &reader{w: w, id: len(w.clients) + i + 1, target: w.rng.IntN(len(w.replicas))}
 		w.readers = append(w.readers, d)
 		w.after(w.between(0, readerTick), d.tick)
 	}
@@ -108,7 +110,7 @@ func (d *reader) tick() {
 	switch {
 	case !d.retired && (late || d.pending == nil && d.w.chance(0.5)):
 		d.seq++
-		d.pending = &operation{client: int(d.origin), key: d.w.rng.IntN(d.w.keys), op: wire.OpGet, called: d.w.now}
+		d.pending = &operation{client: d.id, key: d.w.rng.IntN(d.w.keys), op: wire.OpGet, called: d.w.now}
 		d.w.check.history(d.pending)
 		d.send()
 	case late: // in the end every query is answered
@@ -120,27 +122,21 @@ func (d *reader) tick() {
 func (d *reader) send() {
 	w := d.w
 	command := d.pending.append(nil)
-	fragment := append(wire.AppendRunHeader(nil, wire.SessionID(d.origin), d.seq, d.seq-1, 1, len(command)), command...)
+	fragment := append(wire.AppendRunHeader(nil, wire.SessionID(d.id), d.seq, d.seq-1, 1, len(command)), command...)
 	d.sendAt = w.now + w.readTimeout
-	r := w.replicas[d.target]
+	r, o := w.replicas[d.target], origin(d.id, int(d.seq))
 	if w.now >= d.loyal && w.chance(0.5) {
 		d.target = w.rng.IntN(len(w.replicas))
 	}
 	w.transmit(0, func() {
 		if r.up {
-			r.act(func() { r.query(d, fragment) }, true)
+			r.act(func() {
+				if err := r.node.Query(r.connect(o, readerWindow), fragment); err != nil {
+					w.fail("reader %d made a bad query: %v", d.id, err)
+				}
+			}, true)
 		}
 	})
-}
-
-// query is what the driver does with a query: it is taken, or sent elsewhere.
-func (r *replica) query(d *reader, fragment []byte) {
-	if r.node.Leads() {
-		r.node.Query(d.origin, fragment)
-		return
-	}
-	leader := r.node.Core().Leader()
-	r.w.transmit(0, func() { d.redirect(leader) })
 }
 
 // redirect is a replica's word that another one leads.
@@ -151,36 +147,27 @@ func (d *reader) redirect(leader wire.ReplicaID) {
 	}
 }
 
-// reply takes the body of a QueryReply of a replica.
-func (d *reader) reply(r *replica, body []byte) {
+// answer takes the body of a QueryReply of a replica. One that is refused comes again when it is late.
+func (d *reader) answer(r *replica, body []byte) {
 	run, _, err := wire.DecodeReplyRun(body)
 	if err != nil {
-		d.w.fail("reader %d: bad reply: %v", d.origin, err)
+		d.w.fail("reader %d: bad reply: %v", d.id, err)
 	}
-	if d.pending == nil || run.First != d.seq {
-		return // answered before
+	if d.pending == nil || run.First != d.seq || run.Uniform && run.Status == wire.StatusBusy {
+		return // answered before, or refused for now
 	}
 	o := d.pending
 	o.answered, o.returned, o.status = true, d.w.now, run.Status
 	if !run.Uniform {
 		result, _, err := wire.DecodeResult(run.Results)
 		if err != nil || len(result.Value) != 8 {
-			d.w.fail("reader %d: bad result: %v, %v", d.origin, result, err)
+			d.w.fail("reader %d: bad result: %v, %v", d.id, result, err)
 		}
 		o.status, o.found = result.Status, binary.LittleEndian.Uint64(result.Value)
 	}
 	d.w.counts.Queries++
-	d.w.logf("reader %d: %d finds %x under key %d", d.origin, d.seq, o.found, o.key)
+	d.w.logf("reader %d: %d finds %x under key %d", d.id, d.seq, o.found, o.key)
 	d.pending, d.target = nil, int(r.id)-1
-}
-
-// QueryReplies implements node.Driver.
-func (r *replica) QueryReplies(batching.Origin) []byte { return []byte{} }
-
-// QueriesAnswered implements node.Driver.
-func (r *replica) QueriesAnswered(origin batching.Origin, replies []byte, _ int) {
-	d := r.w.readers[int(origin)-len(r.w.clients)-1]
-	r.w.transmit(0, func() { d.reply(r, replies) })
 }
 
 // retireReaders ends the making of new queries.

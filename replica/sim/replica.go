@@ -23,13 +23,14 @@ type replica struct {
 	life int // counts starts and ends, so that what was begun in one life does not reach the next
 	up   bool
 
-	node      *node.Node
-	paused    bool
-	inbox     []func()
-	restartAt time.Duration // 0: it stays down until it is healed
-	forgetful bool          // it has lost its memory and does not vote yet
-	rotten    bool          // its disk may have been damaged
-	voted     bool          // in a life that kept nothing, if lives keep nothing
+	node        *node.Node
+	connections []*node.Client // by user
+	paused      bool
+	inbox       []func()
+	restartAt   time.Duration // 0: it stays down until it is healed
+	forgetful   bool          // it has lost its memory and does not vote yet
+	rotten      bool          // its disk may have been damaged
+	voted       bool          // in a life that kept nothing, if lives keep nothing
 
 	born     time.Duration
 	rate     float64 // of its clock
@@ -47,7 +48,10 @@ type replica struct {
 	disk *disk
 }
 
-const dataDir = "data"
+const (
+	dataDir   = "data"
+	maxWindow = 64 // that a replica grants
+)
 
 // errTail ends a life in which the journal has cut its last group, which had been synced and has rotted. The journal
 // cannot know; a simulated operator does.
@@ -79,7 +83,7 @@ func (r *replica) config() node.Config {
 		},
 		Batching: p.batching, Codec: p.codec, Machine: machine.KindKV, State: machine.Config{MaxSessions: p.maxSessions},
 		Identity: snapshot.Identity{Cluster: 1, Settings: 1}, SnapshotBytes: p.snapshotBytes,
-		Volatile: p.durability == journal.DurabilityNone,
+		Volatile: p.durability == journal.DurabilityNone, Reads: p.reads, ClientWindow: maxWindow, PendingBytes: p.pendingBytes,
 	}
 }
 
@@ -124,7 +128,7 @@ func (r *replica) recover(mode startMode) error {
 	r.life++
 	r.up, r.paused, r.inbox, r.threads = true, false, nil, nil
 	r.born, r.skew, r.frozen = r.w.now, 0, false
-	r.appended, r.staged, r.restored = 0, nil, nil
+	r.appended, r.staged, r.restored, r.connections = 0, nil, nil, nil
 	r.storage = storage.New(storage.Config{
 		Journal: journal.Options{
 			FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,

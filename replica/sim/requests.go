@@ -2,42 +2,77 @@ package sim
 
 import (
 	"paxosbench/batching"
+	"paxosbench/replica/node"
 	"paxosbench/wire"
 )
 
-// request is what the driver does with a client's request: it is taken, refused for a while, or sent elsewhere.
-func (r *replica) request(c *client, fragment []byte, info wire.FragmentInfo) {
-	w := r.w
-	if !r.node.Leads() {
-		leader := r.node.Core().Leader()
-		w.transmit(0, func() { c.redirect(leader) })
-		return
-	}
-	if _, waiting := r.node.Pending(); waiting > w.pendingBytes {
-		run, _, err := wire.DecodeRun(fragment)
-		if err != nil {
-			w.fail("client %d made a bad run: %v", c.id, err)
-		}
-		w.counts.Busy += uint64(run.Count)
-		busy := wire.AppendUniformReply(nil, run.Session, run.First, run.Count, wire.StatusBusy)
-		w.transmit(0, func() { c.reply(busy) })
-		return
-	}
-	r.node.Request(r.clock(), batching.Origin(c.id), fragment, info)
+// user is who has connections: a client or a reader.
+type user interface {
+	// redirect is a replica's word that another one leads, 0 if it knows of none.
+	redirect(leader wire.ReplicaID)
+	// answer takes the body of a frame of answers.
+	answer(r *replica, body []byte)
 }
 
-// Replies implements node.Driver. Everybody who has sent something is there to be answered.
-func (r *replica) Replies(batching.Origin) []byte { return []byte{} }
+// origin names a connection: the number of its user, counted from 1, and how many connections the user had before.
+func origin(user, number int) batching.Origin { return batching.Origin(number<<8 | user) }
 
-// Answered implements node.Driver.
-func (r *replica) Answered(origin batching.Origin, replies []byte, _ int) {
+// userOf returns whose connection an origin names. Readers come after the clients.
+func (w *world) userOf(o batching.Origin) user {
+	at := int(o&0xff) - 1
+	if at < len(w.clients) {
+		return w.clients[at]
+	}
+	return w.readers[at-len(w.clients)]
+}
+
+// connect returns the connection of an origin. A newer one of a user closes the one before.
+func (r *replica) connect(o batching.Origin, window int) *node.Client {
+	at := int(o & 0xff)
+	for len(r.connections) <= at {
+		r.connections = append(r.connections, &node.Client{})
+	}
+	if r.connections[at].Origin < o {
+		r.connections[at] = r.node.NewClient(o, uint32(window))
+	}
+	return r.connections[at]
+}
+
+// Begin implements node.Driver. Whose connection is closed is not there any more.
+func (r *replica) Begin(o batching.Origin) ([]byte, bool) {
+	return nil, r.connections[o&0xff].Origin == o
+}
+
+// End implements node.Driver.
+func (r *replica) End(o batching.Origin, out []byte, answered int) {
 	w := r.w
-	w.check.answered(r)
-	c := w.clients[origin-1]
-	w.transmit(0, func() { c.reply(replies) })
+	c := r.connections[o&0xff]
+	if c.InFlight -= answered; c.InFlight < 0 {
+		w.fail("replica %d answers %d more than connection %d has in flight", r.id, -c.InFlight, o)
+	}
+	h, err := wire.DecodeHeader(out)
+	if err != nil || h.CheckBody(out[h.Size:]) != nil {
+		w.fail("replica %d answers connection %d with what is no frame: %v", r.id, o, err)
+	}
+	if h.Type == wire.TypeReply && answered > 0 {
+		w.check.answered(r)
+	}
+	w.transmit(0, func() { w.userOf(o).answer(r, out[h.Size:]) })
+}
+
+// Redirect implements node.Driver.
+func (r *replica) Redirect(o batching.Origin) {
+	leader := r.node.Core().Leader()
+	r.w.transmit(0, func() { r.w.userOf(o).redirect(leader) })
 }
 
 // LeaderChanged implements node.Driver.
-func (r *replica) LeaderChanged(bool) {
+func (r *replica) LeaderChanged(lost bool) {
 	r.w.logf("%d: leader %d, ballot %v, role %v", r.id, r.node.Core().Leader(), r.node.Core().Ballot(), r.node.Core().Role())
+	for _, c := range r.connections {
+		if lost && c.Origin != 0 {
+			c.InFlight = 0
+			r.Redirect(c.Origin)
+		}
+	}
 }

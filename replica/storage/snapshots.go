@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"paxosbench/replica/snapshot"
+	"paxosbench/ring"
 	"paxosbench/wire"
 )
 
@@ -17,9 +18,9 @@ type snapshotWriter struct {
 	store   *snapshot.Store
 	worker  Worker
 
-	mu    sync.Mutex // guards what follows, never held during I/O
-	jobs  []func()   // to be done in this order
-	spare [][]byte   // buffers of pieces that have been written
+	mu    sync.Mutex         // guards what follows, never held during I/O
+	jobs  ring.Queue[func()] // to be done in this order
+	spare [][]byte           // buffers of pieces that have been written
 
 	// The worker's.
 	open *snapshot.Writer // nil: none
@@ -41,7 +42,7 @@ func (w *snapshotWriter) close() {
 // later has the worker do a job after those that it has been given before.
 func (w *snapshotWriter) later(job func()) {
 	w.mu.Lock()
-	w.jobs = append(w.jobs, job)
+	w.jobs.Push(job)
 	w.mu.Unlock()
 	w.worker.Wake()
 }
@@ -57,19 +58,17 @@ func (w *snapshotWriter) work() {
 func (w *snapshotWriter) next() (job func()) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.jobs) == 0 {
+	if w.jobs.Len() == 0 {
 		return nil
 	}
-	job = w.jobs[0]
-	w.jobs = append(w.jobs[:0], w.jobs[1:]...)
-	return job
+	return w.jobs.Pop()
 }
 
 // room reports whether the worker keeps up.
 func (w *snapshotWriter) room() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.jobs) < maxSnapshotQueue
+	return w.jobs.Len() < maxSnapshotQueue
 }
 
 // copied returns a copy of a piece, in a buffer that has been written out if there is any.

@@ -14,8 +14,8 @@ type Client struct {
 	// Out holds the frames to send at the end of the round. Call Touch, then append.
 	Out []byte
 
-	// InFlight is the Handler's: the commands of this connection that are not answered yet.
-	InFlight int
+	// Data is the Handler's, from ClientHello on.
+	Data any
 
 	conn
 	id      uint64

@@ -20,7 +20,8 @@ type room struct {
 var rooms = []room{
 	{dir: "wire"},
 	{dir: "wire/compress", uses: []string{"wire"}},
-	{dir: "batching", uses: []string{"wire"}},
+	{dir: "ring"},
+	{dir: "batching", uses: []string{"wire", "ring"}},
 	{dir: "pipeline", uses: []string{"wire"}},
 
 	{dir: "replica/paxos", uses: []string{"wire", "pipeline"}},
@@ -29,13 +30,13 @@ var rooms = []room{
 	{dir: "replica/transport", uses: []string{"wire"}},
 	{dir: "replica/snapshot", uses: []string{"wire/...", "replica/machine", "replica/journal"}},
 	{dir: "replica/node", uses: []string{
-		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
+		"wire/...", "ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
 	}},
 	{dir: "replica/storage", uses: []string{
-		"wire", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot", "replica/node",
+		"wire", "ring", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot", "replica/node",
 	}},
 	{dir: "replica/sim", uses: []string{
-		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
+		"wire/...", "ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
 		"replica/node", "replica/storage",
 	}},
 	{dir: "replica", uses: []string{

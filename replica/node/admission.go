@@ -1,0 +1,130 @@
+package node
+
+import (
+	"errors"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/replica/machine"
+	"paxosbench/wire"
+)
+
+// defaultPendingBytes is the default of Config.PendingBytes.
+const defaultPendingBytes = 64 << 20
+
+// Client is what a node keeps of a client's connection. The driver holds it for as long as the connection lasts.
+type Client struct {
+	Origin   batching.Origin // names the connection among all that this replica has had; not 0
+	Window   int             // commands and reads that it may have in flight, as it was granted
+	InFlight int             // that are admitted and not answered yet
+}
+
+// NewClient returns the state of a new connection that asks for a window of a size, 0 for the largest there is. What it
+// is granted is what it is held to.
+func (n *Node) NewClient(origin batching.Origin, asked uint32) *Client {
+	window := n.cfg.ClientWindow
+	if asked != 0 {
+		window = min(window, int(asked))
+	}
+	return &Client{Origin: origin, Window: window}
+}
+
+// Request takes a fragment of commands from a client: it is copied into the open batch, refused for now, or the client is
+// sent to the leader. An error says that it is no fragment: the connection is to be closed.
+func (n *Node) Request(now time.Duration, c *Client, fragment []byte) error {
+	info, err := wire.DecodeFragment(fragment)
+	if err != nil {
+		return err
+	}
+	_, waiting := n.builder.Pending()
+	switch {
+	case !n.admit(c, fragment, info.Commands, waiting, wire.TypeReply):
+	case n.cfg.Unreplicated:
+		n.applyDirectly(c.Origin, fragment, info)
+	default:
+		n.builder.Add(fragment, info, c.Origin, now)
+	}
+	return nil
+}
+
+// Query takes a fragment of reads that are not to go through the log, as Request takes one of commands.
+func (n *Node) Query(c *Client, fragment []byte) error {
+	if n.cfg.Reads == wire.ReadsLog {
+		return errors.New("this cluster serves gets through the log, as commands; see --reads")
+	}
+	info, err := wire.DecodeFragment(fragment)
+	if err != nil {
+		return err
+	}
+	if err := machine.CheckQuery(fragment); err != nil {
+		return err
+	}
+	if n.admit(c, fragment, info.Commands, n.queries.bytes, wire.TypeQueryReply) {
+		n.queries.push(c.Origin, append(n.cfg.Paxos.Buffers.Get(len(fragment)), fragment...))
+	}
+	return nil
+}
+
+// admit decides on a checked fragment: whether the connection's window and the memory of what waits have room for it, on a
+// replica that takes commands. waiting is how many bytes wait already. A fragment that is not admitted is answered here.
+func (n *Node) admit(c *Client, fragment []byte, commands, waiting int, kind wire.Type) bool {
+	switch {
+	case !n.Leads():
+		n.driver.Redirect(c.Origin)
+		return false
+	case c.InFlight+commands > c.Window || waiting > n.cfg.PendingBytes:
+		n.stats.Busy += uint64(commands)
+		n.refuse(c, fragment, kind)
+		return false
+	}
+	c.InFlight += commands
+	return true
+}
+
+// refuse answers every run of a fragment with BUSY.
+func (n *Node) refuse(c *Client, fragment []byte, kind wire.Type) {
+	a := answers{origin: c.Origin, kind: kind}
+	for a.begin(n); len(fragment) > 0; {
+		run, size, err := wire.DecodeRun(fragment)
+		if err != nil {
+			panic("BUG: checked fragment does not decode: " + err.Error())
+		}
+		if a.open {
+			a.out = wire.AppendUniformReply(a.out, run.Session, run.First, run.Count, wire.StatusBusy)
+		}
+		fragment = fragment[size:]
+	}
+	a.end(n)
+}
+
+// answers is a frame of answers to one origin that is being written.
+type answers struct {
+	origin batching.Origin
+	kind   wire.Type // of the frame
+	open   bool      // there is a frame: somebody waits
+	out    []byte    // what goes to the client, with the frame at the end
+	start  int       // of the frame
+	limit  int       // of the length of out: no answer begins behind it
+	count  int       // commands or reads in flight that the frame answers
+}
+
+// begin begins a frame, if there is a client to read it.
+func (a *answers) begin(n *Node) {
+	a.start, a.limit, a.count = 0, n.cfg.ReplyFrame, 0
+	if a.out, a.open = n.driver.Begin(a.origin); a.open {
+		a.start = len(a.out)
+		a.out = wire.BeginFrame(a.out)
+		a.limit += len(a.out)
+	}
+}
+
+// full reports whether no answer may begin in the frame.
+func (a *answers) full() bool { return a.open && len(a.out) >= a.limit }
+
+// end ends the frame that begin began.
+func (a *answers) end(n *Node) {
+	if a.open {
+		wire.EndFrame(a.out, a.start, a.kind)
+		n.driver.End(a.origin, a.out, a.count)
+	}
+}
