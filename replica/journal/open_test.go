@@ -148,3 +148,77 @@ func TestUnwritableDirectory(t *testing.T) {
 		}
 	}
 }
+
+// TestUnreadableSegment has the disk not give back what a start reads: that is damage with its place, for every read, and
+// --repair helps.
+func TestUnreadableSegment(t *testing.T) {
+	original, p := threeSegments(t)
+	p.close(t)
+	var reads []memfs.Call
+	fs := original.Restart()
+	fs.SetHook(func(c memfs.Call) error {
+		if c.Op == memfs.OpRead && strings.HasSuffix(c.Name, ".seg") {
+			reads = append(reads, c)
+		}
+		return nil
+	})
+	mustOpen(t, options(fs), p.twin.clone())
+	if len(reads) < 2*3 {
+		t.Fatalf("%d reads", len(reads))
+	}
+	for _, read := range reads {
+		fs := original.Restart()
+		fs.SetHook(func(c memfs.Call) error {
+			if c.Op == memfs.OpRead && c.N == read.N {
+				return syscall.EIO
+			}
+			return nil
+		})
+		_, err := openOnly(options(fs))
+		var corrupt *journal.CorruptError
+		if !errors.As(err, &corrupt) || !errors.Is(err, syscall.EIO) || corrupt.File != read.Name {
+			t.Errorf("EIO in %s: %v", read.Name, err)
+		}
+		fs.SetHook(nil)
+		noError(t, journal.Repair(options(fs), repairedAt))
+	}
+}
+
+// TestHeadersAreReadAlone checks that a start does not read segments that have only been prepared.
+func TestHeadersAreReadAlone(t *testing.T) {
+	fs := memfs.New()
+	opts := options(fs)
+	opts.SegmentBytes = 1 << 20
+	p := mustOpen(t, opts, &history{})
+	p.group(t, accept(1, "one"))
+	p.close(t)
+	var read int
+	counted := countingFS{fs, &read}
+	opts.FS = counted
+	mustOpen(t, opts, p.twin)
+	if prepared := len(segmentsOf(t, fs)); prepared < 3 || read > 3<<20+4*journal.BlockSize {
+		t.Errorf("%d bytes read of %d segments", read, prepared)
+	}
+}
+
+// countingFS counts the bytes read.
+type countingFS struct {
+	journal.FS
+	read *int
+}
+
+type countingFile struct {
+	journal.File
+	read *int
+}
+
+func (c countingFS) Open(name string, flags journal.OpenFlags) (journal.File, error) {
+	f, err := c.FS.Open(name, flags)
+	return countingFile{f, c.read}, err
+}
+
+func (c countingFile) ReadAt(p []byte, off int64) (int, error) {
+	n, err := c.File.ReadAt(p, off)
+	*c.read += n
+	return n, err
+}

@@ -1,7 +1,9 @@
 package journal
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 
@@ -84,23 +86,39 @@ func (r *recovery) list() error {
 	return r.checkOldest()
 }
 
-// readHeader reads the header of a segment.
+// readHeader reads the header of a segment, and nothing else of it: there may be many segments, and large ones.
 func (r *recovery) readHeader(s *segmentFile) error {
-	return r.view(s.number, func() error {
-		block, err := r.window.bytes(0, BlockSize)
-		if err != nil {
-			return err
-		}
-		h, ok, err := decodeSegmentHeader(block)
-		if err != nil {
-			return &VersionError{File: r.path(s.number), Err: err}
-		}
-		if ok && h.owner != r.id.owner() {
-			return &CorruptError{File: r.path(s.number), LSN: h.first, Reason: "the segment is from another data directory"}
-		}
-		s.header, s.begun = h, ok && h.number == s.number
-		return nil
-	})
+	block, err := r.firstBlock(s.number)
+	if err != nil {
+		return err
+	}
+	h, ok, err := decodeSegmentHeader(block)
+	if err != nil {
+		return &VersionError{File: r.path(s.number), Err: err}
+	}
+	if ok && h.owner != r.id.owner() {
+		return &CorruptError{File: r.path(s.number), LSN: h.first, Reason: "the segment is from another data directory"}
+	}
+	s.header, s.begun = h, ok && h.number == s.number
+	return nil
+}
+
+// firstBlock returns the first block of a segment, nil if it is shorter.
+func (r *recovery) firstBlock(number uint32) ([]byte, error) {
+	file, err := r.openSegment(number)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	block := alignedBytes(BlockSize)
+	n, err := file.ReadAt(block, 0)
+	if n == BlockSize {
+		return block, nil
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, unreadable(r.path(number), 0, err)
+	}
+	return nil, nil
 }
 
 // checkOldest checks what can be said before any record is read: something is there if it should be, and the journal
@@ -188,11 +206,19 @@ func (r *recovery) replaySegment(number uint32) (damage place, err error) {
 		damage = place{number, next}
 		r.tail = place{number, alignUp(end, BlockSize)}
 		if r.opts.Durability == DurabilityFsync {
-			return r.window.file.Sync()
+			return r.sync(number)
 		}
 		return nil
 	})
 	return damage, err
+}
+
+// sync makes what has been replayed of the segment in the window durable.
+func (r *recovery) sync(number uint32) error {
+	if err := r.window.file.Sync(); err != nil {
+		return fmt.Errorf("journal: %s cannot be synced: %w", r.path(number), err)
+	}
+	return nil
 }
 
 // replayRecords returns the end of the last record and the place where the next one should be: there, or at the next
@@ -260,19 +286,27 @@ func (r *recovery) replayRecord(number uint32, off int64) (int64, error) {
 
 // view opens a segment, turns the window to it, and calls f.
 func (r *recovery) view(number uint32, f func() error) error {
+	file, err := r.openSegment(number)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	if err := r.window.open(file, r.path(number)); err != nil {
+		return err
+	}
+	return f()
+}
+
+func (r *recovery) openSegment(number uint32) (File, error) {
 	var flags OpenFlags
 	if r.opts.Durability == DurabilityFsync {
 		flags = OpenDirect // what the disk has, not what a cache has kept of a failed sync
 	}
 	file, err := r.opts.FS.Open(r.path(number), flags)
 	if err != nil {
-		return err
+		return nil, unreadable(r.path(number), 0, err)
 	}
-	defer file.Close()
-	if err := r.window.open(file); err != nil {
-		return err
-	}
-	return f()
+	return file, nil
 }
 
 func (r *recovery) path(number uint32) string { return segmentPath(r.opts.Dir, number) }

@@ -9,6 +9,7 @@ import (
 // bounded memory, whatever size a file claims to have.
 type window struct {
 	file File
+	name string
 	size int64 // of the file, whole blocks only: a group never ends elsewhere
 	buf  []byte
 	have int   // valid bytes in buf
@@ -21,12 +22,12 @@ const windowBytes = 8 << 20
 const _ uint = windowBytes - (maxRecordSize + BlockSize)
 
 // open turns the window to another file, which stays the caller's.
-func (w *window) open(f File) error {
+func (w *window) open(f File, name string) error {
 	size, err := f.Size()
 	if err != nil {
-		return err
+		return unreadable(name, 0, err)
 	}
-	w.file, w.size, w.have, w.at = f, size&^(BlockSize-1), 0, 0
+	w.file, w.name, w.size, w.have, w.at = f, name, size&^(BlockSize-1), 0, 0
 	if n := int(min(w.size, windowBytes)); len(w.buf) < n {
 		w.buf = alignedBytes(n)
 	}
@@ -48,13 +49,20 @@ func (w *window) bytes(off int64, n int) ([]byte, error) {
 	return w.buf[i : i+int64(n)], nil
 }
 
+// fill reads from at on as much as the window holds. It does so in pieces, so that whoever counts what is read of the files
+// sees a slow disk get on.
 func (w *window) fill(at int64) error {
 	want := int(min(int64(len(w.buf)), w.size-at))
-	w.have = 0
-	n, err := w.file.ReadAt(w.buf[:want], at)
-	if err != nil && !(errors.Is(err, io.EOF) && n == want) {
-		return err
+	w.at, w.have = at, 0
+	for w.have < want {
+		piece := w.buf[w.have:min(want, w.have+pieceBytes)]
+		n, err := w.file.ReadAt(piece, at+int64(w.have))
+		if n < len(piece) {
+			return unreadable(w.name, at+int64(w.have), errors.Join(err, io.ErrUnexpectedEOF))
+		}
+		w.have += n
 	}
-	w.at, w.have = at, n
 	return nil
 }
+
+const pieceBytes = 1 << 20

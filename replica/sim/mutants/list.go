@@ -89,7 +89,7 @@ var mutants = []mutant{
 	{"cut-above-snapshot", "the journal is cut only where a durable snapshot stands for it", "replica/node/snapshots.go",
 		"return max(n.snapshots.before, min(n.snapshots.newest.Slot, n.snapshots.pinned))", "return n.state.Applied()"},
 	{"recovered-not-synced", "what a restart relies on is durable", "replica/journal/recover.go",
-		"return r.window.file.Sync()", "return nil"},
+		"if err := r.window.file.Sync(); err != nil {", "if err := error(nil); err != nil {"},
 	{"fetch-from-stale-journal", "what a peer is told to be chosen is what was chosen", "replica/paxos/fetch.go",
 		"Through: min(last, c.log.first-1)", "Through: last"},
 	{"sync-error-ignored", "a failed sync is final", "replica/journal/writer.go",
