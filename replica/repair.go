@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"paxosbench/replica/journal"
+	"paxosbench/replica/node"
 	"paxosbench/replica/snapshot"
 	"paxosbench/replica/storage"
 )
@@ -25,6 +26,15 @@ func openOrRepair(r *Replica, incarnation uint64) (*loop, error) {
 			return nil, errors.Join(err, err2)
 		}
 	}
+}
+
+// recordDivergence has the data directory remember that the replica stops because its state is not that of the others: its
+// files are whole, so nothing else would tell the next start that there is something to repair.
+func (l *loop) recordDivergence() error {
+	if diverged, ok := errors.AsType[*node.DivergedError](l.failure()); ok {
+		return l.storage.Diverged(diverged.Slot)
+	}
+	return nil
 }
 
 // repairable reports whether the error of opening a replica means that its data is not what it was, or differs from that of

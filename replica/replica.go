@@ -159,7 +159,7 @@ func (r *Replica) serve(ctx context.Context) error {
 	if l.failure() == nil {
 		l.node.Stop()
 	}
-	return errors.Join(l.failure(), err, l.storage.Close())
+	return errors.Join(l.failure(), err, l.recordDivergence(), l.storage.Close())
 }
 
 // recover opens the replica and says how far that has come meanwhile.

@@ -52,6 +52,7 @@ func (c *Config) Validate() error {
 	n := len(c.Members)
 	v.want(c.Quorum2 >= 0 && c.Quorum2 <= n, "quorum2", "%d, want 1 to %d, or 0 for a majority", c.Quorum2, n)
 	v.want(!c.Bootstrap || !c.Rejoin, "bootstrap", "given with rejoin; give one of them: a replica whose disk is lost must not start as if it had never voted")
+	v.want(!c.AcceptLoss || !c.Rejoin && !c.Repair, "accept-loss", "given with rejoin or repair; give it alone, at the start after: a replica that has just lost everything must not vote at once")
 	v.want(!c.Unreplicated || n == 1, "unreplicated", "works with one member, not %d", n)
 	v.want(!c.Pprof || c.Admin != "", "pprof", "needs an admin address, see --admin")
 	return errors.Join(v...)

@@ -1,6 +1,10 @@
 package node
 
-import "paxosbench/wire"
+import (
+	"fmt"
+
+	"paxosbench/wire"
+)
 
 // Replicas that have applied the same slots hold the same hash chain (see machine.State.Digest). Every heartbeat tells
 // how far its sender has applied and the chain up to there, and whoever hears it compares that with its own chain when
@@ -37,7 +41,19 @@ func (n *Node) compareChain() {
 	if c.slot != n.state.Applied() || c.chain == n.state.Digest() {
 		return
 	}
-	n.fail("state differs from that of replica %d: after slot %d the hash chain is %x here and %x there. One of the two has "+
-		"not applied what was chosen. Compare /status of all replicas; start the one that differs from the others with --repair",
-		c.peer, c.slot, n.state.Digest(), c.chain)
+	n.Fail(&DivergedError{Self: n.cfg.Paxos.Self, Peer: c.peer, Slot: c.slot, Own: n.state.Digest(), Other: c.chain})
+}
+
+// DivergedError is what ends a replica whose state differs from that of another.
+type DivergedError struct {
+	Self, Peer wire.ReplicaID
+	Slot       wire.Slot // the newest that both have applied
+	Own, Other uint64    // hash chains
+}
+
+// Error implements error.
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("replica %d: state differs from that of replica %d: after slot %d the hash chain is %x here and %x there. One of "+
+		"the two has not applied what was chosen. Compare /status of all replicas; start the one that differs from the others with --repair",
+		e.Self, e.Peer, e.Slot, e.Own, e.Other)
 }

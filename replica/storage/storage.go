@@ -9,6 +9,7 @@
 //	recovery.go  what a start makes of snapshots and journal
 //	commit.go    appending, syncing, and what is durable
 //	voter.go     when a replica that had lost its memory is a voter again
+//	lasting.go   what else outlives the life
 //	archive.go   what of the journal is let go, and answers from the rest
 //	snapshots.go writing, installing and serving snapshots
 //	runner.go    where slow work is done
@@ -79,6 +80,9 @@ type Storage struct {
 	announce func()                // persisted, kept because a new one for each sync would have to be allocated
 	times    flushTimes
 
+	opened        time.Duration
+	leasesExpired bool // those of earlier lives
+
 	maintenance Worker
 	voter       voter
 	archive     archive
@@ -109,7 +113,7 @@ func (s *Storage) Open(r Replica) error {
 	if err := recovery.finish(j.FirstSlot()); err != nil {
 		return errors.Join(err, j.Close())
 	}
-	s.journal, s.base = j, recovery.last
+	s.journal, s.base, s.opened = j, recovery.last, s.runner.Now()
 	s.newest.Store(uint64(s.base))
 	s.archive.covered = recovery.slot
 	if s.voter.amnesiac = j.Amnesiac(); s.voter.amnesiac {
@@ -140,6 +144,7 @@ func (s *Storage) Tick() {
 		return
 	}
 	s.recordVoter(durable)
+	s.recordLeases()
 	s.release(durable)
 }
 

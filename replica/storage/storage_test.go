@@ -23,6 +23,7 @@ type disk struct {
 	*memfs.FS
 	durability journal.Durability
 	rejoin     bool
+	lease      time.Duration // that lives may grant
 }
 
 func newDisk() *disk { return &disk{FS: memfs.New(), durability: journal.DurabilityFsync} }
@@ -97,7 +98,7 @@ func tryBegin(t *testing.T, d *disk) (*life, error) {
 	l.Storage = storage.New(storage.Config{
 		Journal: journal.Options{
 			FS: d.FS, Dir: "data", Durability: d.durability, SegmentBytes: 16 * journal.BlockSize, Salt: 1,
-			Identity: journal.Identity{Cluster: 1, Replica: 1}, Bootstrap: !d.rejoin, Rejoin: d.rejoin,
+			Identity: journal.Identity{Cluster: 1, Replica: 1}, Bootstrap: !d.rejoin, Rejoin: d.rejoin, Lease: d.lease,
 		},
 		Snapshots: snapshot.Identity{Cluster: 1, Settings: 1},
 	}, l.runner)
