@@ -11,7 +11,10 @@ import (
 )
 
 // Why there is no leader is said in the log once that lasts, and then again at this interval.
-const whyEvery = 10 * time.Second
+const (
+	whyEvery = 10 * time.Second
+	whyAgain = time.Second // if it has changed
+)
 
 // leaderless is what a loop notes for the case that there is no leader.
 //
@@ -19,8 +22,9 @@ const whyEvery = 10 * time.Second
 // an election timeout, and so on: there is a leader most of the time, and none that works. So a leader counts from the
 // moment when something is chosen in its term, or when that has lasted for as long as one that does not work cannot.
 type leaderless struct {
-	since     time.Duration                       // when there was one last
-	said      time.Duration                       // when the reason was logged last, 0: not
+	since     time.Duration // when there was one last
+	said      time.Duration // when the reason was logged last, 0: not
+	saidWhat  string
 	nonVoting [wire.MaxReplicas + 1]time.Duration // when a peer last said that it does not vote, 0: never
 
 	ballot wire.Ballot   // of the term
@@ -81,10 +85,14 @@ func (l *loop) tickLeaderless(now time.Duration) {
 		w.since, w.said = now, 0
 		return
 	}
-	if now-w.since < l.electionTakes() || w.said > 0 && now-w.said < whyEvery {
+	if now-w.since < l.electionTakes() || w.said > 0 && now-w.said < whyAgain {
 		return
 	}
-	w.said = now
+	verdict := l.verdict(l.peers())
+	if w.said > 0 && verdict == w.saidWhat && now-w.said < whyEvery {
+		return
+	}
+	w.said, w.saidWhat = now, verdict
 	l.log.Warn("no leader", "for", l.leaderless().Round(time.Millisecond), "why", l.whyNoLeader())
 }
 
@@ -126,8 +134,15 @@ func (l *loop) whyNoLeader() string {
 		return ""
 	}
 	peers := l.peers()
-	var nonVoting, away int
 	states := []string{l.ownState()}
+	for _, p := range peers {
+		states = append(states, p.state())
+	}
+	return l.verdict(peers) + ": " + strings.Join(states, "; ")
+}
+
+func (l *loop) verdict(peers []Peer) string {
+	var nonVoting, away int
 	for _, p := range peers {
 		switch {
 		case p.NonVoting:
@@ -135,12 +150,11 @@ func (l *loop) whyNoLeader() string {
 		case !p.Connected:
 			away++
 		}
-		states = append(states, p.state())
 	}
 	if !l.node.Core().Voting() {
 		nonVoting++
 	}
-	return verdict(len(peers)+1, max(l.cfg.quorum1(), l.cfg.quorum2()), nonVoting, away) + ": " + strings.Join(states, "; ")
+	return verdict(len(peers)+1, max(l.cfg.quorum1(), l.cfg.quorum2()), nonVoting, away)
 }
 
 // verdict says what stands against a leader, among n replicas of which some do not vote and some are out of reach. quorum is

@@ -25,12 +25,14 @@ Usage: scripts/cluster.sh COMMAND
   up [--replicas N] [--durability D] [--keep] [-- REPLICA-FLAGS...]
                Build, start N replicas (default 3, at most 7) and wait for a leader. D is none, os or fsync
                (default fsync). The data is fresh unless --keep takes up that of the last time. What follows
-               -- goes to every replica as it stands: see bin/replica --help.
+               -- goes to every replica as it stands: see bin/replica --help. It waits for the leader for 10 s,
+               and before as long as replicas read their data and get on with it, which it prints.
   down         Stop all replicas: SIGTERM, and SIGKILL for one that has not ended within 10 s.
-  status       One line for each replica: id, pid, role, ballot, commit, applied, digest of the state.
+  status       One line for each replica: id, pid, role, ballot, commit, applied, digest of the state. Why there is
+               no leader, if there is none, goes to standard error.
   leader       Print the leader's id. Waits up to 10 s for one.
   kill ID      SIGKILL.
-  start ID     Start again what was killed, with the flags of up.
+  start ID     Start again what was killed, with the flags of up, and wait until it has recovered.
   stop ID      SIGSTOP: the replica hangs, its connections stay open.
   cont ID      SIGCONT.
   logs ID      Print the replica's log, all its starts since up.
@@ -102,6 +104,23 @@ within() {
   done
 }
 
+# within_progress COMMAND... is the same, but while replicas recover it waits as long as they get on with it, and says how
+# far they are.
+within_progress() {
+  local deadline=$((SECONDS + PATIENCE)) before='' now said=$SECONDS
+  until "$@"; do
+    now=$(recovering)
+    [[ -z $now || $now == "$before" ]] || deadline=$((SECONDS + PATIENCE))
+    before=$now
+    if [[ $now ]] && ((SECONDS > said)); then
+      said=$SECONDS
+      awk '{printf "replica %s recovers: %d of at most %d MiB\n", $1, $2 / 1048576, $3 / 1048576}' <<<"$now" >&2
+    fi
+    ((SECONDS <= deadline)) || return 1
+    sleep 0.1
+  done
+}
+
 # --- Asking the replicas -------------------------------------------------------------------------------------------
 
 # ask ID prints the replica's status as JSON. One that cannot answer is not asked.
@@ -110,7 +129,30 @@ ask() {
   alive "$1" && ! hung "$1" && admin=$(flag "$1" --admin) && http_get "${admin%:*}" "${admin##*:}" /status
 }
 
-answers() { ask "$1" >/dev/null; }
+# serves ID tells whether the replica answers, and has recovered.
+serves() {
+  local json
+  json=$(ask "$1") && [[ $(field "$json" role) != recovering ]]
+}
+
+# recovering prints id, bytes read and bytes to read of the replicas that read their data.
+recovering() {
+  local id json
+  for id in $(replicas); do
+    json=$(ask "$id") || continue
+    [[ $(field "$json" role) != recovering || ! $json =~ \"bytes\":([0-9]+),\"total_bytes\":([1-9][0-9]*) ]] ||
+      printf '%s %s %s\n' "$id" "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}"
+  done
+}
+
+# reasons prints why there is no leader, as the replicas see it.
+reasons() {
+  local id json
+  for id in $(replicas); do
+    json=$(ask "$id") || continue
+    [[ ! $json =~ \"no_leader_reason\":\"([^\"]+)\" ]] || printf 'replica %s: %s\n' "$id" "${BASH_REMATCH[1]}"
+  done
+}
 
 # find_leader prints the id of the leader, or of the one replica that works alone. Of two that claim to lead, one has
 # not heard yet: the higher ballot (ROUND.REPLICA) wins.
@@ -289,7 +331,7 @@ start_all() {
   [[ $1 ]] || { bootstrap=(--bootstrap) && rm -rf "$STATE/data" && mkdir "$STATE/data"; }
   trap 'end_all || true' EXIT
   for id in $(replicas); do launch "$id" "${bootstrap[@]}"; done
-  within ready || { table >&2; die $NO_LEADER "no leader within $PATIENCE s" "see $(command_line "logs ID")"; }
+  within_progress ready || { { table && reasons; } >&2; die $NO_LEADER "no leader within $PATIENCE s" "see $(command_line "logs ID")"; }
   trap - EXIT
   for id in $(replicas); do
     printf 'replica %s  pid %s  clients 127.0.0.1:%s  admin http://%s/status\n' "$id" "$(pid_of "$id")" \
@@ -328,22 +370,23 @@ table() {
 status() {
   any_alive || die $REFUSED "no cluster is up in $STATE" "start one: $(command_line up)"
   table
+  reasons >&2
 }
 
 leader() {
   any_alive || die $NO_LEADER "no cluster is up in $STATE" "start one: $(command_line up)"
-  within find_leader || die $NO_LEADER "no leader within $PATIENCE s" "see $(command_line status)"
+  within find_leader || { reasons >&2; die $NO_LEADER "no leader within $PATIENCE s" "see $(command_line status)"; }
 }
 
 start() {
   ! alive "$1" || die $REFUSED "replica $1 is running" "if it was stopped: $(command_line "cont $1")"
   launch "$1"
-  within answers_or_ended "$1" || die 1 "replica $1 does not answer" "see $(command_line "logs $1")"
+  within_progress serves_or_ended "$1" || die 1 "replica $1 does not answer" "see $(command_line "logs $1")"
 }
 
-answers_or_ended() {
+serves_or_ended() {
   alive "$1" || { last_words "$1"; die 1 "replica $1 ended at its start"; }
-  answers "$1"
+  serves "$1"
 }
 
 # known ID refuses what is not a replica of this cluster.

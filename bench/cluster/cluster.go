@@ -24,6 +24,7 @@ type Cluster struct {
 	mu       sync.Mutex
 	replicas map[wire.ReplicaID]*process // all that were started, the last start of each
 	killed   map[wire.ReplicaID]bool     // on purpose, and not started again
+	read     map[wire.ReplicaID]int64    // bytes that the replicas have recovered, as far as was seen
 }
 
 // ErrNoLeader is the error of a cluster that has not agreed on a leader in time.
@@ -70,6 +71,7 @@ func start(ctx context.Context, config Config) (*Cluster, error) {
 	c := &Cluster{
 		config: config, ports: ports, members: config.members(ports), clusterID: strconv.FormatInt(time.Now().UnixNano()>>20, 10),
 		replicas: make(map[wire.ReplicaID]*process), killed: make(map[wire.ReplicaID]bool),
+		read: make(map[wire.ReplicaID]int64),
 	}
 	if err := c.startAll(ctx); err != nil {
 		return nil, errors.Join(err, c.Stop())
@@ -111,13 +113,20 @@ func (c *Cluster) args(m member) []string {
 	return append(args, c.config.Flags...)
 }
 
-// await polls until ok, and gives up on a replica that ended, or when patience does.
+// await polls until ok, and gives up on a replica that ended, or when patience does. That begins anew as long as replicas
+// get on with the recovery of their data.
 func (c *Cluster) await(ctx context.Context, ok func(context.Context) bool) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, c.config.Patience, fmt.Errorf("%w within %v", ErrNoLeader, c.config.Patience))
-	defer cancel()
-	for !ok(ctx) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	patience := time.AfterFunc(c.config.Patience, func() { cancel(fmt.Errorf("%w within %v", ErrNoLeader, c.config.Patience)) })
+	defer patience.Stop()
+	for read := c.recovered(); !ok(ctx); {
 		if err := c.Err(); err != nil {
 			return err
+		}
+		if now := c.recovered(); now != read {
+			read = now
+			patience.Reset(c.config.Patience)
 		}
 		select {
 		case <-ctx.Done():
@@ -128,11 +137,32 @@ func (c *Cluster) await(ctx context.Context, ok func(context.Context) bool) erro
 	return nil
 }
 
+// look fetches a replica's status and notes how far its recovery has come.
+func (c *Cluster) look(ctx context.Context, m member) (status, error) {
+	s, err := fetchStatus(ctx, m.admin)
+	if err == nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.read[m.id] = s.Recovery.Bytes
+	}
+	return s, err
+}
+
+// recovered returns how much the replicas have recovered, as far as was seen.
+func (c *Cluster) recovered() (bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, n := range c.read {
+		bytes += n
+	}
+	return bytes
+}
+
 // settled tells whether every replica follows the same leader.
 func (c *Cluster) settled(ctx context.Context) bool {
 	leader := wire.ReplicaID(0)
 	for _, m := range c.members {
-		s, err := fetchStatus(ctx, m.admin)
+		s, err := c.look(ctx, m)
 		if err != nil {
 			return false
 		}
@@ -200,7 +230,7 @@ func (c *Cluster) Leader(ctx context.Context) (wire.ReplicaID, error) {
 	err := c.await(ctx, func(ctx context.Context) bool {
 		ballot := wire.Ballot(0)
 		for _, m := range c.members {
-			if s, err := fetchStatus(ctx, m.admin); err == nil && s.leads() && s.Ballot >= ballot {
+			if s, err := c.look(ctx, m); err == nil && s.leads() && s.Ballot >= ballot {
 				leader, ballot = m.id, s.Ballot
 			}
 		}
@@ -221,7 +251,7 @@ func (c *Cluster) Kill(id wire.ReplicaID) error {
 	return p.kill()
 }
 
-// Restart starts a killed replica on the data it left, and waits until it answers.
+// Restart starts a killed replica on the data it left, and waits until it has recovered.
 func (c *Cluster) Restart(ctx context.Context, id wire.ReplicaID) error {
 	c.mu.Lock()
 	killed := c.killed[id]
@@ -234,8 +264,8 @@ func (c *Cluster) Restart(ctx context.Context, id wire.ReplicaID) error {
 		return err
 	}
 	return c.await(ctx, func(ctx context.Context) bool {
-		_, err := fetchStatus(ctx, m.admin)
-		return err == nil
+		s, err := c.look(ctx, m)
+		return err == nil && !s.recovers()
 	})
 }
 

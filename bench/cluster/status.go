@@ -16,7 +16,14 @@ type status struct {
 	Role   string         `json:"role"`
 	Ballot wire.Ballot    `json:"ballot"`
 	Leader wire.ReplicaID `json:"leader"`
+
+	Recovery struct {
+		Bytes int64 `json:"bytes"` // read of its data
+	} `json:"recovery"`
 }
+
+// recovers tells whether the replica still reads its data.
+func (s *status) recovers() bool { return s.Role == "recovering" }
 
 // leads tells whether the replica decides for the cluster.
 func (s *status) leads() bool { return s.Role == "leader" || s.Role == "unreplicated" }
