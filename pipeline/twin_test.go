@@ -71,18 +71,10 @@ func (m *machine) open(t *rapid.T) {
 		t.Fatalf("room: %v, want %v", m.window.HasRoom(), m.twin.hasRoom())
 	}
 	f := flight{openedAt: m.now, bytes: rapid.IntRange(0, 60).Draw(t, "bytes"), commands: rapid.IntRange(0, 9).Draw(t, "commands")}
-	forced := rapid.IntRange(0, 3).Draw(t, "forced") == 0
-	if !forced && !m.twin.hasRoom() {
+	if !m.twin.hasRoom() {
 		return
 	}
-	var slot wire.Slot
-	if forced {
-		f.commands = 0
-		slot = m.window.OpenForced(f.bytes, m.now)
-	} else {
-		slot = m.window.Open(f.bytes, f.commands, m.now)
-	}
-	if slot != m.twin.next {
+	if slot := m.window.Open(f.bytes, f.commands, m.now); slot != m.twin.next {
 		t.Fatalf("opened slot %d, want %d", slot, m.twin.next)
 	}
 	m.twin.open(f)

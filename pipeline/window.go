@@ -94,26 +94,15 @@ func (w *Window) Open(bytes, commands int, now time.Duration) wire.Slot {
 		panic(fmt.Sprintf("BUG: slot %d opened with %d slots of %d and %d bytes of %d in flight",
 			w.next, w.slots(), w.Depth(), w.bytes, w.cfg.MaxBytes))
 	}
-	slot := w.open(flight{openedAt: now, bytes: bytes, commands: commands})
-	w.vegas.opened(w.slots())
-	return slot
-}
-
-// OpenForced opens the next slot whether or not there is room. It is for the suffix that a new leader adopts, which
-// is as long as earlier leaders left it; the window grows to hold it.
-func (w *Window) OpenForced(bytes int, now time.Duration) wire.Slot {
-	return w.open(flight{openedAt: now, bytes: bytes})
-}
-
-func (w *Window) open(f flight) wire.Slot {
 	if w.slots() == len(w.ring) {
 		w.grow()
 	}
 	slot := w.next
-	*w.at(slot) = f
+	*w.at(slot) = flight{openedAt: now, bytes: bytes, commands: commands}
 	w.next++
-	w.bytes += f.bytes
-	w.commands += f.commands
+	w.bytes += bytes
+	w.commands += commands
+	w.vegas.opened(w.slots())
 	return slot
 }
 
@@ -156,7 +145,7 @@ func (w *Window) Next() wire.Slot { return w.next }
 // InFlight returns the slots in flight and the bytes of their batches.
 func (w *Window) InFlight() (slots, bytes int) { return w.slots(), w.bytes }
 
-// Commands returns the commands in flight; those of slots opened by OpenForced are not counted.
+// Commands returns the commands in flight.
 func (w *Window) Commands() int { return w.commands }
 
 // Depth returns how many slots may be in flight at present.

@@ -105,28 +105,27 @@ func TestRoomInSlotsAndBytes(t *testing.T) {
 	w.Open(0, 0, 0)
 }
 
-// A new leader's suffix may be longer than its own window, and nothing is proposed on top before it has shrunk.
-func TestForcedSlotsPassTheBounds(t *testing.T) {
-	const adopted = 5 * minRing
-	w := newWindow(2, 100, 1)
+func TestWindowGrowsToItsDepth(t *testing.T) {
+	const depth = 5 * minRing
+	w := newWindow(depth, 1<<20, 1)
 	ballot := wire.MakeBallot(9, 2)
 	w.Reset(ballot, 1001)
-	for i := range adopted {
-		if slot := w.OpenForced(100, time.Duration(i)); slot != wire.Slot(1001+i) {
+	for i := range depth {
+		if slot := w.Open(100, 1, time.Duration(i)); slot != wire.Slot(1001+i) {
 			t.Fatalf("opened slot %d", slot)
 		}
 		w.Ack(wire.ReplicaID(1+i%3), ballot, w.Next()-1, w.Next()-1)
 	}
 	if w.HasRoom() {
-		t.Fatal("room on top of an adopted suffix")
+		t.Fatal("room for more")
 	}
-	for i := range adopted {
+	for i := range depth {
 		slot := wire.Slot(1001 + i)
 		if w.OpenedAt(slot) != time.Duration(i) || !w.Votes(slot).Has(wire.ReplicaID(1+i%3)) {
 			t.Fatalf("slot %d opened at %v with votes %b", slot, w.OpenedAt(slot), w.Votes(slot))
 		}
 	}
-	if got := w.Advance(0); got != 1000+adopted || !w.HasRoom() {
+	if got := w.Advance(0); got != 1000+depth || !w.HasRoom() {
 		t.Fatalf("frontier %d, room %v", got, w.HasRoom())
 	}
 }

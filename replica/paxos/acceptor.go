@@ -11,7 +11,8 @@ type waiting struct {
 	record uint64          // number of the record
 	kind   wire.RecordKind // what the record is about
 	ballot wire.Ballot
-	slot   wire.Slot // 0 for a promise
+	slot   wire.Slot // of a promise: the first one asked about
+	bytes  int       // of a promise: wanted at most
 }
 
 // onPrepare answers phase 1 for every slot, those known chosen included: for them the acceptor's frontier answers
@@ -30,10 +31,14 @@ func (c *Core) onPrepare(m *wire.Message) {
 		c.stepDown()
 		c.leader = 0
 	}
-	// A repeated Prepare of the same ballot is answered again: the first answer may have been lost. One that still waits for
-	// the disk answers both, or the queue would grow with every copy.
-	if !c.promiseWaits(m.Ballot) {
-		c.waiting = append(c.waiting, waiting{record: c.appended, kind: wire.RecordPromise, ballot: m.Ballot})
+	c.candidate, c.candidateHeard = m.From, c.now
+	// A Prepare is answered by one part of the promise, which may have been asked for before: the answer may have been lost.
+	// One that still waits for the disk answers both, or the queue would grow with every copy. One that asks for nothing is
+	// a sign of life.
+	if m.MaxBytes() > 0 && !c.promiseWaits(m.Ballot) {
+		c.waiting = append(c.waiting, waiting{
+			record: c.appended, kind: wire.RecordPromise, ballot: m.Ballot, slot: m.Slot, bytes: min(m.MaxBytes(), c.cfg.Limits.PromiseBytes),
+		})
 	}
 	c.resetDeadline()
 	c.releaseWaiting()
@@ -148,7 +153,7 @@ func (c *Core) releaseWaiting() {
 	for i < len(c.waiting) && c.waiting[i].record <= c.persisted {
 		switch w := c.waiting[i]; w.kind {
 		case wire.RecordPromise:
-			c.sendPromise(w.ballot)
+			c.sendPromise(w)
 			i++
 		case wire.RecordChosen:
 			c.markDurable(w)
@@ -185,22 +190,19 @@ func (c *Core) markDurable(w waiting) {
 	}
 }
 
-// sendPromise tells a proposer, in parts of bounded size, what has been accepted above the frontier.
-func (c *Core) sendPromise(b wire.Ballot) {
-	if b != c.promised {
+// sendPromise tells a proposer what has been accepted above the commit index, from the slot on that it has asked about
+// and in a part of the size that it has asked for.
+func (c *Core) sendPromise(w waiting) {
+	if w.ballot != c.promised {
 		return // overtaken by a higher ballot, which has been or will be answered itself
 	}
-	if b.Replica() == c.cfg.Self {
-		c.promisedByself()
+	if w.ballot.Replica() == c.cfg.Self {
+		c.onOwnPromiseDurable()
 		return
 	}
-	first := c.commit + 1
-	for more := true; more; {
-		body, next := c.appendEntries(first, c.log.next-1, c.cfg.Limits.PromiseBytes)
-		more = next < c.log.next
-		c.sendTo(b.Replica(), wire.NewPromise(b, c.commit, first, next-1, more, body))
-		first = next
-	}
+	first := max(w.slot, c.commit+1)
+	body, next := c.appendEntries(first, c.log.next-1, w.bytes)
+	c.sendTo(w.ballot.Replica(), wire.NewPromise(w.ballot, c.commit, first, next-1, next < c.log.next, body))
 }
 
 // appendEntries encodes the entries of [from, last] until they exceed limit bytes, at least one if there is one, and

@@ -87,23 +87,27 @@ type Core struct {
 	fetching    fetching
 
 	// Election.
-	leader        wire.ReplicaID
-	leaderBallot  wire.Ballot
-	leaderHeard   time.Duration
-	maxSeen       wire.Ballot // highest ballot heard of
-	deadline      time.Duration
-	preVotes      pipeline.VoteSet
-	preVoteBallot wire.Ballot
+	leader         wire.ReplicaID
+	leaderBallot   wire.Ballot
+	leaderHeard    time.Duration
+	maxSeen        wire.Ballot // highest ballot heard of
+	deadline       time.Duration
+	candidate      wire.ReplicaID // that has been promised last, 0 once there is a leader
+	candidateHeard time.Duration
+	preVotes       pipeline.VoteSet
+	preVoteBallot  wire.Ballot
 
 	// Proposer.
-	ballot  wire.Ballot
-	phase1  phase1
-	window  *pipeline.Window
-	round   round
-	heard   [wire.MaxReplicas + 1]time.Duration // last answer to this leader, by replica
-	rejoins [wire.MaxReplicas + 1]rejoin
-	sending [wire.MaxReplicas + 1]sending // by acceptor
-	opened  wire.Slot                     // the no-op with which this leadership began
+	ballot      wire.Ballot
+	phase1      phase1
+	promising   [wire.MaxReplicas + 1]Flow // by acceptor: the way of its promises
+	backlog     map[wire.Slot]Entry        // adopted, to be proposed again
+	window      *pipeline.Window
+	round       round
+	heard       [wire.MaxReplicas + 1]time.Duration // last answer to this leader, by replica
+	rejoins     [wire.MaxReplicas + 1]rejoin
+	sending     [wire.MaxReplicas + 1]sending // by acceptor
+	firstOfTerm wire.Slot                     // of the no-op that follows the backlog
 
 	// Reads without the log (see reads.go).
 	roundWanted  bool          // reads wait for a round that has not begun
@@ -153,7 +157,7 @@ func New(cfg Config, now time.Duration) *Core {
 		rng:      cfg.Seed*0x9e3779b97f4a7c15 + uint64(cfg.Self),
 		log:      newSlotLog(cfg.Buffers),
 		pinned:   NoPin,
-		fetching: newFetching(&cfg), sending: newSending(&cfg),
+		fetching: newFetching(&cfg), sending: newSending(&cfg), promising: newPromising(&cfg),
 		window: pipeline.New(pipeline.Config{Depth: cfg.Depth, MaxBytes: cfg.WindowBytes, Quorum: cfg.Quorum2}),
 	}
 	c.resetDeadline()
@@ -202,6 +206,8 @@ func (c *Core) Tick(now time.Duration) {
 		c.tickLeader()
 	case now >= c.deadline:
 		c.startPreVote()
+	case c.role == Candidate:
+		c.tickCandidate()
 	}
 	c.tickFetch()
 	c.tickCommit()
@@ -221,7 +227,7 @@ func (c *Core) Propose(now time.Duration, commands int, e Entry) wire.Slot {
 
 // CanPropose reports whether this replica leads and has room for one more slot, with a batch that is full or not.
 func (c *Core) CanPropose(full bool) bool {
-	return c.role == Leader && (c.window.HasRoom() || full && c.window.HasRoomForFull())
+	return c.role == Leader && c.window.Next() > c.firstOfTerm && (c.window.HasRoom() || full && c.window.HasRoomForFull())
 }
 
 // Persisted tells the core that the first n records are durable.

@@ -38,7 +38,7 @@ func (c *Core) follow(id wire.ReplicaID, b wire.Ballot) {
 	if c.leader != id {
 		c.stats.LeaderChanges++
 	}
-	c.leader, c.leaderBallot, c.leaderHeard = id, b, c.now
+	c.leader, c.leaderBallot, c.leaderHeard, c.candidate = id, b, c.now, 0
 	c.maxSeen = max(c.maxSeen, b)
 	c.resetDeadline()
 }
@@ -52,7 +52,7 @@ func (c *Core) stepDown() {
 		c.leader = 0
 	}
 	c.role = Follower
-	c.phase1 = phase1{}
+	c.phase1, c.backlog = phase1{}, nil
 	c.resetDeadline()
 }
 
@@ -60,6 +60,12 @@ func (c *Core) stepDown() {
 // that one that was merely cut off cannot depose a leader that others follow.
 func (c *Core) leaderAlive() bool {
 	return c.role == Leader || c.leader != 0 && c.now < c.leaderHeard+c.cfg.ElectionTimeout
+}
+
+// electing reports whether a candidacy is under way that may come to something: a candidate gives up when it makes no
+// progress.
+func (c *Core) electing() bool {
+	return c.role == Candidate || c.candidate != 0 && c.now < c.candidateHeard+c.cfg.ElectionTimeout
 }
 
 // startPreVote asks whether an election could be won, without raising anybody's promise.
@@ -86,7 +92,7 @@ func (c *Core) onPreVote(m *wire.Message) {
 		return
 	}
 	near := m.Commit >= c.commit || c.commit-m.Commit <= c.cfg.Limits.MaxAhead || c.now >= c.leaderHeard+laggardTimeouts*c.cfg.ElectionTimeout
-	granted := m.Ballot > c.promised && !c.leaderAlive() && near
+	granted := m.Ballot > c.promised && !c.leaderAlive() && !c.electing() && near
 	c.sendTo(m.From, wire.NewPreVoteReply(m.Ballot, granted, c.promised, c.commit))
 }
 

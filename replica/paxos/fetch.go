@@ -184,7 +184,7 @@ func (c *Core) onEntries(m *wire.Message) {
 	}
 	c.answered(m, c.commit > before)
 	c.learnTarget(m.From, m.Commit)
-	c.continuePhase1()
+	c.maybeBecomeLeader()
 }
 
 // answered takes note of entries that have come, for the steps to come.

@@ -77,6 +77,7 @@ func (h hand) sends() []wire.Message {
 
 // runs makes the core a candidate, with its own promise durable, and returns its ballot.
 func (h hand) runs() wire.Ballot {
+	h.maxSeen = max(h.maxSeen, ballot(9, 1)) // others may have used lower ones
 	h.waits(2 * h.cfg.ElectionTimeout)
 	for _, id := range h.cfg.Replicas {
 		h.gets(id, wire.NewPreVoteReply(h.preVoteBallot, true, 0, 0))

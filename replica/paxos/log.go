@@ -82,6 +82,15 @@ func (l *slotLog) release(e *Entry) {
 	*e = Entry{}
 }
 
+// take takes the batch of a slot out of the log, with its body.
+func (l *slotLog) take(s wire.Slot) Entry {
+	e := l.at(s)
+	l.bytes -= e.cost()
+	batch := e.Payload
+	*e = Entry{}
+	return Entry{Payload: batch}
+}
+
 // recycle gives the bodies back that were let go of before the last call.
 func (l *slotLog) recycle() {
 	for i, body := range l.spent {

@@ -34,7 +34,7 @@ const (
 // applied. This replica must lead.
 func (c *Core) ReadRound() (round uint64, index wire.Slot) {
 	c.roundWanted = true
-	return c.round.number + 1, max(c.commit, c.opened)
+	return c.round.number + 1, max(c.commit, c.firstOfTerm)
 }
 
 // Confirmed returns the newest heartbeat round that was answered by a quorum.
@@ -43,7 +43,7 @@ func (c *Core) Confirmed() uint64 { return c.confirmed }
 // HoldsLease reports whether this replica may answer reads from its own state at the given time, as soon as it has
 // applied what it knows to be chosen. now must have been read after the reads arrived.
 func (c *Core) HoldsLease(now time.Duration) bool {
-	return c.cfg.Leases && c.role == Leader && c.commit >= c.opened && c.leaseBegan > 0 &&
+	return c.cfg.Leases && c.role == Leader && c.commit >= c.firstOfTerm && c.leaseBegan > 0 &&
 		now < c.leaseBegan+c.cfg.ElectionTimeout/leaseParts*leaseShare
 }
 

@@ -15,10 +15,10 @@ func (h hand) heartbeatReply() wire.Message {
 // opens has the no-op chosen with which a leadership begins, and the round confirmed with which it begins.
 func (h hand) opens(from wire.ReplicaID) {
 	h.syncs()
-	h.gets(from, wire.NewAccepted(h.ballot, 1, h.opened, 0))
+	h.gets(from, wire.NewAccepted(h.ballot, 1, h.firstOfTerm, 0))
 	h.gets(from, h.heartbeatReply())
-	if h.Commit() < h.opened || h.Confirmed() != h.round.number {
-		h.t.Fatalf("commit %d, opened %d, round %d, confirmed %d", h.Commit(), h.opened, h.round.number, h.Confirmed())
+	if h.Commit() < h.firstOfTerm || h.Confirmed() != h.round.number {
+		h.t.Fatalf("commit %d, opened %d, round %d, confirmed %d", h.Commit(), h.firstOfTerm, h.round.number, h.Confirmed())
 	}
 }
 
@@ -82,13 +82,13 @@ func TestFreshLeaderReadsBehindItsNoOp(t *testing.T) {
 	h.syncs()
 	h.gets(2, h.heartbeatReply())
 	_, index := h.ReadRound()
-	if index != h.opened || index <= h.Commit() {
-		t.Errorf("read index %d, no-op in slot %d, commit %d", index, h.opened, h.Commit())
+	if index != h.firstOfTerm || index <= h.Commit() {
+		t.Errorf("read index %d, no-op in slot %d, commit %d", index, h.firstOfTerm, h.Commit())
 	}
 	if h.HoldsLease(h.now) {
 		t.Error("a leader whose no-op is not chosen holds a lease")
 	}
-	h.gets(2, wire.NewAccepted(h.ballot, 1, h.opened, 0))
+	h.gets(2, wire.NewAccepted(h.ballot, 1, h.firstOfTerm, 0))
 	if !h.HoldsLease(h.now) {
 		t.Error("no lease after the no-op was chosen and a round confirmed")
 	}

@@ -81,7 +81,7 @@ func (c *Core) answerRejoins() {
 			continue
 		}
 		c.rejoins[id] = rejoin{}
-		c.sendTo(id, wire.NewRejoinReply(r.nonce, c.ballot, c.window.Next()-1))
+		c.sendTo(id, wire.NewRejoinReply(r.nonce, c.ballot, c.lastOpen()))
 	}
 }
 

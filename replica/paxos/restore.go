@@ -73,7 +73,7 @@ func (c *Core) InstallSnapshot(s wire.Slot) {
 	c.persist(wire.Record{Kind: wire.RecordInstalled})
 	c.stopFetching()
 	c.advance()
-	c.continuePhase1()
+	c.maybeBecomeLeader()
 }
 
 // RecordCommit makes a record of the commit index, unless one carries it already. It is for an orderly stop: what was

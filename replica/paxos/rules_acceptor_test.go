@@ -67,12 +67,12 @@ func TestRule1NothingBelowThePromiseIsAccepted(t *testing.T) {
 func TestRepeatedPrepareWaitsOnce(t *testing.T) {
 	h := newHand(t, 2, 3)
 	for range 100 {
-		h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(5, 3)})
+		h.gets(3, wire.NewPrepare(ballot(5, 3), 1, 1<<20))
 	}
 	if got := h.syncs(); len(got) != 1 {
 		t.Fatalf("100 copies of a Prepare are answered %d times when the promise is durable", len(got))
 	}
-	if got := h.gets(3, wire.Message{Type: wire.TypePrepare, Ballot: ballot(5, 3)}); len(got) != 1 {
+	if got := h.gets(3, wire.NewPrepare(ballot(5, 3), 1, 1<<20)); len(got) != 1 {
 		t.Fatalf("a copy that comes later is answered by %v", got)
 	}
 }

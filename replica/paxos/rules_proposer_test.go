@@ -125,7 +125,7 @@ func TestPromiseComesInPartsOfBoundedSize(t *testing.T) {
 		}
 	}
 	l.settle()
-	if parts != 4 || !strings.HasSuffix(strings.Join(batches(l.nodes[3]), ""), strings.Join(large, "")) {
+	if parts < 4 || !strings.HasSuffix(strings.Join(batches(l.nodes[3]), ""), strings.Join(large, "")) {
 		t.Fatalf("%d parts, %d slots applied", parts, l.nodes[3].applied())
 	}
 }

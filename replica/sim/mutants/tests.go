@@ -14,4 +14,15 @@ var foundBy = map[string]named{
 	"fetch-what-may-arrive": {"./replica/paxos", "TestWhatMayArriveIsNotFetched"},
 	"fetch-what-is-held":    {"./replica/paxos", "TestFetchAsksForNothingTwice"},
 	"late-answer-dropped":   {"./replica/paxos", "TestLateAnswerIsUsed"},
+
+	"part-asked-for-once":         {"./replica/paxos", "TestRule29LostPartIsAskedForAgain"},
+	"no-progress-no-deadline":     {"./replica/paxos", "TestRule29CandidacyLastsAsLongAsItMakesProgress"},
+	"pre-vote-beside-a-candidate": {"./replica/paxos", "TestRule13CandidateThatLivesIsWaitedFor"},
+	"rejoin-before-the-backlog":   {"./replica/paxos", "TestRule11RejoinWaitsForTheBacklog"},
+	"impossible-slot-adopted":     {"./replica/paxos", "TestRule31PromiseOfImpossibleSlots"},
+	"gap-in-a-promise":            {"./replica/paxos", "TestPromisePartsOfTwoAnswersMayNotLeaveAGap"},
+	"more-ignored":                {"./replica/paxos", "TestPromiseComesInPartsOfBoundedSize"},
+	"own-outranks-adopted":        {"./replica/paxos", "TestRule1OwnAcceptanceIsOutranked"},
+	"pre-vote-beside-a-leader":    {"./replica/paxos", "TestRule13NoPreVoteWhileALeaderIsHeard"},
+	"new-before-the-backlog":      {"./replica/paxos", "TestBacklogIsPaced"},
 }
