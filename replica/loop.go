@@ -41,12 +41,14 @@ func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 	log := r.log
 	l := &loop{cfg: cfg, log: log, stop: r.cancel, ready: r.ready, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
 	var err error
-	if l.transport, err = transport.New(cfg.transport(incarnation, l.buffers, log), l); err != nil {
+	tc := cfg.transport(incarnation, l.buffers, log)
+	tc.MaxForwarded = r.files.forwarded
+	if l.transport, err = transport.New(tc, l); err != nil {
 		return nil, err
 	}
 	kept := cfg.storage(log)
 	kept.Journal.FS = r.progress.files(kept.Journal.FS)
-	l.storage = storage.New(kept, threads{l.transport.Post, l.transport.Now})
+	l.storage = storage.New(kept, newThreads(l.transport.Post, l.transport.Now))
 	l.node = node.New(cfg.node(incarnation, l.buffers), l, l.storage, 0)
 	if !cfg.Unreplicated {
 		if err := l.storage.Open(l.node); err != nil {

@@ -6,6 +6,7 @@
 //	validate.go   what cannot be set
 //	agreement.go  what must be equal on all replicas
 //	replica.go    opening, running and closing
+//	files.go      what it may have open at a time
 //	loop.go       the owner of everything: connections on one side, the node on the other
 //	threads.go    where the storage's slow work is done
 //	repair.go     what is done if the data is damaged
@@ -36,6 +37,7 @@ type Replica struct {
 	cfg      *Config
 	log      *slog.Logger
 	cancel   context.CancelFunc
+	files    descriptors
 	admin    net.Listener // nil: none
 	progress *progress
 
@@ -57,9 +59,15 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Replica, error) 
 		log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Members = slices.Clone(cfg.Members)
-	r := &Replica{cfg: &cfg, log: log, ready: make(chan struct{}), done: make(chan struct{})}
+	files, err := cfg.reserve()
+	if err != nil {
+		return nil, err
+	}
+	if files.forwarded < cfg.MaxClients && cfg.Forward {
+		log.Info("not all clients can be handed on to the leader at a time: the limit of open files", "places", files.forwarded, "clients", cfg.MaxClients)
+	}
+	r := &Replica{cfg: &cfg, log: log, files: files, ready: make(chan struct{}), done: make(chan struct{})}
 	if cfg.Admin != "" {
-		var err error
 		if r.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
 			return nil, fmt.Errorf("admin address %s: %w", cfg.Admin, err)
 		}

@@ -8,8 +8,13 @@ import (
 
 // threads runs the slow work of the storage on goroutines, and posts what comes of it to the event loop.
 type threads struct {
-	post func(func())
-	now  func() time.Duration
+	post    func(func())
+	now     func() time.Duration
+	readers chan struct{} // places of those that read files for peers
+}
+
+func newThreads(post func(func()), now func() time.Duration) threads {
+	return threads{post, now, make(chan struct{}, maxReaders)}
 }
 
 // Worker implements storage.Runner: one goroutine that does the work.
@@ -19,8 +24,14 @@ func (t threads) Worker(work func()) storage.Worker {
 	return w
 }
 
-// Go implements storage.Runner.
-func (t threads) Go(work func()) { go work() }
+// Go implements storage.Runner. What comes on top of maxReaders waits: each may hold a file open.
+func (t threads) Go(work func()) {
+	go func() {
+		t.readers <- struct{}{}
+		defer func() { <-t.readers }()
+		work()
+	}()
+}
 
 // Post implements storage.Runner.
 func (t threads) Post(done func()) { t.post(done) }

@@ -36,7 +36,7 @@ func openOnThreads(t *testing.T, fs *memfs.FS) (*storage.Storage, *hearer) {
 	cfg.Data, cfg.Bootstrap = "data", true
 	sc := cfg.storage(slog.New(slog.DiscardHandler))
 	sc.Journal.FS, sc.Journal.SegmentBytes = fs, 1<<20 // a flush of a few records is one sync
-	s := storage.New(sc, threads{post: func(done func()) { done() }, now: func() time.Duration { return 0 }})
+	s := storage.New(sc, newThreads(func(done func()) { done() }, func() time.Duration { return 0 }))
 	h := &hearer{node.New(cfg.node(1, new(wire.Buffers)), nil, s, 0), make(chan uint64, 10_000), make(chan error, 10)}
 	if err := s.Open(h); err != nil {
 		t.Fatal(err)

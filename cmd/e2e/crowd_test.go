@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	// spareFiles is what a process needs besides the connections of a crowd, the replica above all: it keeps 256 descriptors
+	// spareFiles is what a process needs besides the connections of a crowd, the replica above all: it keeps 130 descriptors
 	// for other things, and has places for its peers.
 	spareFiles = 512
 

@@ -35,6 +35,11 @@ func (p places) give() {
 // They are apart from the clients', so that clients cannot crowd peers out.
 const peerConns = 4 * wire.LaneCount * wire.MaxReplicas
 
+// OwnFiles is how many descriptors a Transport may have open at a time besides those of clients, which have Config.MaxClients
+// and MaxForwarded places: those of peers, accepted and dialled, the two listeners, the event loop's, and the one that
+// each acceptor and dialer has in its hand, which is two for the moment in which the loop takes it.
+const OwnFiles = peerConns + (wire.LaneCount+2)*wire.MaxReplicas + 2 + 4 + 2*2
+
 // acceptPause is the wait after a failed accept, most likely for want of descriptors: nothing but time helps.
 const acceptPause = 50 * time.Millisecond
 
@@ -47,6 +52,7 @@ type acceptor struct {
 	forwards *forwarder // nil: every connection is for this replica
 
 	lastError string // of Accept, so that it is logged once per change
+	crowded   bool   // the last client to be handed on found no place for that
 }
 
 // run accepts until the listener is closed.
@@ -78,16 +84,31 @@ func (a *acceptor) admit(ctx context.Context, nc net.Conn) {
 	switch {
 	case !a.places.take():
 		a.refuse(nc)
-	case a.forwards != nil && a.forwards.target() != "":
-		a.forwards.group.Go(func() { a.forward(ctx, nc) })
+	case a.handsOn():
+		a.forwards.group.Go(func() { a.forward(ctx, nc.(*net.TCPConn)) })
 	default:
 		a.keep(nc)
 	}
 }
 
+// handsOn reports whether a connection is to be handed on to the leader. If so it has taken a place for that.
+func (a *acceptor) handsOn() bool {
+	if a.forwards == nil || a.forwards.target() == "" {
+		return false
+	}
+	taken := a.forwards.places.take()
+	if !taken && !a.crowded {
+		a.t.log.Warn("no place to hand clients on to the leader, they are told its address", "places", cap(a.forwards.places))
+	}
+	a.crowded = !taken
+	return taken
+}
+
 // forward hands the connection on to the leader. If that cannot be reached the client is told here who it is.
-func (a *acceptor) forward(ctx context.Context, nc net.Conn) {
-	if a.forwards.forward(ctx, nc) {
+func (a *acceptor) forward(ctx context.Context, nc *net.TCPConn) {
+	done := a.forwards.forward(ctx, nc)
+	a.forwards.places.give()
+	if done {
 		a.places.give()
 	} else {
 		a.keep(nc)

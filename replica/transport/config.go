@@ -22,6 +22,7 @@ type Config struct {
 	Peers      map[wire.ReplicaID]string // addresses of the other replicas; those with a lower id are dialled
 
 	MaxClients        int // client connections at a time; default 4096
+	MaxForwarded      int // of these, how many may be handed on to the leader, each over a connection more
 	ReadBuffer        int // bytes read from a connection at a time, rounded up to a power of two; default 1 MiB
 	SocketBuffer      int // bytes of kernel buffer per socket and direction; default 4 MiB
 	MaxClientOutbound int // bytes that wait for a client before it is closed; default 16 MiB
@@ -97,9 +98,9 @@ func (c *Config) validate() error {
 	if c.MaxPeerOutbound < maxMessage {
 		reject("%d bytes for a peer's backlog cannot hold a message of %d", c.MaxPeerOutbound, maxMessage)
 	}
-	if min(c.MaxClients, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound) < 0 {
-		reject("negative limit among clients %d, read buffer %d, socket buffer %d, client backlog %d",
-			c.MaxClients, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound)
+	if min(c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound) < 0 {
+		reject("negative limit among clients %d, those handed on %d, read buffer %d, socket buffer %d, client backlog %d",
+			c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound)
 	}
 	if min(c.HandshakeTimeout, c.FrameTimeout, c.Tick) < 0 {
 		reject("negative time among handshake %v, frame %v, tick %v", c.HandshakeTimeout, c.FrameTimeout, c.Tick)

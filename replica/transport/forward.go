@@ -2,23 +2,26 @@ package transport
 
 import (
 	"context"
-	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 )
 
 // forwarder hands clients on to the leader: it connects to the address where the leader serves clients, and from then on
-// copies bytes both ways without looking at them, which the kernel does by itself (splice). The client talks to the leader
-// and does not know; flow control, deadlines and limits are the leader's. When either side closes, so does the other,
-// and the client connects anew: to wherever this replica thinks by then that the leader is.
+// copies bytes both ways without looking at them. The client talks to the leader and does not know; flow control, deadlines
+// and limits are the leader's. When either side closes, so does the other, and the client connects anew: to wherever this
+// replica thinks by then that the leader is.
+//
+// The connections to the leader have places of their own. A client for which there is none is served here, which tells it
+// who leads.
 //
 // Connections do not go in circles. Who follows a leader knows its ballot, and so does that leader; if it hands clients on as
 // well it follows another in a higher one. Ballots grow with every hop.
 type forwarder struct {
-	t     *Transport
-	addr  atomic.Pointer[string] // where the leader serves clients; nil or empty: here, or nobody knows
-	group sync.WaitGroup
+	t      *Transport
+	places places
+	addr   atomic.Pointer[string] // where the leader serves clients; nil or empty: here, or nobody knows
+	group  sync.WaitGroup
 }
 
 // ForwardTo has clients that connect from now on handed on to the leader at addr; with an empty addr they are served by
@@ -34,15 +37,16 @@ func (f *forwarder) target() string {
 
 // forward serves the client until one of the sides closes or ctx ends, and reports whether there was a leader to hand it
 // on to.
-func (f *forwarder) forward(ctx context.Context, client net.Conn) bool {
+func (f *forwarder) forward(ctx context.Context, client *net.TCPConn) bool {
 	dialer := net.Dialer{Timeout: dialTimeout, Control: f.t.sockets.control}
-	leader, err := dialer.DialContext(ctx, "tcp", f.target())
+	conn, err := dialer.DialContext(ctx, "tcp", f.target())
 	if err != nil {
 		f.t.log.Warn("cannot hand a client on to the leader", "remote", client.RemoteAddr(), "addr", f.target(), "error", err)
 		return false
 	}
 	f.t.forwarded.Add(1)
 	defer f.t.forwarded.Add(-1)
+	leader := conn.(*net.TCPConn)
 	closeBoth := func() {
 		_ = client.Close() // closing twice is harmless
 		_ = leader.Close()
@@ -52,9 +56,9 @@ func (f *forwarder) forward(ctx context.Context, client net.Conn) bool {
 	var answers sync.WaitGroup
 	answers.Go(func() {
 		defer closeBoth()
-		_, _ = io.Copy(client, leader) // however it ends, it has ended
+		relay(client, leader)
 	})
-	_, _ = io.Copy(leader, client)
+	relay(leader, client)
 	closeBoth()
 	answers.Wait()
 	return true

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"os"
 	"testing"
 
 	"paxosbench/wire"
@@ -86,4 +87,58 @@ func TestForwardEndsWithTheReplica(t *testing.T) {
 	client := join(t, follower)
 	stop()
 	client.expectEnd()
+}
+
+// openFiles counts the descriptors of this process.
+func openFiles(t *testing.T) int {
+	t.Helper()
+	names, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
+// A client that is handed on takes two descriptors, and no more once bytes have gone both ways. In this process there are two
+// more of each: the client's own and the leader's.
+func TestForwardedClientsTakeTwoDescriptors(t *testing.T) {
+	leader, _ := start(t, testConfig(), newTestHandler())
+	leaderAddr, _ := leader.Addrs()
+	follower, _ := start(t, testConfig(), newTestHandler())
+	follower.ForwardTo(leaderAddr.String())
+	before := openFiles(t)
+	const n, slack = 30, 10 // of what the runtime opens meanwhile
+	for range n {
+		client := join(t, follower)
+		client.send(requestFrame(pattern(1000, 1)))
+		client.expect(wire.TypeReply)
+	}
+	forwardedAre(t, follower, n)
+	if grown := openFiles(t) - before; grown > 4*n+slack {
+		t.Errorf("%d descriptors for %d clients, want %d", grown, n, 4*n)
+	}
+}
+
+// Those who find no place to be handed on are served here, which tells them who leads; the places come free again.
+func TestForwardPlaces(t *testing.T) {
+	leader, _ := start(t, testConfig(), newTestHandler())
+	leaderAddr, _ := leader.Addrs()
+	var log logBuffer
+	cfg := testConfig()
+	cfg.MaxForwarded, cfg.Logger = 1, log.logger()
+	follower, _ := start(t, cfg, newTestHandler())
+	follower.ForwardTo(leaderAddr.String())
+	first := join(t, follower)
+	forwardedAre(t, follower, 1)
+	join(t, follower)
+	join(t, follower)
+	if own := counters(follower).Clients; own != 2 || log.count("no place to hand clients on") != 1 {
+		t.Errorf("the follower has %d clients of its own, want 2; said %d times, want once", own, log.count("no place to hand clients on"))
+	}
+	_ = first.Close()
+	forwardedAre(t, follower, 0)
+	for deadline := patienceEnds(); len(follower.forwards.places) != 0; deadline.check(t, "the place") {
+	}
+	join(t, follower)
+	forwardedAre(t, follower, 1)
 }

@@ -118,8 +118,11 @@ func testConfig() Config {
 		Incarnation: 11,
 		ClientAddr:  "127.0.0.1:0",
 		MaxClients:  64,
-		ReadBuffer:  64 << 10,
-		Buffers:     new(wire.Buffers),
+
+		MaxForwarded: 64,
+
+		ReadBuffer: 64 << 10,
+		Buffers:    new(wire.Buffers),
 	}
 }
 

@@ -199,7 +199,7 @@ func TestControlPassesBulk(t *testing.T) {
 	}
 	bulk.send(wire.AppendMessageHeader(nil, heartbeat))
 	bulk.expectFault("Heartbeat on the bulk lane")
-	control.send(append(wire.AppendMessageHeader(nil, accept), accept.Body...))
+	control.send(wire.AppendMessageHeader(nil, accept)) // it is refused by its header
 	control.expectFault("Accept on the control lane")
 }
 

@@ -2,7 +2,6 @@ package transport
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"strings"
 	"sync"
@@ -208,7 +207,7 @@ func TestValidate(t *testing.T) {
 		{func(c *Config) { c.Tick = -1 }, "negative time"},
 		{func(c *Config) { c.Buffers = nil }, "no buffers"},
 		{func(c *Config) { c.Self, c.ClientAddr = 0, "" }, "no client address"},
-		{func(c *Config) { c.MaxClients = 1 << 40 }, fmt.Sprint(1<<40 + peerConns + reserveFiles)},
+		{func(c *Config) { c.MaxForwarded = -1 }, "negative limit"},
 	}
 	for _, test := range tests {
 		cfg := testConfig()

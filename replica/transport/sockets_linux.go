@@ -88,27 +88,3 @@ func listen(ctx context.Context, config net.ListenConfig, what, addr string) (ne
 	}
 	return l, nil
 }
-
-// reserveFiles is the descriptors a replica needs beside its connections: journal, snapshots, listeners, admin.
-const reserveFiles = 256
-
-// checkFiles makes sure that the process may open as many descriptors as it could come to need. It raises the soft
-// limit if the hard one allows it.
-func checkFiles(maxClients int) error {
-	need := uint64(maxClients) + peerConns + reserveFiles
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("transport: limit of open files: %w", err)
-	}
-	if limit.Cur >= need {
-		return nil
-	}
-	if limit.Max >= need {
-		limit.Cur = need
-		if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &limit); err == nil {
-			return nil
-		}
-	}
-	return fmt.Errorf("transport: %d client connections need %d open files, the limit is %d: "+
-		"allow fewer clients or raise it (ulimit -n)", maxClients, need, limit.Max)
-}

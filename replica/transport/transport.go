@@ -88,13 +88,10 @@ type Transport struct {
 	clientAddr, peerAddr net.Addr                     // where the listeners are bound; nil before
 }
 
-// New checks the configuration and the limit of open files, which it raises if it can. It opens nothing yet.
+// New checks the configuration. It opens nothing yet.
 func New(cfg Config, h Handler) (*Transport, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	if err := checkFiles(cfg.MaxClients); err != nil {
 		return nil, err
 	}
 	t := &Transport{
@@ -110,7 +107,7 @@ func New(cfg Config, h Handler) (*Transport, error) {
 		scratch:      make([]byte, 0, wire.PrefixSize+wire.MaxText),
 	}
 	t.roundTask = gnet.RunnableFunc(t.round)
-	t.forwards.t = t
+	t.forwards.t, t.forwards.places = t, make(places, cfg.MaxForwarded)
 	return t, nil
 }
 
