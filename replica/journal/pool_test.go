@@ -158,3 +158,26 @@ func TestPrepareFails(t *testing.T) {
 	}
 	mustOpen(t, options(fs.Crash(1)), p.twin)
 }
+
+// TestScratchIsRemoved starts in a directory with half-made files of every kind, and with files of others.
+func TestScratchIsRemoved(t *testing.T) {
+	fs := memfs.New()
+	p := mustOpen(t, options(fs), &history{})
+	p.close(t)
+	scratch := []string{"identity.new", "segment.new", "snapshot-5.new"}
+	for _, name := range append([]string{"notes.new"}, scratch...) {
+		_, err := fs.Open(dir+"/"+name, journal.OpenCreate)
+		noError(t, err)
+	}
+	mustOpen(t, options(fs), p.twin)
+	names, err := fs.List(dir)
+	noError(t, err)
+	for _, name := range scratch {
+		if slices.Contains(names, name) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+	if !slices.Contains(names, "notes.new") {
+		t.Error("a file of somebody else was removed")
+	}
+}
