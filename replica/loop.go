@@ -34,6 +34,7 @@ type loop struct {
 
 	clients map[*transport.Client]struct{} // that have said hello
 	err     atomic.Pointer[error]          // why the replica stops
+	alarm   alarm
 }
 
 // open recovers the replica's state and prepares everything that needs no network.
@@ -177,6 +178,22 @@ func (l *loop) Round(now time.Duration) {
 	if err := l.node.Round(now); err != nil {
 		l.fail(err)
 	}
+	deadline, waits := l.node.Deadline()
+	l.alarm.watch(now, deadline, waits)
+}
+
+// startAlarm prepares for batches that linger. It returns what releases the alarm after the loop has ended.
+func (l *loop) startAlarm() (release func(), err error) {
+	if l.cfg.Linger == 0 {
+		return func() {}, nil
+	}
+	rang := l.alarm.rang
+	timer, err := newSystemTimer(func() { l.transport.Post(rang) })
+	if err != nil {
+		return nil, err
+	}
+	l.alarm.timer, l.alarm.clock = timer, l.transport.ReadClock
+	return timer.close, nil
 }
 
 // Send passes a message to a peer, or loses it.

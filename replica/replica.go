@@ -11,6 +11,7 @@
 //	threads.go    where the storage's slow work is done
 //	repair.go     what is done if the data is damaged
 //	progress.go   how far a recovery has come
+//	alarm.go      when a batch has lingered long enough
 //	leaderless.go why there is no leader
 //	status.go     what a replica says about itself
 //	metrics.go    the same for Prometheus
@@ -162,6 +163,11 @@ func (r *Replica) serve(ctx context.Context) error {
 		}
 		return err
 	}
+	release, err := l.startAlarm()
+	if err != nil {
+		return errors.Join(err, l.storage.Close())
+	}
+	defer release()
 	r.loop.Store(l)
 	err = l.transport.Run(ctx)
 	if l.failure() == nil {

@@ -27,6 +27,7 @@ type replica struct {
 	connections []*node.Client // by user
 	paused      bool
 	inbox       []func()
+	alarmed     bool          // a round is arranged for a batch that lingers
 	restartAt   time.Duration // 0: it stays down until it is healed
 	forgetful   bool          // it has lost its memory and does not vote yet
 	rotten      bool          // its disk may have been damaged
@@ -126,7 +127,7 @@ func (r *replica) start(mode startMode) {
 // recover begins a life with what earlier ones have left, and compares that with what they had written.
 func (r *replica) recover(mode startMode) error {
 	r.life++
-	r.up, r.paused, r.inbox, r.threads = true, false, nil, nil
+	r.up, r.paused, r.alarmed, r.inbox, r.threads = true, false, false, nil, nil
 	r.born, r.skew, r.frozen = r.w.now, 0, false
 	r.appended, r.staged, r.restored, r.connections = 0, nil, nil, nil
 	r.storage = storage.New(storage.Config{
@@ -191,12 +192,31 @@ func (r *replica) act(do func(), waits bool) {
 		r.stop(err)
 		return
 	}
+	r.watchLinger()
 	r.w.check.round(r)
 	if r.forgetful && !r.storage.Amnesiac() {
 		r.forgetful = false
 		r.w.counts.Rejoined++
 		r.w.logf("%d votes again", r.id)
 	}
+}
+
+// watchLinger gives the replica a round when a batch that waits has lingered long enough, as the alarm of the event loop
+// does.
+func (r *replica) watchLinger() {
+	deadline, waits := r.node.Deadline()
+	left := deadline - r.clock()
+	if !waits || r.alarmed || left <= 0 {
+		return
+	}
+	r.alarmed = true
+	life := r.life
+	r.w.after(left, func() {
+		if r.life == life {
+			r.alarmed = false
+			r.act(func() {}, false)
+		}
+	})
 }
 
 // stop ends the process for an error. Only that of a disk is one that may happen.
