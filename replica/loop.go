@@ -223,6 +223,9 @@ func (l *loop) End(origin batching.Origin, out []byte, answered int) {
 	flowOf(c).InFlight -= answered
 }
 
+// Warn tells the operator.
+func (l *loop) Warn(text string) { l.log.Error(text) }
+
 // LeaderChanged tells clients that wait for a lost leadership where to go. Those that come later may be handed on.
 func (l *loop) LeaderChanged(lost bool) {
 	core := l.node.Core()

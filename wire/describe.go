@@ -32,6 +32,8 @@ func (m *Message) String() string {
 		return fmt.Sprintf("%s round %d durable %d received %d", head, m.Round(), m.Durable(), m.Received())
 	case TypeRejoinReply:
 		return fmt.Sprintf("%s proposed %d", head, m.Proposed())
+	case TypeDiverged:
+		return fmt.Sprintf("%s after slot %d", head, m.Slot)
 	}
 	return describeCatchUp(m)
 }

@@ -59,8 +59,9 @@ const (
 	TypeSnapshotChunk  Type = 29
 	TypeRejoin         Type = 30
 	TypeRejoinReply    Type = 31
+	TypeDiverged       Type = 32
 
-	typeCount = 32
+	typeCount = 33
 )
 
 var typeNames = [typeCount]string{
@@ -69,7 +70,7 @@ var typeNames = [typeCount]string{
 	TypePreVoteReply: "PreVoteReply", TypePrepare: "Prepare", TypePromise: "Promise", TypeAccept: "Accept",
 	TypeAccepted: "Accepted", TypeReject: "Reject", TypeHeartbeat: "Heartbeat", TypeHeartbeatReply: "HeartbeatReply",
 	TypeFetch: "Fetch", TypeEntries: "Entries", TypeSnapshotFetch: "SnapshotFetch", TypeSnapshotChunk: "SnapshotChunk",
-	TypeRejoin: "Rejoin", TypeRejoinReply: "RejoinReply",
+	TypeRejoin: "Rejoin", TypeRejoinReply: "RejoinReply", TypeDiverged: "Diverged",
 }
 
 // String returns the type's name as used in docs/wire.md.
@@ -94,7 +95,7 @@ var fieldSizes = func() (sizes [typeCount]int) {
 	sizes[TypeQuery] = 0
 	sizes[TypeQueryReply] = 0
 	sizes[TypePeerHello] = peerHelloSize
-	for t := TypePreVote; t <= TypeRejoinReply; t++ {
+	for t := TypePreVote; t <= TypeDiverged; t++ {
 		sizes[t] = messageSize
 	}
 	return sizes

@@ -130,6 +130,9 @@ func goldenEntries(slots ...Slot) []byte {
 // goldenMessages returns the messages of testdata/golden.txt.
 func goldenMessages() []Message {
 	ballot, run := MakeBallot(9, 3), goldenRun()
+	heartbeat, answer := NewHeartbeat(ballot, 5, 102, 103), NewHeartbeatReply(ballot, 5, 102, 103, 101)
+	heartbeat.SetQuestion(102)
+	answer.SetDigest(101, 0xd1)
 	return []Message{
 		NewPreVote(ballot, 100),
 		NewPreVoteReply(ballot, false, MakeBallot(9, 1), 0),
@@ -138,14 +141,15 @@ func goldenMessages() []Message {
 		NewAccept(ballot, 101, 100, Payload{RawLen: uint32(len(run)), Body: run, BodyCRC: Checksum(run)}),
 		NewAccepted(ballot, 101, 103, 100),
 		NewReject(ballot, MakeBallot(10, 1), 99),
-		NewHeartbeat(ballot, 5, 102, 103),
-		NewHeartbeatReply(ballot, 5, 102, 103, 101),
+		heartbeat,
+		answer,
 		NewFetch(90, 102, 64<<10),
 		NewEntries(90, 90, 102, goldenEntries(90)),
 		NewSnapshotFetch(80, 4096),
 		NewSnapshotChunk(80, 4100, 4096, []byte("tail")),
 		NewRejoin(0x5eed),
 		NewRejoinReply(0x5eed, ballot, 103),
+		NewDiverged(ballot, 101, &Digests{1: {Known: true, Value: 0xd1}, 3: {Known: true, Value: 0xd2}}),
 	}
 }
 

@@ -6,7 +6,7 @@ import "testing"
 func TestBulk(t *testing.T) {
 	for _, small := range []Type{
 		TypePreVote, TypePreVoteReply, TypePrepare, TypeAccepted, TypeReject, TypeHeartbeat, TypeHeartbeatReply, TypeFetch, TypeSnapshotFetch,
-		TypeRejoin, TypeRejoinReply,
+		TypeRejoin, TypeRejoinReply, TypeDiverged,
 	} {
 		if small.Bulk() || small.Lane() != LaneControl {
 			t.Errorf("%v travels with the bulk", small)

@@ -79,7 +79,7 @@ func AppendMessageHeader(dst []byte, m *Message) []byte {
 // DecodeMessageHeader fills in m from the checked header h at the start of frame. It leaves m.Body alone: the caller
 // sets it once the body is complete and checked.
 func DecodeMessageHeader(m *Message, h Header, frame []byte) error {
-	if h.Type < TypePreVote || h.Type > TypeRejoinReply {
+	if h.Type < TypePreVote || h.Type > TypeDiverged {
 		return fmt.Errorf("%w: %v is not a message between replicas", ErrType, h.Type)
 	}
 	f := frame[PrefixSize : PrefixSize+messageSize]

@@ -13,7 +13,7 @@ import (
 func TestMessagesRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := Message{
-			Type:   Type(rapid.IntRange(int(TypePreVote), int(TypeRejoinReply)).Draw(t, "type")),
+			Type:   Type(rapid.IntRange(int(TypePreVote), int(TypeDiverged)).Draw(t, "type")),
 			flags:  rapid.Uint8().Draw(t, "flags"),
 			Ballot: Ballot(rapid.Uint64().Draw(t, "ballot")),
 			Slot:   Slot(rapid.Uint64().Draw(t, "slot")),

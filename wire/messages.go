@@ -45,24 +45,16 @@ func NewReject(b, promised Ballot, commit Slot) Message {
 	return Message{Type: TypeReject, Ballot: b, nonce: uint64(promised), Commit: commit}
 }
 
-// NewHeartbeat begins a leadership round. proposed is the highest slot that the leader has proposed.
+// NewHeartbeat begins a leadership round. proposed is the highest slot that the leader has proposed, or will before anything new.
 func NewHeartbeat(b Ballot, round uint64, commit, proposed Slot) Message {
 	return Message{Type: TypeHeartbeat, Ballot: b, nonce: round, Commit: commit, last: proposed}
 }
 
-// SetChain adds to a Heartbeat up to where its sender has applied, and the hash chain up to there.
-func (m *Message) SetChain(applied Slot, chain uint64) {
-	m.Slot = applied
-	m.Payload = MakeBody(binary.LittleEndian.AppendUint64(nil, chain))
-}
+// SetQuestion adds to a Heartbeat the slot after which the leader wants to know its follower's digest.
+func (m *Message) SetQuestion(s Slot) { m.Slot = s }
 
-// Chain returns what SetChain has set, if it has.
-func (m *Message) Chain() (applied Slot, chain uint64, ok bool) {
-	if m.Type != TypeHeartbeat || len(m.Body) != 8 {
-		return 0, 0, false
-	}
-	return m.Slot, binary.LittleEndian.Uint64(m.Body), true
-}
+// Question returns that slot.
+func (m *Message) Question() Slot { return m.Slot }
 
 // NewHeartbeatReply answers a round: everything above the heartbeat's commit index has been accepted under ballot b
 // durably up to one slot, and received up to another.
@@ -73,6 +65,26 @@ func NewHeartbeatReply(b Ballot, round uint64, durable, received, commit Slot) M
 // NewNonVotingReply answers a round without a vote in it: the acceptor is non-voting.
 func NewNonVotingReply(b Ballot, round uint64, commit Slot) Message {
 	return Message{Type: TypeHeartbeatReply, Ballot: b, nonce: round, Commit: commit, flags: flagNonVoting}
+}
+
+// SetDigest adds to a HeartbeatReply what its sender's state was after a slot: the one asked about or, if it does not know
+// that, the last one applied.
+func (m *Message) SetDigest(s Slot, digest uint64) {
+	body := binary.LittleEndian.AppendUint64(make([]byte, 0, 16), uint64(s))
+	m.Payload = MakeBody(binary.LittleEndian.AppendUint64(body, digest))
+}
+
+// Digest returns what SetDigest has set, if it has.
+func (m *Message) Digest() (s Slot, digest uint64, ok bool) {
+	if m.Type != TypeHeartbeatReply || len(m.Body) != 16 {
+		return 0, 0, false
+	}
+	return Slot(binary.LittleEndian.Uint64(m.Body)), binary.LittleEndian.Uint64(m.Body[8:]), true
+}
+
+// NewDiverged tells a follower, in ballot b, what the states of replicas were after a slot.
+func NewDiverged(b Ballot, s Slot, d *Digests) Message {
+	return Message{Type: TypeDiverged, Ballot: b, Slot: s, Payload: MakeBody(d.Append(nil))}
 }
 
 // NewFetch asks for the chosen entries of the slots from first to last, about maxBytes of them at a time.

@@ -50,6 +50,10 @@ type Config struct {
 	// the defaults, 256 KiB and 1 MiB, which are the most that makes sense; tests take less.
 	SnapshotPiece, ReplyFrame int
 
+	// KeptDigests is for how many slots the digest of the state is kept, so that replicas can be compared: a power of two. 0
+	// stands for 65536, half a MiB.
+	KeptDigests int
+
 	// Unreplicated applies and answers without proposing anything: the bound that replication is measured against.
 	Unreplicated bool
 }
@@ -68,6 +72,9 @@ type Driver interface {
 
 	// Redirect tells a client which replica leads, as far as this one knows.
 	Redirect(origin batching.Origin)
+
+	// Warn says what an operator has to know.
+	Warn(text string)
 
 	// LeaderChanged says that this replica leads, no longer leads, or follows another. Commands that it had accepted
 	// while it led and has not answered may or may not take effect; their clients have to ask the new leader. Queries
@@ -110,8 +117,10 @@ type Node struct {
 	queries   queries
 	snapshots snapshots
 	pull      pull
-	check     chainCheck
-	durable   uint64 // records known durable, of those appended since the node was made
+	digests   digests
+	judge     judge
+	asked     wire.Slot // by the leader's newest heartbeat
+	durable   uint64    // records known durable, of those appended since the node was made
 	err       error
 	stats     Stats
 }
@@ -146,6 +155,9 @@ func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 	if cfg.ReplyFrame == 0 {
 		cfg.ReplyFrame = replyFrameBytes
 	}
+	if cfg.KeptDigests == 0 {
+		cfg.KeptDigests = keptDigests
+	}
 	return &Node{
 		cfg:       cfg,
 		driver:    driver,
@@ -154,6 +166,7 @@ func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 		builder:   batching.NewBuilder(cfg.Batching),
 		state:     machine.NewState(machine.New(cfg.Machine), cfg.State),
 		snapshots: newSnapshots(&cfg),
+		digests:   newDigests(cfg.KeptDigests),
 	}
 }
 
@@ -194,9 +207,7 @@ func (n *Node) Step(now time.Duration, m *wire.Message) {
 	case wire.TypeSnapshotChunk:
 		n.onSnapshotChunk(now, m)
 	default:
-		if m.Type == wire.TypeHeartbeat {
-			n.noteChain(m)
-		}
+		n.compare(now, m)
 		n.notePeer(now, m)
 		n.core.Step(now, m)
 		n.observe()
@@ -210,6 +221,7 @@ func (n *Node) Tick(now time.Duration) {
 	}
 	n.core.Tick(now)
 	n.observe()
+	n.tickJudge(now)
 	n.tickSnapshots(now)
 }
 
@@ -267,6 +279,7 @@ func (n *Node) observe() {
 		return
 	}
 	lost := n.leading && !leads
+	n.judge = judge{}
 	n.leading, n.leader = leads, leader
 	if lost {
 		n.builder.Drop(nil)
@@ -322,8 +335,11 @@ func (n *Node) count(batch *batching.Batch, inFlight int) {
 func (n *Node) carryOut(now time.Duration) (durable bool) {
 	ready := n.core.Ready()
 	for i := range ready.Messages {
-		if ready.Messages[i].Type == wire.TypeHeartbeat {
-			n.addChain(&ready.Messages[i])
+		switch m := &ready.Messages[i]; m.Type {
+		case wire.TypeHeartbeat:
+			m.SetQuestion(n.question())
+		case wire.TypeHeartbeatReply:
+			n.addDigest(m)
 		}
 		n.driver.Send(&ready.Messages[i])
 	}

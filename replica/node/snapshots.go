@@ -100,6 +100,7 @@ func (n *Node) RestoreSnapshot(state *machine.State, info snapshot.Info) {
 	n.snapshots.newest, n.snapshots.before = info, info.Slot
 	n.snapshots.since = 0
 	n.state = state
+	n.digests.note(state.Applied(), state.Digest())
 	n.core.RestoreSnapshot(state.Applied())
 }
 
@@ -111,6 +112,7 @@ func (n *Node) install(state *machine.State) bool {
 	}
 	n.cancelTaking()
 	n.state = state
+	n.digests.note(state.Applied(), state.Digest())
 	n.core.InstallSnapshot(state.Applied())
 	n.snapshots.since = 0
 	n.observe()

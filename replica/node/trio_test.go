@@ -30,6 +30,7 @@ type trio struct {
 	leases   bool
 	snapshot int // Config.SnapshotBytes
 	pin      int // Config.PinBytes
+	kept     int // Config.KeptDigests
 	seq      wire.Seq
 	rng      *rand.Rand
 }
@@ -57,6 +58,7 @@ type replica struct {
 	clients    map[batching.Origin]*Client
 	answers    []answer
 	redirected []batching.Origin
+	warnings   []string
 }
 
 // answer is a frame of answers.
@@ -115,6 +117,7 @@ func (r *replica) config() Config {
 		State:         machine.DefaultConfig(),
 		Identity:      snapshot.Identity{Cluster: 1, Settings: 2},
 		SnapshotBytes: c.snapshot,
+		KeptDigests:   c.kept,
 		Volatile:      c.volatile,
 		Reads:         wire.ReadsIndex,
 		ClientWindow:  testWindow,
@@ -158,7 +161,7 @@ func (c *trio) step() {
 	queue := c.queue
 	c.queue = nil
 	for i := range queue {
-		if r := c.replicas[queue[i].To]; r.up && c.replicas[queue[i].From].up {
+		if r := c.replicas[queue[i].To]; r.up {
 			r.node.Step(c.now, &queue[i])
 			r.round()
 		}
@@ -323,6 +326,9 @@ func (r *replica) client(origin batching.Origin) *Client {
 	}
 	return r.clients[origin]
 }
+
+// Warn implements Driver.
+func (r *replica) Warn(text string) { r.warnings = append(r.warnings, text) }
 
 // LeaderChanged implements Driver.
 func (r *replica) LeaderChanged(bool) {}

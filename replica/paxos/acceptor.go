@@ -132,7 +132,8 @@ func (c *Core) answerChosen(m *wire.Message) {
 	case e == nil || m.Ballot < e.Ballot:
 		c.reject(m)
 	case !e.Same(&m.Payload):
-		c.fatal("slot %d is chosen, and ballot %v proposes another value for it", m.Slot, m.Ballot)
+		c.reject(m)
+		c.fatal("slot %d is chosen, and replica %d, which leads with ballot %v, proposes another value for it: %s", m.Slot, m.From, m.Ballot, holdsMore)
 	default:
 		c.sendAccepted(m.Ballot, m.Slot, m.Slot)
 	}

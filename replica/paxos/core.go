@@ -300,6 +300,10 @@ func (c *Core) Leader() wire.ReplicaID { return c.leader }
 // Ballot returns the highest ballot promised or followed.
 func (c *Core) Ballot() wire.Ballot { return max(c.promised, c.leaderBallot) }
 
+// Proposed returns the highest slot that this leader has proposed, will propose before anything new, or knew chosen when it
+// became the leader.
+func (c *Core) Proposed() wire.Slot { return c.lastOpen() }
+
 // InFlight returns the slots and bytes open under this replica's leadership.
 func (c *Core) InFlight() (slots, bytes int) {
 	if c.role != Leader {

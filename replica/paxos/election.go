@@ -13,7 +13,7 @@ type round struct {
 	number   uint64
 	started  time.Duration
 	commit   wire.Slot // commit index when the round began
-	proposed wire.Slot // highest slot proposed when the round began
+	proposed wire.Slot // highest slot open when the round began (see lastOpen)
 	answers  pipeline.VoteSet
 	forgot   pipeline.VoteSet // answered too, but do not vote (see rejoin.go)
 }
@@ -141,7 +141,7 @@ func (c *Core) quorumHeard() bool {
 }
 
 func (c *Core) startRound() {
-	c.round = round{number: c.round.number + 1, started: c.now, commit: c.commit, proposed: c.window.Next() - 1}
+	c.round = round{number: c.round.number + 1, started: c.now, commit: c.commit, proposed: c.lastOpen()}
 	c.round.answers.Add(c.cfg.Self)
 	c.roundWanted = false
 	c.confirmRound()
@@ -154,6 +154,7 @@ func (c *Core) onHeartbeat(m *wire.Message) {
 		return
 	}
 	c.follow(m.From, m.Ballot)
+	c.checkNotBeyond(m)
 	c.learnFrontier(m.From, m.Ballot, m.Commit)
 	if c.forgot {
 		c.sendTo(m.From, wire.NewNonVotingReply(m.Ballot, m.Round(), c.commit))
@@ -163,6 +164,32 @@ func (c *Core) onHeartbeat(m *wire.Message) {
 	durable, received := c.contiguous(m)
 	c.sendTo(m.From, wire.NewHeartbeatReply(m.Ballot, m.Round(), durable, received, c.commit))
 }
+
+// checkNotBeyond stops a replica that knows slots to be chosen which the leader of a higher ballot has not proposed.
+//
+// That cannot be. The value of a chosen slot stands in the log with the ballot x of an acceptance, and the slot was chosen
+// under x or a lower ballot: advance and advanceLeader pass a slot under the ballot of the leader that says it is chosen,
+// and a fetched entry comes with the ballot that it has where it was chosen or fetched itself. If x is below the leader's
+// ballot b, a phase-2 quorum has accepted the value under x or below. Any phase-1 quorum of b has a member of that one, which
+// had accepted before it promised b, because afterwards it takes nothing of a lower ballot. So the leader has found the slot
+// in a promise, accepted or below its commit index, and it was known chosen or among those to be proposed before the first
+// heartbeat (see lead): no heartbeat of ballot b, however old, names a lower slot as the highest proposed.
+//
+// If it is so all the same, members of the quorum have forgotten what they had accepted: disks were lost, or set back. This
+// replica may be the last to hold what was acknowledged.
+func (c *Core) checkNotBeyond(m *wire.Message) {
+	if c.commit <= m.Proposed() {
+		return
+	}
+	if e := c.log.get(c.commit); e != nil && e.Ballot < m.Ballot {
+		c.fatal("slot %d is chosen, under ballot %v, and replica %d, which leads with ballot %v, has proposed none above %d: %s",
+			c.commit, e.Ballot, m.From, m.Ballot, m.Proposed(), holdsMore)
+	}
+}
+
+// holdsMore is what an operator has to know where a leader does not know what is chosen.
+const holdsMore = "those who elected it have lost what they had accepted, and this replica holds more than they do. " +
+	"Stop the others, and do not start this one with --repair before its data has been looked at"
 
 // contiguous returns up to where everything above the leader's frontier is durably accepted under its ballot (or known
 // chosen), and up to where it has been received. A replica that is far behind asks for nothing: it could not take it

@@ -174,3 +174,32 @@ func TestBodiesOutliveTheirSlot(t *testing.T) {
 		}
 	}
 }
+
+// A replica stops if the leader of a higher ballot has not proposed what it knows to be chosen. Heartbeats of the ballot under
+// which that was chosen may be old, and say nothing.
+func TestReplicaBeyondItsLeaderStops(t *testing.T) {
+	for _, tt := range []struct {
+		ballot   wire.Ballot
+		proposed wire.Slot
+		stops    bool
+	}{
+		{ballot(1, 1), 1, false}, {ballot(1, 1), 3, false}, {ballot(2, 2), 3, false}, {ballot(2, 2), 4, false},
+		{ballot(2, 2), 2, true}, {ballot(2, 2), 0, true}, {ballot(9, 1), 2, true},
+	} {
+		h := newHand(t, 3, 3)
+		for s := wire.Slot(1); s <= 3; s++ {
+			h.gets(1, accept(ballot(1, 1), s, 0, "x"))
+		}
+		h.gets(1, wire.NewHeartbeat(ballot(1, 1), 5, 3, 3))
+		if h.commit != 3 {
+			t.Fatalf("commit %d", h.commit)
+		}
+		m := wire.NewHeartbeat(tt.ballot, 1, 0, tt.proposed)
+		m.From = tt.ballot.Replica()
+		h.Step(h.now, &m)
+		r := h.Ready()
+		if (r.Fatal != nil) != tt.stops || len(only(r.Messages, wire.TypeHeartbeatReply)) != 1 {
+			t.Errorf("ballot %v has proposed up to %d: %v, messages %v", tt.ballot, tt.proposed, r.Fatal, r.Messages)
+		}
+	}
+}

@@ -127,7 +127,7 @@ func (c *Core) acknowledge(from wire.ReplicaID, through, commit wire.Slot) {
 }
 
 // resendLost sends again what an acceptor has not received although nothing of it is under way: it answers a heartbeat
-// that began when everything up to proposed had been sent, and has received what is above the commit index up to received.
+// that said that slots up to proposed are open, and has received what is above the commit index up to received.
 func (c *Core) resendLost(from wire.ReplicaID, received, proposed wire.Slot) {
 	p := &c.sending[from]
 	first := max(received, c.commit) + 1

@@ -66,6 +66,9 @@ func (r *replica) Redirect(o batching.Origin) {
 	r.w.transmit(0, func() { r.w.userOf(o).redirect(leader) })
 }
 
+// Warn implements node.Driver.
+func (r *replica) Warn(text string) { r.w.logf("%d warns: %s", r.id, text) }
+
 // LeaderChanged implements node.Driver.
 func (r *replica) LeaderChanged(lost bool) {
 	r.w.logf("%d: leader %d, ballot %v, role %v", r.id, r.node.Core().Leader(), r.node.Core().Ballot(), r.node.Core().Role())

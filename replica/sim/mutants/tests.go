@@ -40,4 +40,10 @@ var foundBy = map[string]named{
 	"met-bit-lost":                  {"./replica/journal", "TestMet"},
 	"lease-lowered-at-once":         {"./replica/journal", "TestGrantedLease"},
 	"divergence-not-kept":           {"./replica/journal", "TestDiverged"},
+
+	"divergent-leader-stays":              {"./replica/node", "TestReplicaThatDiffersStops"},
+	"divergence-without-majority-ignored": {"./replica/node", "TestWithoutAMajorityAllThatDifferStop"},
+	"verdict-believed":                    {"./replica/node", "TestOldVerdictsAreHarmless"},
+	"digest-of-a-slot-passed":             {"./replica/node", "TestDigestsAreOfTheirSlots"},
+	"holds-more-and-goes-on":              {"./replica/paxos", "TestReplicaBeyondItsLeaderStops"},
 }
