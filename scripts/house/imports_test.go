@@ -35,6 +35,7 @@ var rooms = []room{
 	{dir: "replica/storage", uses: []string{
 		"wire", "ring", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot", "replica/node",
 	}},
+	{dir: "replica/explore", uses: []string{"wire", "pipeline", "replica/paxos"}},
 	{dir: "replica/sim", uses: []string{
 		"wire/...", "ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
 		"replica/node", "replica/storage",

@@ -23,6 +23,8 @@ type cli struct {
 	From  uint64 `help:"First seed." default:"1"`
 	Only  string `help:"Run only mutants whose name contains this." placeholder:"TEXT"`
 	Root  string `help:"Root of the source tree." default:"." type:"existingdir"`
+
+	Explore bool `help:"Have the explorer (scripts/explore.sh) look for the bugs instead, of those in what it runs and checks: the protocol's safety."`
 }
 
 // Validate refuses what would find nothing and call it success. The parser calls it.
@@ -38,7 +40,14 @@ func (c *cli) Validate() error {
 }
 
 // chosen tells whether a mutant is to be run.
-func (c *cli) chosen(m mutant) bool { return strings.Contains(m.name, c.Only) }
+func (c *cli) chosen(m mutant) bool {
+	return strings.Contains(m.name, c.Only) && (!c.Explore || m.explorable())
+}
+
+// explorable tells whether a mutant breaks the safety of what the explorer runs.
+func (m *mutant) explorable() bool {
+	return (strings.HasPrefix(m.file, "replica/paxos/") || strings.HasPrefix(m.file, "pipeline/")) && !strings.HasSuffix(m.rule, "(liveness)")
+}
 
 func main() {
 	var c cli
@@ -63,7 +72,11 @@ func (c *cli) run() (survivors int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	table := tabwriter.NewWriter(os.Stdout, 30, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "mutant\tseeds\ttime\tfound by")
+	of := "seeds" // that it took
+	if c.Explore {
+		of = "states"
+	}
+	fmt.Fprintf(table, "mutant\t%s\ttime\tfound by\n", of)
 	for i := range mutants {
 		m := &mutants[i]
 		if !c.chosen(*m) {
@@ -84,8 +97,8 @@ func (c *cli) run() (survivors int, err error) {
 	return survivors, nil
 }
 
-// found is how the simulator reports.
-var found = regexp.MustCompile(`VIOLATION after (\d+) seeds: (.*)`)
+// found is how the simulator and the explorer report.
+var found = regexp.MustCompile(`VIOLATION after (\d+) (?:seeds|states): (.*)`)
 
 // hunt looks for the bug with what is to find it. seeds is how many it took, empty if it was not found.
 func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
@@ -93,10 +106,13 @@ func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
 	if err != nil {
 		return "", "", err
 	}
+	if c.Explore {
+		return c.program(m, dir, overlay, "./replica/explore/explorer", "--short")
+	}
 	if by, ok := foundBy[m.name]; ok {
 		return c.test(by, overlay)
 	}
-	return c.simulate(m, dir, overlay)
+	return c.program(m, dir, overlay, "./replica/sim/simulate", "--until", "--from", fmt.Sprint(c.From), "--seeds", fmt.Sprint(c.Seeds))
 }
 
 // test runs the test that is to find the bug. The overlay goes to it by the environment, so that programs that the test
@@ -118,16 +134,15 @@ func (c *cli) test(by named, overlay string) (seeds, finding string, err error) 
 	}
 }
 
-// simulate builds the simulator with the bug and runs it.
-func (c *cli) simulate(m *mutant, dir, overlay string) (seeds, finding string, err error) {
+// program builds the simulator or the explorer with the bug and runs it.
+func (c *cli) program(m *mutant, dir, overlay, pkg string, args ...string) (seeds, finding string, err error) {
 	program := filepath.Join(dir, m.name)
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, "./replica/sim/simulate")
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", program, pkg)
 	build.Dir = c.Root
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", "", fmt.Errorf("%w: %s", err, out)
 	}
-	cmd := exec.Command(program, "--until", "--from", fmt.Sprint(c.From), "--seeds", fmt.Sprint(c.Seeds))
-	out, err := cmd.CombinedOutput()
+	out, err := exec.Command(program, args...).CombinedOutput()
 	if at := found.FindSubmatch(out); at != nil {
 		return string(at[1]), shortened(string(at[2])), nil
 	}

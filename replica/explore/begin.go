@@ -1,0 +1,104 @@
+package explore
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"paxosbench/wire"
+)
+
+// Move is a part of the way to where a walk begins: an event, and then all that comes of it between some replicas, whose messages
+// arrive and whose disks sync, while nothing reaches the others.
+type Move struct {
+	event   event
+	replica wire.ReplicaID
+	among   []wire.ReplicaID
+}
+
+// Elect has the first replica elected by itself and the others.
+func Elect(among ...wire.ReplicaID) Move { return Move{timeout, among[0], among} }
+
+// Put has the first replica, which leads, be given a batch, and propose it to the others.
+func Put(among ...wire.ReplicaID) Move { return Move{propose, among[0], among} }
+
+// Beat has the first replica begin a round of heartbeats, if it leads.
+func Beat(among ...wire.ReplicaID) Move { return Move{tick, among[0], among} }
+
+// begin goes to the state in which the walk begins. It returns false if that violates an invariant.
+func (s *search) begin() bool {
+	var first state
+	for i, r := range s.replicas {
+		first[i] = r.first()
+	}
+	s.prefix = []state{first}
+	for _, m := range s.scope.Begin {
+		if !s.move(int(m.replica-1), m.event) || !s.settle(m.among) {
+			return false
+		}
+	}
+	if s.scope.Quiet {
+		quiet := s.prefix[len(s.prefix)-1]
+		clear(quiet[maxReplicas:])
+		s.prefix = append(s.prefix, quiet)
+	}
+	return true
+}
+
+// move has an event happen on the way to the beginning.
+func (s *search) move(i int, e event) bool {
+	at := s.prefix[len(s.prefix)-1]
+	o := s.replicas[i].after(at[i], e)
+	if o.err == nil && !o.taken {
+		panic(fmt.Sprintf("BUG: scope %s: an event on the way to its beginning does not happen: %d %s", s.scope.Name, i+1, s.net.describe(e)))
+	}
+	next, _, err := s.after(at, i, &o.step)
+	if err = errors.Join(o.err, err); err != nil {
+		s.prefix = append(s.prefix, at)
+		return s.violated(0, i, e, err)
+	}
+	s.prefix = append(s.prefix, next)
+	return true
+}
+
+// settle delivers what the replicas have sent each other, each message once, and syncs their disks, until nothing is left.
+func (s *search) settle(among []wire.ReplicaID) bool {
+	came := map[event]bool{}
+	for {
+		i, e, err := s.unsettled(among, came)
+		switch {
+		case err != nil:
+			s.prefix = append(s.prefix, s.prefix[len(s.prefix)-1])
+			return s.violated(0, i, e, err)
+		case e == 0:
+			return true
+		case !s.move(i, e):
+			return false
+		}
+		came[e] = e.kind() == deliver
+	}
+}
+
+// unsettled returns an event that settle has happen next, and to which replica; no event if there is none.
+func (s *search) unsettled(among []wire.ReplicaID, came map[event]bool) (int, event, error) {
+	at := s.prefix[len(s.prefix)-1]
+	for _, id := range among {
+		i := int(id - 1)
+		steps, err := s.replicas[i].from(at[i], at[maxReplicas+i])
+		if err != nil {
+			return i, steps[0].event, err
+		}
+		for j := range steps {
+			e := steps[j].event
+			if next, _, err := s.after(at, i, &steps[j]); next != at && err == nil && !came[e] && s.settles(e, among) {
+				return i, e, nil
+			}
+		}
+	}
+	return 0, 0, nil
+}
+
+// settles reports whether an event is the arrival of a message from one of the replicas, or a sync.
+func (s *search) settles(e event, among []wire.ReplicaID) bool {
+	return e.kind() == sync || e.kind() == deliver && slices.Contains(among, s.net.messages[e.about()].From)
+}
