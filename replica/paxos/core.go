@@ -103,7 +103,7 @@ type Core struct {
 	promising   [wire.MaxReplicas + 1]Flow // by acceptor: the way of its promises
 	backlog     map[wire.Slot]Entry        // adopted, to be proposed again
 	window      *pipeline.Window
-	round       round
+	rounds      rounds
 	heard       [wire.MaxReplicas + 1]time.Duration // last answer to this leader, by replica
 	rejoins     [wire.MaxReplicas + 1]rejoin
 	sending     [wire.MaxReplicas + 1]sending // by acceptor
@@ -111,7 +111,7 @@ type Core struct {
 
 	// Reads without the log (see reads.go).
 	roundWanted  bool          // reads wait for a round that has not begun
-	confirmed    uint64        // newest round that a quorum has answered
+	confirmed    uint64        // newest round that a quorum has answered, or a later one
 	leaseBegan   time.Duration // when that round began; 0: none
 	leaseGranted time.Duration // until then no other ballot is promised
 

@@ -4,10 +4,17 @@
 //
 // One role per file, in the order in which a command meets them:
 //
-//	election.go  who may propose: randomised timeouts, pre-vote, heartbeats, step-down
-//	proposer.go  phase 1 over the whole suffix, adoption, no-op fill; phase 2 under a stable leader
+//	election.go  who may propose: randomised timeouts, pre-vote, step-down
+//	phase1.go    promises, pulled in parts; adoption
+//	proposer.go  the backlog of a new leader, no-op fill; phase 2 under a stable leader
+//	sending.go   how much of it is sent to whom, and what is sent again
 //	acceptor.go  promised and accepted; what is answered, and only after which record is durable
-//	learner.go   the commit frontier, and catching up from peers
+//	learner.go   the commit index
+//	fetch.go     catching up from peers
+//	flow.go      how much a peer is asked for or sent at once
+//	rounds.go    heartbeats and their answers, at any round trip
+//	reads.go     reads without the log
+//	restore.go   what a restart knows
 //	rejoin.go    how a replica that forgot its promises becomes a voter again
 //	log.go       the slots held in memory
 //	core.go      the machine around them: Step, Tick, Persisted, Ready

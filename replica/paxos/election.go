@@ -3,20 +3,8 @@ package paxos
 import (
 	"time"
 
-	"paxosbench/pipeline"
 	"paxosbench/wire"
 )
-
-// round is one exchange of heartbeats. A quorum of answers to a round proves that no higher ballot had been promised
-// by a quorum when the round began.
-type round struct {
-	number   uint64
-	started  time.Duration
-	commit   wire.Slot // commit index when the round began
-	proposed wire.Slot // highest slot open when the round began (see lastOpen)
-	answers  pipeline.VoteSet
-	forgot   pipeline.VoteSet // answered too, but do not vote (see rejoin.go)
-}
 
 // resetDeadline draws the time at which this replica asks for votes unless it hears from a leader.
 func (c *Core) resetDeadline() {
@@ -115,7 +103,7 @@ func (c *Core) countPreVotes() {
 // tickLeader sends heartbeats while this replica's own disk makes progress and a quorum answers, and gives way when
 // either has failed for an election timeout: a leader that cannot persist or is not heard must not hold up the others.
 func (c *Core) tickLeader() {
-	if c.now >= c.round.started+c.cfg.Heartbeat && !c.diskStalled(c.cfg.ElectionTimeout/2) {
+	if c.now >= c.rounds.newest.started+c.cfg.Heartbeat && !c.diskStalled(c.cfg.ElectionTimeout/2) {
 		c.startRound()
 	}
 	c.tickSending()
@@ -138,14 +126,6 @@ func (c *Core) quorumHeard() bool {
 		}
 	}
 	return n >= max(c.cfg.Quorum1, c.cfg.Quorum2)
-}
-
-func (c *Core) startRound() {
-	c.round = round{number: c.round.number + 1, started: c.now, commit: c.commit, proposed: c.lastOpen()}
-	c.round.answers.Add(c.cfg.Self)
-	c.roundWanted = false
-	c.confirmRound()
-	c.broadcast(wire.NewHeartbeat(c.ballot, c.round.number, c.commit, c.round.proposed))
 }
 
 func (c *Core) onHeartbeat(m *wire.Message) {
@@ -211,29 +191,4 @@ func (c *Core) contiguous(m *wire.Message) (durable, received wire.Slot) {
 		received++
 	}
 	return durable, received
-}
-
-// onHeartbeatReply counts the answer, the votes in it, whose own messages may have been lost, and sends again what the
-// follower has not received although it was sent before the heartbeat.
-func (c *Core) onHeartbeatReply(m *wire.Message) {
-	if c.role != Leader || m.Ballot != c.ballot {
-		c.stats.Ignored++
-		return
-	}
-	if !m.Voting() {
-		c.onForgetfulReply(m)
-		return
-	}
-	c.hears(m.From)
-	if m.Round() != c.round.number {
-		return
-	}
-	c.round.answers.Add(m.From)
-	c.vote(m.From, m.Ballot, c.round.commit+1, m.Durable())
-	c.confirmRound()
-	c.answerRejoins()
-	if m.Commit >= c.round.commit {
-		c.acknowledge(m.From, m.Received(), m.Commit)
-	}
-	c.resendLost(m.From, m.Received(), c.round.proposed)
 }

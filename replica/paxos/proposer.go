@@ -16,8 +16,8 @@ func (c *Core) lead() {
 	for id := range c.heard {
 		c.heard[id] = c.now
 	}
-	c.round = round{number: c.round.number}
-	c.confirmed, c.leaseBegan = c.round.number, 0
+	c.rounds.restart()
+	c.confirmed, c.leaseBegan = c.rounds.newest.number, 0
 	c.rejoins = [wire.MaxReplicas + 1]rejoin{}
 	c.window.Reset(c.ballot, c.commit+1)
 	for id := range c.sending {

@@ -34,7 +34,7 @@ const (
 // applied. This replica must lead.
 func (c *Core) ReadRound() (round uint64, index wire.Slot) {
 	c.roundWanted = true
-	return c.round.number + 1, max(c.commit, c.firstOfTerm)
+	return c.rounds.newest.number + 1, max(c.commit, c.firstOfTerm)
 }
 
 // Confirmed returns the newest heartbeat round that was answered by a quorum.
@@ -47,16 +47,9 @@ func (c *Core) HoldsLease(now time.Duration) bool {
 		now < c.leaseBegan+c.cfg.ElectionTimeout/leaseParts*leaseShare
 }
 
-// confirmRound takes note once so many replicas have answered that every phase-1 quorum has one of them.
-func (c *Core) confirmRound() {
-	if c.round.answers.Len() > len(c.cfg.Replicas)-c.cfg.Quorum1 && c.confirmed < c.round.number {
-		c.confirmed, c.leaseBegan = c.round.number, c.round.started
-	}
-}
-
 // startWantedRound starts a round for the reads that wait for one, unless one is under way.
 func (c *Core) startWantedRound() {
-	if c.roundWanted && c.confirmed == c.round.number {
+	if c.roundWanted && c.confirmed == c.rounds.newest.number {
 		c.stats.ReadRounds++
 		c.startRound()
 	}

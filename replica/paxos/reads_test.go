@@ -9,7 +9,7 @@ import (
 
 // heartbeatReply is a follower's answer to the present round of a leader.
 func (h hand) heartbeatReply() wire.Message {
-	return wire.NewHeartbeatReply(h.ballot, h.round.number, 0, 0, h.commit)
+	return wire.NewHeartbeatReply(h.ballot, h.rounds.newest.number, 0, 0, h.commit)
 }
 
 // opens has the no-op chosen with which a leadership begins, and the round confirmed with which it begins.
@@ -17,8 +17,8 @@ func (h hand) opens(from wire.ReplicaID) {
 	h.syncs()
 	h.gets(from, wire.NewAccepted(h.ballot, 1, h.firstOfTerm, 0))
 	h.gets(from, h.heartbeatReply())
-	if h.Commit() < h.firstOfTerm || h.Confirmed() != h.round.number {
-		h.t.Fatalf("commit %d, opened %d, round %d, confirmed %d", h.Commit(), h.firstOfTerm, h.round.number, h.Confirmed())
+	if h.Commit() < h.firstOfTerm || h.Confirmed() != h.rounds.newest.number {
+		h.t.Fatalf("commit %d, opened %d, round %d, confirmed %d", h.Commit(), h.firstOfTerm, h.rounds.newest.number, h.Confirmed())
 	}
 }
 
@@ -64,12 +64,12 @@ func TestRoundIsConfirmedByAPhase2Quorum(t *testing.T) {
 		h := newHand(t, 1, 5, func(c *Config) { c.Quorum1, c.Quorum2 = 6-quorum2, quorum2 })
 		h.leads()
 		for others := range quorum2 {
-			if confirmed := h.Confirmed() == h.round.number; confirmed != (others+1 >= quorum2) {
+			if confirmed := h.Confirmed() == h.rounds.newest.number; confirmed != (others+1 >= quorum2) {
 				t.Errorf("quorum2 %d: with %d answers the round is confirmed: %v", quorum2, others, confirmed)
 			}
 			h.gets(wire.ReplicaID(others+2), h.heartbeatReply())
 		}
-		if h.Confirmed() != h.round.number {
+		if h.Confirmed() != h.rounds.newest.number {
 			t.Errorf("quorum2 %d: the round is not confirmed by as many", quorum2)
 		}
 	}

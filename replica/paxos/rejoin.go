@@ -3,7 +3,6 @@ package paxos
 import (
 	"time"
 
-	"paxosbench/pipeline"
 	"paxosbench/wire"
 )
 
@@ -11,20 +10,25 @@ import (
 // knows. If it voted as if it had not, two quorums could meet in it alone and neither would see the other: a chosen
 // value could be replaced. So it asks the others first.
 //
-// It sends Rejoin with a nonce. The leader, of ballot b, then completes one heartbeat round without counting the
-// replica, with so many others that any quorum of either phase would have one of them. A ballot above b that had its
-// quorum of promises when the replica forgot had one of those others in it, which would have refused the round.
+// It sends Rejoin with a nonce. The leader, of ballot b, then waits until so many others have answered, as voters, a
+// heartbeat round that began after the request had come, that any quorum of either phase would have one of them. These need
+// not be answers to the same round: each shows that at some moment after the replica had forgotten, who gave it had
+// promised no ballot above b, and so had not before. A ballot above b that had its quorum of promises when the replica
+// forgot had one of those others in it, which would not have answered.
 //
 // A ballot above b that did not have its quorum yet must never get it: its candidate would count the replica's old
 // promise, while the replica votes under b again, which that promise had ruled out. So all others have to answer, those
 // that have forgotten too, though these count for no quorum: the candidate is one of them. It had promised its ballot to
-// itself before it asked anybody, and would refuse the round; and a candidate that has restarted since, with its memory
-// or without, counts nothing of what it was promised before.
+// itself before it asked anybody, and would not have answered, in whatever round after the request; and a candidate that has
+// restarted since, with its memory or without, counts nothing of what it was promised before. It does not matter that one
+// that has answered may promise a higher ballot afterwards: that is asked for after the replica had forgotten, and a promise
+// that the replica gives then is one that it knows of.
 //
 // So under a ballot above b the replica has neither accepted anything nor promised anything that still counts. What it
-// accepted under b or below lies at or below the highest slot that the leader had proposed by then. The leader answers
-// with b and that slot; the replica promises b, catches up to the slot, and from then on it knows everything that its
-// votes may have helped to choose, and votes again.
+// accepted under b was proposed before it forgot, and what was chosen with its vote under a lower ballot the leader had
+// found in phase 1, proposed again or not. The leader answers with b and the highest of these slots; the replica promises
+// b, catches up to the slot, and from then on it knows everything that its votes may have helped to choose, and votes
+// again.
 //
 // The price: while another replica is away, none that has forgotten votes again. One that is gone for good has to be
 // replaced first, by one that has forgotten as well.
@@ -65,32 +69,32 @@ func (c *Core) onRejoin(m *wire.Message) {
 	if c.role != Leader || c.rejoins[m.From].nonce == m.Nonce() {
 		return
 	}
-	c.rejoins[m.From] = rejoin{nonce: m.Nonce(), round: c.round.number + 1}
+	c.rejoins[m.From] = rejoin{nonce: m.Nonce(), round: c.rounds.newest.number + 1}
 }
 
-// answerRejoins answers the requests that the present round has confirmed.
+// answerRejoins answers the requests that enough answers to rounds have come for.
 func (c *Core) answerRejoins() {
 	for _, id := range c.cfg.Replicas {
-		r := c.rejoins[id]
-		if r.nonce == 0 || c.round.number < r.round {
-			continue
+		if r := c.rejoins[id]; r.nonce != 0 && c.mayRejoin(id, r.round) {
+			c.rejoins[id] = rejoin{}
+			c.sendTo(id, wire.NewRejoinReply(r.nonce, c.ballot, c.lastOpen()))
 		}
-		others := c.round.answers &^ pipeline.VoteSet(1<<(id-1))
-		everybody := others | c.round.forgot&^pipeline.VoteSet(1<<(id-1))
-		if others.Len() <= len(c.cfg.Replicas)-min(c.cfg.Quorum1, c.cfg.Quorum2) || everybody.Len() < len(c.cfg.Replicas)-1 {
-			continue
-		}
-		c.rejoins[id] = rejoin{}
-		c.sendTo(id, wire.NewRejoinReply(r.nonce, c.ballot, c.lastOpen()))
 	}
 }
 
-// onForgetfulReply takes the answer of a replica that does not vote to a heartbeat: it does not campaign, either.
-func (c *Core) onForgetfulReply(m *wire.Message) {
-	if m.Round() == c.round.number {
-		c.round.forgot.Add(m.From)
-		c.answerRejoins()
+// mayRejoin reports whether all others have answered a round from first on, and enough of them as voters.
+func (c *Core) mayRejoin(id wire.ReplicaID, first uint64) bool {
+	voters, everybody := 0, 0
+	for _, other := range c.cfg.Replicas {
+		votes := c.rounds.answered[other] >= first
+		if other != id && votes {
+			voters++
+		}
+		if other != id && (votes || c.rounds.idle[other] >= first) {
+			everybody++
+		}
 	}
+	return voters > len(c.cfg.Replicas)-min(c.cfg.Quorum1, c.cfg.Quorum2) && everybody == len(c.cfg.Replicas)-1
 }
 
 func (c *Core) onRejoinReply(m *wire.Message) {

@@ -167,7 +167,7 @@ func TestRule5DuplicatedAnswersAreNotAQuorum(t *testing.T) {
 	h.syncs() // its own vote for the no-op in slot 1
 	for range 3 {
 		h.gets(2, wire.NewAccepted(b, 1, 1, 0))
-		h.gets(2, wire.NewHeartbeatReply(b, h.round.number, 1, 1, 0))
+		h.gets(2, wire.NewHeartbeatReply(b, h.rounds.newest.number, 1, 1, 0))
 	}
 	if h.Commit() != 0 {
 		t.Fatal("decided by two of five replicas")
@@ -189,7 +189,7 @@ func TestRule5AnswersToAnotherBallotDoNotCount(t *testing.T) {
 	h.gets(2, promise(b, 0))
 	for _, other := range []wire.Ballot{b - 1<<8, b + 1<<8, b + 1} {
 		h.gets(2, wire.NewAccepted(other, 1, 1, 0))
-		h.gets(3, wire.NewHeartbeatReply(other, h.round.number, 1, 1, 0))
+		h.gets(3, wire.NewHeartbeatReply(other, h.rounds.newest.number, 1, 1, 0))
 	}
 	h.syncs()
 	if h.Commit() != 0 {

@@ -127,11 +127,12 @@ func (c *Core) acknowledge(from wire.ReplicaID, through, commit wire.Slot) {
 }
 
 // resendLost sends again what an acceptor has not received although nothing of it is under way: it answers a heartbeat
-// that said that slots up to proposed are open, and has received what is above the commit index up to received.
-func (c *Core) resendLost(from wire.ReplicaID, received, proposed wire.Slot) {
+// round r, and has received what is above the commit index up to received. An answer to a round that began before the last
+// resend knows nothing of that.
+func (c *Core) resendLost(from wire.ReplicaID, received wire.Slot, r *round) {
 	p := &c.sending[from]
 	first := max(received, c.commit) + 1
-	if first <= proposed && first < p.oldest() && c.now >= p.rewound+p.flow.Patience() {
+	if first <= r.proposed && first < p.oldest() && r.started >= p.rewound && c.now >= p.rewound+p.flow.Patience() {
 		p.rewind(first, c.now)
 	}
 	c.sendOpen(from)

@@ -12,7 +12,7 @@ type mutant struct {
 // mutants are bugs that implementations of Paxos have had, or could have. Where the text of the sources changes, the
 // list has to follow: a test says so.
 //
-// Two that suggest themselves in answerRejoins (replica/paxos/rejoin.go) are not in the list. One drops the condition that
+// Two that suggest themselves in mayRejoin (replica/paxos/rejoin.go) are not in the list. One drops the condition that
 // enough of those who have answered are voters: if all have answered, they are, unless so many have forgotten that what
 // was acknowledged may be gone, which is not drawn. The other counts the replica that rejoins among the voters that have
 // answered; no execution can show it. Proof. What answerRejoins sends is taken only by the life that made up the nonce,
@@ -67,11 +67,11 @@ var mutants = []mutant{
 	{"rejoin-without-catching-up", "who has forgotten catches up first", "replica/paxos/rejoin.go",
 		"if c.commit < c.rejoining.target {", "if c.commit < 0 {"},
 	{"rejoin-unconfirmed", "the leader has to be one after the request", "replica/paxos/rejoin.go",
-		"c.round.number < r.round", "c.round.number < 0*r.round"},
+		"c.mayRejoin(id, r.round)", "c.mayRejoin(id, 0*r.round)"},
 	{"rejoin-without-candidates", "and for all that could be a rival", "replica/paxos/rejoin.go",
-		"everybody.Len() < len(c.cfg.Replicas)-1", "everybody.Len() < 1"},
+		"everybody == len(c.cfg.Replicas)-1", "everybody > 0"},
 	{"rejoiner-stands-for-another", "the replica itself is none of them", "replica/paxos/rejoin.go",
-		"c.round.forgot&^pipeline.VoteSet(1<<(id-1))", "c.round.forgot"},
+		"if other != id && (votes || c.rounds.idle[other] >= first) {\n\t\t\teverybody++", "if c.rounds.idle[other] >= first || votes {\n\t\t\teverybody++"},
 	{"rejoin-without-promise", "who votes again has promised the leader's ballot", "replica/paxos/rejoin.go",
 		"c.promise(max(c.promised, c.rejoining.ballot))", "c.promise(c.promised)"},
 	{"rejoin-stale-nonce", "what an earlier life was told is not for this one", "replica/paxos/rejoin.go",
@@ -150,6 +150,14 @@ var mutants = []mutant{
 		"before := c.commit\n\tif !c.decide(m.Body) {", "before := c.commit\n\tif m.From != f.peer || !c.decide(m.Body) {"},
 	{"no-catch-up-retry", "another peer is asked in the end (liveness)", "replica/paxos/fetch.go",
 		"f.peer != 0 && c.now < f.heard+f.flows[f.peer].Patience()", "f.peer != 0 && c.now > 0"},
+	{"answer-counts-for-the-next-round", "an answer to a round says nothing of later ones", "replica/paxos/rounds.go",
+		"c.rounds.answered[m.From] = r.number\n", "c.rounds.answered[m.From] = r.number + 1\n"},
+	{"one-answer-confirms", "a round is confirmed by as many as phase 2 needs", "replica/paxos/rounds.go",
+		"len(c.cfg.Replicas) - c.cfg.Quorum1 + 1)", "len(c.cfg.Replicas) - c.cfg.Quorum1)"},
+	{"lease-from-its-end", "a lease dates from the start of its round", "replica/paxos/rounds.go",
+		"c.leaseBegan = r.started", "c.leaseBegan, _ = c.now, r.started"},
+	{"only-the-newest-round-counts", "rounds are confirmed at any round trip (liveness)", "replica/paxos/rounds.go",
+		"if r.number <= c.rounds.answered[m.From] {", "if r.number < c.rounds.newest.number {"},
 	{"own-outranks-adopted", "phase 1 adopts the value of the highest ballot, over what was accepted here too", "replica/paxos/phase1.go",
 		"own != nil && own.Ballot >= entry.Ballot", "own != nil"},
 	{"gap-in-a-promise", "no part of a promise is passed over", "replica/paxos/phase1.go",

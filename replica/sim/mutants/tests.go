@@ -46,4 +46,9 @@ var foundBy = map[string]named{
 	"verdict-believed":                    {"./replica/node", "TestOldVerdictsAreHarmless"},
 	"digest-of-a-slot-passed":             {"./replica/node", "TestDigestsAreOfTheirSlots"},
 	"holds-more-and-goes-on":              {"./replica/paxos", "TestReplicaBeyondItsLeaderStops"},
+
+	"answer-counts-for-the-next-round": {"./replica/paxos", "TestReadWaitsForARoundThatBeginsAfterIt"},
+	"lease-from-its-end":               {"./replica/paxos", "TestRule29AnswersCountForEarlierRounds"},
+	"only-the-newest-round-counts":     {"./replica/paxos", "TestRule29AnswersCountForEarlierRounds"},
+	"one-answer-confirms":              {"./replica/paxos", "TestRoundIsConfirmedAsFarAsAQuorumHasAnswered"},
 }
