@@ -154,15 +154,29 @@ func (r *Restorer) session(item wire.Command) error {
 	if generation == 0 || seen > last || uint64(last-seen) != uint64(n) || n > wire.MaxSessionWindow {
 		return fmt.Errorf("%w: session with %d outcomes for %d..%d", ErrSnapshot, n, seen, last)
 	}
-	s := session{last: seen, seen: seen, active: binary.LittleEndian.Uint64(k[24:]), generation: generation}
-	s.advance(n)
-	for i, outcome := range item.Value {
+	s := session{last: last, seen: seen, active: binary.LittleEndian.Uint64(k[24:]), generation: generation}
+	if err := r.outcomes(&s, item.Value); err != nil {
+		return err
+	}
+	r.sessions = append(r.sessions, restoredSession{place: binary.LittleEndian.Uint32(k), session: s})
+	return nil
+}
+
+// outcomes restores what a session remembers.
+func (r *Restorer) outcomes(s *session, list []byte) error {
+	for i, outcome := range list {
 		if outcome != outcomeRead && !wire.Status(outcome).Executed() {
 			return fmt.Errorf("%w: outcome %d", ErrSnapshot, outcome)
 		}
-		s.setOutcome(seen+1+wire.Seq(i), outcome)
+		if outcome == byte(wire.StatusOK) {
+			continue
+		}
+		if s.outcomes == nil {
+			s.outcomes = r.state.sessions.outcomes.take(len(list))
+		}
+		*s.outcomes.at(s.seen + 1 + wire.Seq(i)) = outcome
+		s.outcomes.noted++
 	}
-	r.sessions = append(r.sessions, restoredSession{place: binary.LittleEndian.Uint32(k), session: s})
 	return nil
 }
 
@@ -197,8 +211,10 @@ func (r *Restorer) seat() error {
 		}
 		before = s.active
 		*t.at(s.place) = s.session
-		t.link(s.place)
-		t.held += s.digest(s.id(s.place))
+		t.seat(s.place)
+	}
+	if t.outcomes.weight > t.outcomes.limit {
+		return fmt.Errorf("%w: outcomes of sessions weigh %d, limit %d", ErrSnapshot, t.outcomes.weight, t.outcomes.limit)
 	}
 	return nil
 }

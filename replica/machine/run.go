@@ -34,14 +34,15 @@ func (s *State) applyPart(part *stretch, seen wire.Seq, dst []byte, reply bool, 
 	if part.session == 0 {
 		return s.register(part.all(), newAnswer(dst, reply))
 	}
-	if s.sessions.find(part.session) == nil {
+	client := s.sessions.find(part.session)
+	if client == nil {
 		return refuse(part.all(), wire.StatusNoSession, &s.stats.Stale, newAnswer(dst, reply))
 	}
 	place := part.session.Index()
-	client := s.sessions.beginRun(place)
-	s.sessions.confirm(place, seen)
+	s.sessions.activate(place)
+	s.sessions.confirm(client, place, seen)
 	dst = s.applyTo(client, part, dst, reply, limit)
-	s.sessions.endRun(place)
+	s.stats.Evictions += uint64(s.sessions.endRun(client, place))
 	return dst
 }
 
@@ -117,9 +118,8 @@ func (s *State) recall(client *session, part *stretch, n int, a answer, limit in
 
 // execute executes commands of part that have not been executed before. Those that it does not come to stay in part.
 func (s *State) execute(client *session, part *stretch, a answer, limit int) []byte {
-	first := part.first
-	s.sessions.held -= client.outcomesDigest(part.session, first, first) // there may be earlier ones in its word
-	client.advance(part.count)
+	first, place := part.first, part.session.Index()
+	s.sessions.advance(client, part.count)
 	s.machine.Prepare(part.commands, part.count, !a.quiet)
 	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
 	for done == 0 || done < part.count && len(a.dst) < limit {
@@ -127,45 +127,44 @@ func (s *State) execute(client *session, part *stretch, a answer, limit int) []b
 		op, flags, key, value, end := commandAt(part.commands, at)
 		at = end
 		done++
-		if op == wire.OpGet && a.quiet {
-			s.noteRead(client, seq)
-			continue
+		var status wire.Status
+		if op != wire.OpGet || !a.quiet {
+			var result []byte
+			status, result = s.machine.Apply(op, flags, key, value)
+			if op != wire.OpGet && status == wire.StatusOK {
+				oks++
+				continue
+			}
+			a.add(wire.StatusOK, oks)
+			oks = 0
+			a.addValue(status, result)
 		}
-		status, result := s.machine.Apply(op, flags, key, value)
-		if op != wire.OpGet && status == wire.StatusOK {
-			oks++
-			continue
+		if client.outcomes == nil {
+			s.sessions.remember(client, place)
 		}
-		a.add(wire.StatusOK, oks)
-		oks = 0
-		a.addValue(status, result)
-		if op == wire.OpGet {
-			s.noteRead(client, seq)
-		} else {
-			s.noteFailure(client, seq, status)
-		}
+		*client.outcomes.at(seq) = s.countOutcome(op, status)
 	}
 	a.add(wire.StatusOK, oks)
 	if left := part.count - done; left > 0 {
 		client.retreat(left)
 		s.machine.Prepare(nil, 0, false) // what it was told to expect is not what comes next
 	}
-	s.sessions.held += client.outcomesDigest(part.session, first, client.last)
+	s.sessions.note(client, place, first)
 	s.stats.Executed += uint64(done)
 	head := part.take(done, at)
 	return a.end(&head)
 }
 
-func (s *State) noteRead(client *session, seq wire.Seq) {
-	client.setOutcome(seq, outcomeRead)
-	s.stats.Reads++
-}
-
-func (s *State) noteFailure(client *session, seq wire.Seq, status wire.Status) {
-	client.setOutcome(seq, byte(status))
-	if status == wire.StatusNotFound {
+// countOutcome counts a result that is not plainly StatusOK, and returns what is to be remembered of it.
+func (s *State) countOutcome(op wire.Op, status wire.Status) byte {
+	switch {
+	case op == wire.OpGet:
+		s.stats.Reads++
+		return outcomeRead
+	case status == wire.StatusNotFound:
 		s.stats.NotFound++
-	} else {
+	default:
 		s.stats.Mismatch++
 	}
+	return byte(status)
 }

@@ -58,7 +58,7 @@ func (t *sessions) scan(dst []byte, limit int) (out []byte, done bool, err error
 func (t *sessions) appendItem(dst []byte, place uint32) []byte {
 	s := t.at(place)
 	s.epoch = t.epoch
-	t.scanned += s.digest(s.id(place))
+	t.scanned += s.wholeDigest(s.id(place))
 	dst = wire.AppendCommandHeader(dst, itemSession, 0, sessionItemKey, s.remembered())
 	dst = binary.LittleEndian.AppendUint32(dst, place)
 	dst = binary.LittleEndian.AppendUint32(dst, s.generation)

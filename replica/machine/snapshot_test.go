@@ -69,6 +69,7 @@ func (f *frozen) check(t require, live *State, piece int) {
 	if err != nil {
 		t.Fatalf("restore: %v", err)
 	}
+	s.sessions.outcomes.limit = live.sessions.outcomes.limit
 	if s.Applied() != f.snapshot.Slot() || s.Digest() != f.digest || s.Stats() != f.stats {
 		t.Fatalf("restored slot %d digest %x %+v\nwant slot %d digest %x %+v",
 			s.Applied(), s.Digest(), s.Stats(), f.snapshot.Slot(), f.digest, f.stats)
@@ -89,7 +90,9 @@ func (f *frozen) check(t require, live *State, piece int) {
 func TestSnapshotDuringWritesAgainstTwin(t *testing.T) {
 	g := smallGenerator()
 	rapid.Check(t, func(t *rapid.T) {
-		s, w := NewState(NewKV(), Config{MaxSessions: 3}), newTwin(3)
+		w := newTwin(3)
+		w.maxWeight = rapid.SampledFrom(maxWeights).Draw(t, "maxWeight")
+		s := newTwinned(w)
 		var f *frozen
 		for range rapid.IntRange(1, 40).Draw(t, "batches") {
 			var batch []*wire.Run

@@ -8,8 +8,9 @@ import (
 
 // Config is what the replicas of a cluster must agree on for their states to be equal.
 type Config struct {
-	// MaxSessions is the number of places in the session table, at least 1. Each takes 64 bytes, and one more for
-	// every unconfirmed reply of its session.
+	// MaxSessions is the number of places in the session table, at least 1. Each takes 64 bytes. What the sessions
+	// remember of replies that were not confirmed comes on top: nothing as long as all were ok without a value, and at
+	// most 64 MiB for all of them together (see outcomes.go).
 	MaxSessions uint32
 }
 

@@ -15,6 +15,7 @@ import (
 // twin does what State does, in the most obvious way. Its replies are one result for each command.
 type twin struct {
 	limit       int
+	maxWeight   int // of outcomes
 	records     map[string]string
 	places      []*twinSession // by place in the table
 	generations []uint32
@@ -57,10 +58,12 @@ type twinRun struct {
 	Commands []twinCommand
 }
 
-func newTwin(limit int) *twin { return &twin{limit: limit, records: map[string]string{}} }
+func newTwin(limit int) *twin {
+	return &twin{limit: limit, maxWeight: maxOutcomesWeight, records: map[string]string{}}
+}
 
 func (w *twin) clone() *twin {
-	c := &twin{limit: w.limit, records: maps.Clone(w.records), generations: slices.Clone(w.generations),
+	c := &twin{limit: w.limit, maxWeight: w.maxWeight, records: maps.Clone(w.records), generations: slices.Clone(w.generations),
 		activity: slices.Clone(w.activity), applied: w.applied}
 	for _, s := range w.places {
 		copied := *s
@@ -84,12 +87,42 @@ func (w *twin) register(first wire.Seq) []twinResult {
 	} else {
 		w.places, w.generations = append(w.places, nil), append(w.generations, 0)
 	}
+	w.renew(place)
+	w.activate(place)
+	value := binary.LittleEndian.AppendUint64(nil, uint64(w.places[place].id))
+	return []twinResult{{Seq: first, Status: wire.StatusOK, Value: string(value)}}
+}
+
+func (w *twin) renew(place int) {
 	w.generations[place]++
 	id := wire.MakeSessionID(w.generations[place], uint32(place))
 	w.places[place] = &twinSession{id: id, outcomes: map[wire.Seq]twinOutcome{}}
-	w.activate(place)
-	value := binary.LittleEndian.AppendUint64(nil, uint64(id))
-	return []twinResult{{Seq: first, Status: wire.StatusOK, Value: string(value)}}
+}
+
+// evict makes the least recently active sessions forget until the outcomes of all weigh no more than they may.
+func (w *twin) evict(self int) {
+	for _, place := range w.activity {
+		total := 0
+		for _, s := range w.places {
+			total += s.weight()
+		}
+		if total > w.maxWeight && place != self && w.places[place].weight() > 0 {
+			w.renew(place)
+		}
+	}
+}
+
+func (s *twinSession) weight() int {
+	for _, o := range s.outcomes {
+		if o.op == wire.OpGet || o.status != wire.StatusOK {
+			size := 64
+			for size < len(s.outcomes) {
+				size *= 2
+			}
+			return size + outcomesBytes
+		}
+	}
+	return 0
 }
 
 func (w *twin) apply(run twinRun) []twinResult {
@@ -103,6 +136,7 @@ func (w *twin) apply(run twinRun) []twinResult {
 	}
 	s := w.places[place]
 	w.activate(place)
+	defer w.evict(place)
 	for s.seen < run.Seen && s.seen < s.last {
 		s.seen++
 		delete(s.outcomes, s.seen)
@@ -218,6 +252,16 @@ func flatten(t require, src []byte) (results []twinResult) {
 	return results
 }
 
+// maxWeights are bounds of what outcomes may weigh that evict, and one that does not.
+var maxWeights = []int{0, 128, 300, 500, maxOutcomesWeight}
+
+// newTwinned returns an empty state with the limits of the twin.
+func newTwinned(w *twin) *State {
+	s := NewState(NewKV(), Config{MaxSessions: uint32(w.limit)})
+	s.sessions.outcomes.limit = w.maxWeight
+	return s
+}
+
 // require is what testing.T and rapid.T have in common.
 type require interface {
 	Helper()
@@ -298,9 +342,10 @@ func compareRecords(t require, s *State, records map[string]string) {
 func TestStateAgainstTwin(t *testing.T) {
 	g := smallGenerator()
 	rapid.Check(t, func(t *rapid.T) {
-		s, w := NewState(NewKV(), Config{MaxSessions: 3}), newTwin(3)
-		quiet := NewState(NewKV(), Config{MaxSessions: 3})
-		parts := NewState(NewKV(), Config{MaxSessions: 3}) // is given every run in parts
+		w := newTwin(3)
+		w.maxWeight = rapid.SampledFrom(maxWeights).Draw(t, "maxWeight")
+		s, quiet := newTwinned(w), newTwinned(w)
+		parts := newTwinned(w) // is given every run in parts
 		for range rapid.IntRange(1, 30).Draw(t, "batches") {
 			for range rapid.IntRange(0, 4).Draw(t, "runs") {
 				run := g.run(t, w)

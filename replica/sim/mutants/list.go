@@ -85,7 +85,7 @@ var mutants = []mutant{
 	{"snapshot-one-slot-ahead", "a snapshot's frontier is that of its state", "replica/machine/restore.go",
 		"s.applied = wire.Slot(binary.LittleEndian.Uint64(v))", "s.applied = wire.Slot(binary.LittleEndian.Uint64(v)) + 1"},
 	{"outcomes-not-in-snapshot", "what a session remembers is part of the state", "replica/machine/restore.go",
-		"s.setOutcome(seen+1+wire.Seq(i), outcome)", "_ = outcome\n\t\ts.setOutcome(seen+1+wire.Seq(i), 0)"},
+		"*s.outcomes.at(s.seen + 1 + wire.Seq(i)) = outcome", "*s.outcomes.at(s.seen + 1 + wire.Seq(i)) = 0"},
 	{"cut-above-snapshot", "the journal is cut only where a durable snapshot stands for it", "replica/node/snapshots.go",
 		"return max(n.snapshots.before, min(n.snapshots.newest.Slot, n.snapshots.pinned))", "return n.state.Applied()"},
 	{"recovered-not-synced", "what a restart relies on is durable", "replica/journal/recover.go",

@@ -1,0 +1,146 @@
+package machine
+
+import (
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"paxosbench/wire"
+)
+
+// outcomeBytes returns what the outcomes of all sessions take, and checks the order and the weights.
+func outcomeBytes(t *testing.T, s *State) (held, spare int) {
+	t.Helper()
+	table, ends := &s.sessions.outcomes, s.sessions.ends[amongRemembering]
+	weight, active := 0, uint64(0)
+	before := nobody
+	for place := ends.oldest; place != nobody; place = s.sessions.at(place).links[amongRemembering].newer {
+		it := s.sessions.at(place)
+		if it.links[amongRemembering].older != before || it.active <= active {
+			t.Fatalf("outcomes of place %d are not where they should be", place)
+		}
+		held += outcomesBytes + len(it.outcomes.ring)
+		weight += int(it.outcomes.weight)
+		before, active = place, it.active
+	}
+	if before != ends.newest || weight != table.weight || held > 2*weight {
+		t.Fatalf("outcomes take %d bytes and weigh %d, the table has %d", held, weight, table.weight)
+	}
+	for class, o := range table.spare {
+		for ; o != nil; o = o.next {
+			if len(o.ring) != minRing<<class {
+				t.Fatalf("ring of %d bytes in class %d", len(o.ring), class)
+			}
+			spare += len(o.ring)
+		}
+	}
+	if spare != table.spareBytes || spare > maxSpareRings {
+		t.Fatalf("%d bytes of spare rings, the table has %d", spare, table.spareBytes)
+	}
+	return held, spare
+}
+
+// gets is puts with gets.
+func gets(session wire.SessionID, first, seen wire.Seq, n int) *wire.Run {
+	run := &wire.Run{Session: session, First: first, Seen: seen, Count: n}
+	for range n {
+		run.Commands = wire.AppendCommand(run.Commands, wire.OpGet, 0, []byte("key"), nil)
+	}
+	return run
+}
+
+func (s *State) applyQuietly(run *wire.Run) {
+	s.ApplyRun(s.Applied()+1, run, nil, false)
+	s.EndBatch(s.Applied()+1, 0)
+}
+
+// TestOutcomesAreBounded fills the window of many more sessions than can be remembered: the least recently active ones are
+// evicted, and no others. What is confirmed afterwards takes no memory.
+func TestOutcomesAreBounded(t *testing.T) {
+	if n := unsafe.Sizeof(outcomes{}); n > outcomesBytes {
+		t.Fatalf("outcomes have %d bytes, %d are counted", n, outcomesBytes)
+	}
+	if n := unsafe.Sizeof(session{}); n != sessionBytes {
+		t.Fatalf("a session has %d bytes, documented are %d", n, sessionBytes)
+	}
+	const sessions, room = 40, 15
+	s := NewState(NewKV(), DefaultConfig())
+	s.sessions.outcomes.limit = room * (outcomesBytes + wire.MaxSessionWindow)
+	var ids []wire.SessionID
+	for range sessions {
+		ids = append(ids, openSession(s))
+	}
+	for _, id := range ids {
+		s.applyQuietly(gets(id, 1, 0, wire.MaxSessionWindow))
+		if held, _ := outcomeBytes(t, s); held > s.sessions.outcomes.limit {
+			t.Fatalf("%d bytes, limit %d", held, s.sessions.outcomes.limit)
+		}
+	}
+	if n := s.Stats().Evictions; n != sessions-room {
+		t.Fatalf("%d sessions evicted, want %d", n, sessions-room)
+	}
+	for i, id := range ids {
+		if found := s.sessions.find(id) != nil; found != (i >= sessions-room) {
+			t.Fatalf("session %d is there: %v", i, found)
+		}
+	}
+	for _, id := range ids[sessions-room:] {
+		s.applyQuietly(puts(id, wire.MaxSessionWindow+1, wire.MaxSessionWindow, 1))
+	}
+	if held, _ := outcomeBytes(t, s); held != 0 {
+		t.Fatalf("%d bytes after everything was confirmed", held)
+	}
+	checkHeld(t, s)
+}
+
+// TestPutsNeedNoOutcomes: a session whose commands all end well takes no more than its place.
+func TestPutsNeedNoOutcomes(t *testing.T) {
+	s := NewState(NewKV(), DefaultConfig())
+	for range 20 {
+		s.applyQuietly(puts(openSession(s), 1, 0, wire.MaxSessionWindow))
+	}
+	if held, spare := outcomeBytes(t, s); held+spare != 0 {
+		t.Fatalf("%d and %d bytes of outcomes, all of them ok", held, spare)
+	}
+}
+
+// TestOutcomesFollowTheirWindow has windows grow and shrink at random: at any time rings are at most twice what the windows
+// need, and what is remembered is right.
+func TestOutcomesFollowTheirWindow(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 0))
+	s := NewState(NewKV(), DefaultConfig())
+	type client struct {
+		id         wire.SessionID
+		last, seen wire.Seq
+	}
+	clients := make([]client, 20)
+	for i := range clients {
+		clients[i].id = openSession(s)
+	}
+	for step := range 3000 {
+		c := &clients[rng.IntN(len(clients))]
+		n := 1 + rng.IntN(1<<rng.IntN(12))
+		c.seen += wire.Seq(rng.Uint64N(uint64(c.last-c.seen) + 1))
+		if rng.IntN(10) == 0 || int(c.last-c.seen)+n > wire.MaxSessionWindow {
+			c.seen = c.last
+		}
+		run := gets(c.id, c.last+1, c.seen, n)
+		if rng.IntN(2) == 0 {
+			run = puts(c.id, c.last+1, c.seen, n)
+		}
+		s.applyQuietly(run)
+		c.last += wire.Seq(n)
+		outcomeBytes(t, s)
+		if step%500 == 0 {
+			checkHeld(t, s)
+		}
+	}
+	restored, err := restoreAll(takeAll(s.BeginSnapshot(), nil, 1<<20), 1<<16, KindKV, DefaultConfig())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := s.sessions.outcomes.weight, restored.sessions.outcomes.weight; a != b || restored.sessions.held != s.sessions.held {
+		t.Fatalf("outcomes weigh %d, and %d after a restore", a, b)
+	}
+	outcomeBytes(t, restored)
+}
