@@ -60,13 +60,16 @@ func (e *CorruptError) Error() string {
 // Unwrap returns the error of the file system.
 func (e *CorruptError) Unwrap() error { return e.Err }
 
-// unreadable says where an error of the file system came up. One that means that the medium does not give the data back
-// is damage; any other may pass.
+// OfMedium reports whether an error of the file system means that the medium does not give back what was written. Any
+// other may pass.
+func OfMedium(err error) bool {
+	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EBADMSG) || errors.Is(err, syscall.EUCLEAN)
+}
+
+// unreadable says where an error of the file system came up, which is damage if it is one of the medium.
 func unreadable(file string, offset int64, err error) error {
-	for _, lost := range []error{syscall.EIO, syscall.EBADMSG, syscall.EUCLEAN} {
-		if errors.Is(err, lost) {
-			return &CorruptError{File: file, Offset: offset, Reason: "it cannot be read: " + err.Error(), Err: err}
-		}
+	if OfMedium(err) {
+		return &CorruptError{File: file, Offset: offset, Reason: "it cannot be read: " + err.Error(), Err: err}
 	}
 	return fmt.Errorf("journal: %s at offset %d cannot be read: %w", file, offset, err)
 }

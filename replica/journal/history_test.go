@@ -81,6 +81,8 @@ func (h *history) next(random *rand.Rand) fact {
 		f.slot = max(3, h.slot) - wire.Slot(random.IntN(3)) // again, under a new ballot
 	case 2:
 		f.kind, f.slot = wire.RecordChosen, h.slot+1
+	case 3:
+		return fact{kind: wire.RecordCommit + wire.RecordKind(random.IntN(2)), commit: h.slot / 2}
 	default:
 		f.slot = h.slot + 1
 	}

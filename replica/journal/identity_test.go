@@ -59,6 +59,7 @@ func TestGolden(t *testing.T) {
 	noError(t, p.Meet(3))
 	p.group(t, promise(3), accept(1, "one"))
 	p.group(t, fact{kind: wire.RecordChosen, ballot: wire.MakeBallot(3, 1), slot: 2, commit: 1})
+	p.group(t, fact{kind: wire.RecordCommit, commit: 2}, fact{kind: wire.RecordInstalled, commit: 9})
 	p.close(t)
 	var text strings.Builder
 	for _, file := range []string{identityFile, journal.SegmentPath(dir, 1)} {

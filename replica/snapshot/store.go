@@ -71,7 +71,7 @@ func (s *Store) Restore(fresh func() *machine.Restorer) (state *machine.State, d
 			s.publish(Info{Slot: slot, Bytes: size})
 			return state, damaged, nil
 		}
-		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, machine.ErrSnapshot) {
+		if !errors.Is(err, ErrCorrupt) && !errors.Is(err, machine.ErrSnapshot) && !journal.OfMedium(err) {
 			return nil, nil, fmt.Errorf("%s: %w", s.path(slot), err)
 		}
 		s.log.Error("snapshot is damaged", "file", s.path(slot), "error", err)
@@ -154,8 +154,8 @@ func (s *Store) load(slot wire.Slot, restorer *machine.Restorer) (*machine.State
 		return nil, 0, err
 	}
 	decoder := NewDecoder(s.id, restorer)
-	if _, err := io.CopyBuffer(decoderWriter{decoder}, io.NewSectionReader(f, 0, size), make([]byte, MaxBlock)); err != nil {
-		return nil, 0, err
+	if n, err := io.CopyBuffer(decoderWriter{decoder}, io.NewSectionReader(f, 0, size), make([]byte, MaxBlock)); err != nil {
+		return nil, 0, fmt.Errorf("at offset %d: %w", n, err)
 	}
 	state, err := decoder.Finish()
 	if err == nil && state.Applied() != slot {

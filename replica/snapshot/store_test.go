@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 
 	"paxosbench/replica/journal"
@@ -167,6 +169,36 @@ func TestStoreFallsBackFromDamage(t *testing.T) {
 	}
 	if names, _ := files.List(testDir); slices.Contains(names, "snapshot-11.new") {
 		t.Errorf("an unfinished snapshot is left in %v", names)
+	}
+}
+
+// TestUnreadableSnapshotIsDamaged has the disk not give a snapshot back: the one before serves, and the place is named. A
+// failure that may pass is none of the snapshot.
+func TestUnreadableSnapshotIsDamaged(t *testing.T) {
+	for _, cause := range []error{syscall.EIO, syscall.ENFILE} {
+		files := memfs.New()
+		s := newStore(files)
+		mustPut(t, s, makeState(5, 100))
+		old := files.Read("data/snapshot-5")
+		mustPut(t, s, makeState(9, 100))
+		rewrite(t, files, "data/snapshot-5", old)
+		files.SetHook(func(c memfs.Call) error {
+			if c.Name == "data/snapshot-9" && c.Op == memfs.OpRead {
+				return cause
+			}
+			return nil
+		})
+		state, damaged, err := newStore(files).Restore(newRestorer)
+		if cause != syscall.EIO {
+			if !errors.Is(err, cause) || damaged != nil {
+				t.Errorf("%v: damage %v, error %v", cause, damaged, err)
+			}
+			continue
+		}
+		if err != nil || damaged == nil || !errors.Is(damaged, cause) || !strings.Contains(damaged.Error(), "at offset 0") {
+			t.Fatalf("%v: damage %v, error %v", cause, damaged, err)
+		}
+		requireEqual(t, state, makeState(5, 100))
 	}
 }
 
