@@ -174,8 +174,12 @@ func verdict(n, quorum, nonVoting, away int) string {
 // ownState says what this replica can do about it.
 func (l *loop) ownState() string {
 	core := l.node.Core()
-	if !core.Voting() {
-		return "this replica does not vote until a leader has told it what it may have voted"
+	switch {
+	case !core.Voting():
+		return fmt.Sprintf("this replica has not voted since it started %v ago, and does not until a leader has told it what it may have voted",
+			l.transport.Now().Round(time.Second))
+	case core.DiskStalled():
+		return "the disk of this replica has made no progress for an election timeout"
 	}
 	return fmt.Sprintf("this replica votes, as a %v", core.Role())
 }

@@ -107,7 +107,7 @@ func (c *Core) tickLeader() {
 		c.startRound()
 	}
 	c.tickSending()
-	if c.diskStalled(c.cfg.ElectionTimeout) || !c.quorumHeard() {
+	if c.DiskStalled() || !c.quorumHeard() {
 		c.stepDown()
 	}
 }
@@ -116,6 +116,9 @@ func (c *Core) tickLeader() {
 func (c *Core) diskStalled(d time.Duration) bool {
 	return c.persisted < c.appended && c.now > c.stalled+d
 }
+
+// DiskStalled reports whether this replica's records have waited to become durable for longer than a leader may let them.
+func (c *Core) DiskStalled() bool { return c.diskStalled(c.cfg.ElectionTimeout) }
 
 // quorumHeard reports whether enough replicas for either phase have answered within the election timeout.
 func (c *Core) quorumHeard() bool {
