@@ -65,7 +65,7 @@ func beginRepair(opts *Options, id identityFile, now time.Time) error {
 		return fmt.Errorf("journal: repair of %s cannot begin, nothing has changed: %w", opts.Dir, err)
 	}
 	id.flags = flagAmnesiac
-	id.salt, id.synced, id.diverged = newSalt(opts.Salt), 0, 0
+	id.salt, id.synced, id.diverged = newSalt(opts.Salt)^id.repair, 0, 0 // never the old salt, not even if it was given
 	if err := writeIdentity(opts.FS, opts.Dir, &id); err != nil {
 		return fmt.Errorf("journal: repair of %s: %w", opts.Dir, err)
 	}

@@ -15,8 +15,8 @@ type Counts struct {
 	Lost, Duplicated, Delivered, QueueFull uint64 // messages
 
 	// What replicas did about it.
-	Elections, Snapshots, Installed, Fetched, Resent, Duplicates, Gaps, NoOps uint64
-	Rejoined, TornTails, RefusedStarts, Busy, Evictions, OSRuns, VolatileRuns uint64
+	Elections, Snapshots, Installed, Fetched, Resent, Duplicates, Gaps, NoOps                         uint64
+	Rejoined, TornTails, RefusedStarts, Repairs, BrokenRepairs, Busy, Evictions, OSRuns, VolatileRuns uint64
 
 	Answered  uint64 // commands
 	Queries   uint64 // answered beside the log

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 	"strings"
+	"time"
 
 	"paxosbench/replica/journal"
 	"paxosbench/replica/journal/memfs"
@@ -64,12 +67,60 @@ func (r *replica) misplace() {
 func (r *replica) anyFile() (name string, data []byte) {
 	var names []string
 	for _, name := range sortedFiles(r.fs) {
-		if name != "lock" && !strings.Contains(name, ".new") && len(r.fs.Read(dataDir+"/"+name)) > 0 {
+		if name != "lock" && !strings.HasPrefix(name, "damaged-") && !strings.Contains(name, ".new") && len(r.fs.Read(dataDir+"/"+name)) > 0 {
 			names = append(names, name)
 		}
 	}
 	name = dataDir + "/" + names[r.w.rng.IntN(len(names))]
 	return name, r.fs.Read(name)
+}
+
+// putRight does what an operator does about a disk that is refused.
+func (r *replica) putRight(refusal error) {
+	w := r.w
+	if errors.Is(refusal, errTail) {
+		r.replaceDisk(true)
+		return
+	}
+	w.counts.RefusedStarts++
+	if w.chance(0.5) {
+		r.replaceDisk(true)
+		return
+	}
+	r.repair()
+}
+
+// repair sets the data aside. Power may be lost meanwhile; what the disk holds then says whether the repair has begun, and with it
+// that the replica has forgotten what it voted.
+func (r *replica) repair() {
+	w := r.w
+	identity, aside := r.fs.Read(dataDir+"/identity"), len(r.asides())
+	if w.chance(0.5) {
+		last := r.fs.Calls() + w.rng.IntN(30)
+		r.fs.SetHook(func(c memfs.Call) error {
+			if c.N >= last {
+				return errDisk
+			}
+			return nil
+		})
+	}
+	err := journal.Repair(r.journalOptions(again), time.Unix(1+int64(w.now/time.Second), 0))
+	r.fs.SetHook(nil)
+	if err != nil {
+		w.counts.BrokenRepairs++
+		r.fs = r.fs.Crash(w.rng.Uint64())
+	}
+	w.counts.Repairs++
+	w.logf("%d is repaired: %v", r.id, err)
+	if len(r.asides()) > aside && !bytes.Equal(r.fs.Read(dataDir+"/identity"), identity) {
+		r.replaceDisk(false)
+		r.forgetful = true
+	}
+}
+
+// asides returns the directories for what repairs have set aside.
+func (r *replica) asides() []string {
+	return slices.DeleteFunc(sortedFiles(r.fs), func(name string) bool { return !strings.HasPrefix(name, "damaged-") })
 }
 
 func sortedFiles(fs *memfs.FS) []string {

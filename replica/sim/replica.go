@@ -97,17 +97,14 @@ func (r *replica) clock() time.Duration {
 }
 
 // start begins a life with what the earlier ones have left on the disk. A disk that was damaged may be refused, and is
-// replaced then.
+// repaired or replaced then.
 func (r *replica) start(mode startMode) {
 	w := r.w
 	err := r.recover(mode)
-	if err != nil && r.rotten && (errors.Is(err, errTail) || r.refuses(err)) {
-		if !errors.Is(err, errTail) {
-			w.counts.RefusedStarts++
-		}
-		w.logf("%d gets another disk: %v", r.id, err)
-		r.replaceDisk(true)
-		err = r.recover(mode)
+	for err != nil && r.rotten && (errors.Is(err, errTail) || r.refuses(err)) {
+		w.logf("%d does not start: %v", r.id, err)
+		r.putRight(err)
+		err = r.recover(startMode(w.rng.IntN(2))) // the operator may leave a flag in
 	}
 	if err != nil {
 		w.fail("replica %d does not start: %v", r.id, err)
@@ -131,12 +128,7 @@ func (r *replica) recover(mode startMode) error {
 	r.born, r.skew, r.frozen = r.w.now, 0, false
 	r.appended, r.staged, r.restored, r.connections = 0, nil, nil, nil
 	r.storage = storage.New(storage.Config{
-		Journal: journal.Options{
-			FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
-			Identity:  journal.Identity{Cluster: 1, Replica: r.id},
-			Bootstrap: mode == bootstrap, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: slog.New(observer{r}),
-		},
-		Snapshots: r.config().Identity,
+		Journal: r.journalOptions(mode), Snapshots: r.config().Identity,
 	}, &runner{r: r})
 	r.node = node.New(r.config(), r, observed{r.storage, r}, r.clock())
 	if err := r.storage.Open(watched{r.node, r}); err != nil {
@@ -150,6 +142,14 @@ func (r *replica) recover(mode startMode) error {
 		return errors.Join(errTail, r.storage.Close())
 	}
 	return nil
+}
+
+func (r *replica) journalOptions(mode startMode) journal.Options {
+	return journal.Options{
+		FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
+		Identity:  journal.Identity{Cluster: 1, Replica: r.id},
+		Bootstrap: mode == bootstrap && !r.forgetful, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: slog.New(observer{r}),
+	}
 }
 
 // votes reports whether the replica counts for a quorum, now or once it is up.
