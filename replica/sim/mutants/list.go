@@ -129,7 +129,7 @@ var mutants = []mutant{
 	{"disk-stall-ignored", "a leader whose disk hangs gives way (liveness)", "replica/paxos/election.go",
 		"return c.persisted < c.appended && c.now > c.stalled+d", "return c.persisted < c.appended && c.now > c.stalled+d && d < 0"},
 	{"never-steps-down", "a leader without a quorum gives way (liveness)", "replica/paxos/election.go",
-		"c.diskStalled(c.cfg.ElectionTimeout) || !c.quorumHeard()", "c.diskStalled(c.cfg.ElectionTimeout) && !c.quorumHeard()"},
+		"c.DiskStalled() || !c.quorumHeard()", "c.DiskStalled() && !c.quorumHeard()"},
 	{"no-resend", "lost Accepts come again (liveness)", "replica/paxos/sending.go",
 		"p.next, p.rewound = min(p.next, next), now", "p.rewound = now"},
 	{"sends-without-bound", "a slow peer is sent what its link carries", "replica/paxos/sending.go",
