@@ -204,10 +204,8 @@ func (c *Core) Tick(now time.Duration) {
 		c.tickRejoin()
 	case c.role == Leader:
 		c.tickLeader()
-	case now >= c.deadline:
-		c.startPreVote()
-	case c.role == Candidate:
-		c.tickCandidate()
+	default:
+		c.tickElection()
 	}
 	c.tickFetch()
 	c.tickCommit()

@@ -56,6 +56,19 @@ func (c *Core) electing() bool {
 	return c.role == Candidate || c.candidate != 0 && c.now < c.candidateHeard+c.cfg.ElectionTimeout
 }
 
+// tickElection begins or continues what a replica does that does not lead. A promise to itself would break a lease that it
+// has granted as much as one to another.
+func (c *Core) tickElection() {
+	switch {
+	case c.now >= c.deadline && c.leased(c.cfg.Self):
+		c.deadline = c.leaseGranted + c.random(c.cfg.ElectionTimeout)
+	case c.now >= c.deadline:
+		c.startPreVote()
+	case c.role == Candidate:
+		c.tickCandidate()
+	}
+}
+
 // startPreVote asks whether an election could be won, without raising anybody's promise.
 func (c *Core) startPreVote() {
 	c.role, c.leader = PreCandidate, 0
@@ -80,7 +93,7 @@ func (c *Core) onPreVote(m *wire.Message) {
 		return
 	}
 	near := m.Commit >= c.commit || c.commit-m.Commit <= c.cfg.Limits.MaxAhead || c.now >= c.leaderHeard+laggardTimeouts*c.cfg.ElectionTimeout
-	granted := m.Ballot > c.promised && !c.leaderAlive() && !c.electing() && near
+	granted := m.Ballot > c.promised && !c.leaderAlive() && !c.electing() && !c.leased(m.From) && near
 	c.sendTo(m.From, wire.NewPreVoteReply(m.Ballot, granted, c.promised, c.commit))
 }
 

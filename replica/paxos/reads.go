@@ -17,8 +17,9 @@ import (
 // Lease: a replica that has answered a heartbeat promises no other ballot for an election timeout by its own clock. So
 // nobody else can finish phase 1 within an election timeout of the moment at which a confirmed round began. The holder
 // counts leaseShare of it, which is right as long as no clock runs faster than another by more than the rest: a ninth. A
-// replica that has restarted does not know what it has answered, and waits for one election timeout. Its own candidacy
-// breaks no lease either: it begins at least an election timeout after the last heartbeat (resetDeadline). All of this
+// replica that has restarted does not know what it has answered, and waits for one election timeout, or for as long as
+// any lease of earlier lives may last, which its data directory knows: a lease outlives the settings under which it was
+// granted. Its own candidacy breaks no lease either: it waits as well (tickElection). All of this
 // takes times of the right side: a grant must not be dated before the heartbeat came, nor a round after it was sent.
 //
 // Either way the leader must first have committed a batch of its own ballot, or it may not know everything that its
@@ -62,7 +63,16 @@ func (c *Core) grantLease() {
 	}
 }
 
-// leased reports whether a promise to another replica would break a lease.
+// HonourLeases says that earlier lives may have granted leases that last so long, under settings that may have been others
+// than today's. It is called before the first Tick.
+func (c *Core) HonourLeases(last time.Duration) { c.leaseGranted = max(c.leaseGranted, c.now+last) }
+
+// LeasedUntil returns when the last lease ends that this replica, or an earlier life of it, may have granted. Until then it
+// promises no ballot but its leader's, itself none either.
+func (c *Core) LeasedUntil() time.Duration { return c.leaseGranted }
+
+// leased reports whether a promise to a replica, this one included, would break a lease. Whether leases are granted now is
+// another question.
 func (c *Core) leased(id wire.ReplicaID) bool {
-	return c.cfg.Leases && c.now < c.leaseGranted && id != c.leader
+	return c.now < c.leaseGranted && id != c.leader && len(c.cfg.Replicas) > 1
 }

@@ -181,3 +181,59 @@ func TestRestartedReplicaWaitsForForgottenGrants(t *testing.T) {
 		t.Errorf("promised %v after every lease has ended", h.promised)
 	}
 }
+
+// A lease outlives the settings under which it was granted: a replica without leases keeps those of its earlier lives, and
+// promises nothing to itself either.
+func TestRule32LeasesOutliveSettings(t *testing.T) {
+	for _, leases := range []bool{false, true} {
+		h := newHand(t, 2, 3, func(c *Config) { c.Leases = leases })
+		h.HonourLeases(3 * time.Second)
+		prepare := wire.NewPrepare(ballot(6, 3), 1, 1<<20)
+		for h.now < 3*time.Second-1 {
+			h.Tick(min(h.now+h.cfg.Heartbeat, 3*time.Second-1))
+			h.gets(3, prepare)
+			got := h.gets(3, wire.NewPreVote(ballot(7, 3), 0))
+			if h.promised != 0 || h.Role() != Follower || len(got) != 1 || got[0].Granted() {
+				t.Fatalf("leases %v: at %v a %v, promised %v, pre-vote answered by %v", leases, h.now, h.Role(), h.promised, got)
+			}
+		}
+		h.Tick(3 * time.Second)
+		h.gets(3, prepare)
+		if h.promised != prepare.Ballot {
+			t.Errorf("leases %v: nothing is promised after every lease has ended", leases)
+		}
+	}
+}
+
+// A rolling restart from leases to none, with a shorter timeout: the last one that leads under a lease is not deposed
+// while it may answer from it.
+func TestRule32RollingRestartFromLeases(t *testing.T) {
+	old := func(c *Config) { c.Leases, c.ElectionTimeout = true, 3*time.Second }
+	s := newSlowNet(t, 3, old)
+	leader := s.elect(3)
+	s.run(time.Second)
+	s.cfg.Leases, s.cfg.ElectionTimeout = false, 300*time.Millisecond
+	for _, id := range s.cfg.Replicas {
+		if id == leader.id {
+			continue
+		}
+		for _, p := range []link{{leader.id, id}, {id, leader.id}} {
+			s.pipes[p].delay = time.Hour // the handshake refuses
+		}
+		s.nodes[id].crash(false)
+		s.nodes[id].start(s.cfg, s.now)
+		s.nodes[id].core.HonourLeases(3 * time.Second)
+	}
+	s.until("lease", 0, func() bool { return leader.core.HoldsLease(s.now) })
+	s.until("another leader", 10*time.Second, func() bool {
+		for _, n := range s.nodes {
+			if n != leader && n.core.Role() == Leader {
+				return true
+			}
+		}
+		return false
+	})
+	if leader.core.HoldsLease(s.now) {
+		t.Errorf("two may answer reads at %v", s.now)
+	}
+}

@@ -22,6 +22,9 @@ func TestGrantedLeaseOutlivesTheLife(t *testing.T) {
 		if l.GrantedLease() != 3*time.Second {
 			t.Fatalf("a lease of %v, want 3s", l.GrantedLease())
 		}
+		if until := l.replica.core.LeasedUntil(); until != 3*time.Second {
+			t.Errorf("the protocol honours leases until %v", until)
+		}
 		l.runner.Time += lives
 		l.Tick()
 	}

@@ -116,6 +116,7 @@ func (s *Storage) Open(r Replica) error {
 	s.journal, s.base, s.opened = j, recovery.last, s.runner.Now()
 	s.newest.Store(uint64(s.base))
 	s.archive.covered = recovery.slot
+	r.Core().HonourLeases(j.GrantedLease())
 	if s.voter.amnesiac = j.Amnesiac(); s.voter.amnesiac {
 		r.Forget()
 		s.log.Warn("this replica has forgotten what it voted; it learns, and votes again once the leader has told it from where on")

@@ -51,4 +51,7 @@ var foundBy = map[string]named{
 	"lease-from-its-end":               {"./replica/paxos", "TestRule29AnswersCountForEarlierRounds"},
 	"only-the-newest-round-counts":     {"./replica/paxos", "TestRule29AnswersCountForEarlierRounds"},
 	"one-answer-confirms":              {"./replica/paxos", "TestRoundIsConfirmedAsFarAsAQuorumHasAnswered"},
+	"old-lease-forgotten":              {"./replica/paxos", "TestRule32RollingRestartFromLeases"},
+	"old-lease-of-other-settings":      {"./replica/paxos", "TestRule32RollingRestartFromLeases"},
+	"candidate-breaks-its-own-grant":   {"./replica/paxos", "TestRule32LeasesOutliveSettings"},
 }
