@@ -145,7 +145,7 @@ func goldenMessages() []Message {
 		answer,
 		NewFetch(90, 102, 64<<10),
 		NewEntries(90, 90, 102, goldenEntries(90)),
-		NewSnapshotFetch(80, 4096),
+		NewSnapshotFetch(80, 4096, 64<<10),
 		NewSnapshotChunk(80, 4100, 4096, []byte("tail")),
 		NewRejoin(0x5eed),
 		NewRejoinReply(0x5eed, ballot, 103),

@@ -108,12 +108,13 @@ func NewTruncated(first, commit Slot) Message {
 	return Message{Type: TypeEntries, Slot: first, Commit: commit, flags: flagTruncated}
 }
 
-// NewSnapshotFetch asks for the snapshot of a slot, 0: the newest, from a byte on.
-func NewSnapshotFetch(s Slot, offset uint64) Message {
-	return Message{Type: TypeSnapshotFetch, Slot: s, nonce: offset}
+// NewSnapshotFetch asks for so many bytes of the snapshot of a slot, 0: the newest, from a byte on.
+func NewSnapshotFetch(s Slot, offset uint64, maxBytes int) Message {
+	return Message{Type: TypeSnapshotFetch, Slot: s, nonce: offset, Payload: Payload{RawLen: uint32(maxBytes)}}
 }
 
-// NewSnapshotChunk holds bytes of the snapshot of a slot, which is so large. With no size there is no snapshot yet.
+// NewSnapshotChunk holds bytes of the snapshot of a slot, which is so large. With no size there is no snapshot, and slot and
+// offset are those asked for.
 func NewSnapshotChunk(s Slot, size, offset uint64, chunk []byte) Message {
 	return Message{Type: TypeSnapshotChunk, Slot: s, last: Slot(size), nonce: offset, Payload: MakeBody(chunk)}
 }
@@ -153,7 +154,7 @@ func (m *Message) Received() Slot { return m.last }
 // Voting reports whether the sender of a HeartbeatReply votes.
 func (m *Message) Voting() bool { return m.flags&flagNonVoting == 0 }
 
-// MaxBytes returns how much a Prepare or a Fetch asks for.
+// MaxBytes returns how much a Prepare, a Fetch or a SnapshotFetch asks for.
 func (m *Message) MaxBytes() int { return int(m.RawLen) }
 
 // Truncated reports whether an Entries says that what was asked for is gone.

@@ -117,6 +117,7 @@ type Node struct {
 	queries   queries
 	snapshots snapshots
 	pull      pull
+	chunks    [wire.MaxReplicas + 1]paxos.Flow // that pulls ask for, by peer
 	digests   digests
 	judge     judge
 	asked     wire.Slot // by the leader's newest heartbeat
@@ -166,6 +167,7 @@ func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 		builder:   batching.NewBuilder(cfg.Batching),
 		state:     machine.NewState(machine.New(cfg.Machine), cfg.State),
 		snapshots: newSnapshots(&cfg),
+		chunks:    newChunkFlows(&cfg.Paxos),
 		digests:   newDigests(cfg.KeptDigests),
 	}
 }

@@ -37,7 +37,7 @@ type SnapshotStore interface {
 	SnapshotRoom() bool
 
 	// SendSnapshot answers a peer's SnapshotFetch from what is stored (see snapshot.Store.Answer).
-	SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64)
+	SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64, maxBytes int)
 }
 
 const (
@@ -224,7 +224,7 @@ func (n *Node) onSnapshotFetch(now time.Duration, m *wire.Message) {
 	s := &n.snapshots
 	if s.newest.Slot != 0 && (m.Slot == s.newest.Slot || n.usable(s.newest.Slot)) {
 		n.pin(now, m.From, s.newest.Slot)
-		n.storage.SendSnapshot(m.From, m.Slot, m.Offset())
+		n.storage.SendSnapshot(m.From, m.Slot, m.Offset(), m.MaxBytes())
 		return
 	}
 	if n.mayTake() {
@@ -236,7 +236,7 @@ func (n *Node) onSnapshotFetch(now time.Duration, m *wire.Message) {
 	case s.storing != 0:
 		n.pin(now, m.From, s.storing)
 	}
-	n.send(m.From, wire.NewSnapshotChunk(0, 0, 0, nil))
+	n.send(m.From, wire.NewSnapshotChunk(m.Slot, 0, m.Offset(), nil))
 }
 
 // usable reports whether a peer that has the snapshot of a slot can get what follows. A journal reaches back to the

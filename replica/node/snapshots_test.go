@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"testing"
+	"time"
 
 	"paxosbench/replica/journal/memfs"
 	"paxosbench/replica/machine"
@@ -105,6 +106,86 @@ func TestPullSurvivesLoss(t *testing.T) {
 				return
 			}
 		}
+	})
+}
+
+// A snapshot comes over a slow link at no less than half its rate, and once; nobody else is elected meanwhile.
+func TestPullUsesASlowLink(t *testing.T) {
+	for _, link := range []narrow{
+		{bytesPerSecond: 250_000, delay: 5 * time.Millisecond},
+		{bytesPerSecond: 250_000, delay: 45 * time.Millisecond},
+		{bytesPerSecond: 2_000_000, delay: 120 * time.Millisecond},
+	} {
+		t.Run(fmt.Sprint(link.bytesPerSecond, link.delay), func(t *testing.T) {
+			c := newTrio(t, false)
+			late := c.lag()
+			leader := c.leader()
+			elected := leader.node.Core().Stats().Leaderships
+			c.narrow = link
+			c.narrow.to = late.id
+			began := c.now
+			c.until("snapshot", func() bool { return late.node.Stats().SnapshotsFetched > 0 })
+			size := int(late.store.Newest().Bytes)
+			if took, ideal := c.now-began, time.Duration(size)*time.Second/time.Duration(link.bytesPerSecond); took > 2*ideal+10*link.delay {
+				t.Errorf("%d bytes took %v, want at most about twice %v", size, took, ideal)
+			}
+			if c.narrow.bytes > size*11/10 {
+				t.Errorf("%d bytes were sent of a snapshot of %d", c.narrow.bytes, size)
+			}
+			if c.leader() != leader || leader.node.Core().Stats().Leaderships != elected {
+				t.Error("another leader was elected")
+			}
+		})
+	}
+}
+
+// Chunks of earlier times, doubled ones and those that nobody asked for are not taken, and do not make the pull begin anew.
+func TestStaleChunksAreNotTaken(t *testing.T) {
+	modes(t, func(t *testing.T, c *trio) {
+		late := c.lag()
+		var seen []wire.Message
+		c.lose = func(m *wire.Message) bool {
+			if m.Type == wire.TypeSnapshotChunk {
+				kept := *m
+				kept.Body = slices.Clone(m.Body)
+				seen = append(seen, kept)
+			}
+			return false
+		}
+		beginnings, asks := 0, 0
+		pulling := func() bool {
+			p := &late.node.pull
+			if p.slot == 0 || len(seen) == 0 {
+				return late.node.Stats().SnapshotsFetched > 0
+			}
+			slot, offset := p.slot, p.offset
+			old := seen[c.rng.IntN(len(seen))]
+			for _, m := range []wire.Message{
+				old,
+				wire.NewSnapshotChunk(p.slot, p.total, p.offset+1, []byte("unasked")),
+				wire.NewSnapshotChunk(p.slot, p.total, p.total, nil),
+				wire.NewSnapshotChunk(p.slot-1, p.total, p.offset, []byte("older")),
+				wire.NewSnapshotChunk(p.slot-1, 100, 0, []byte("older")),
+				wire.NewSnapshotChunk(0, 0, 0, nil), // there was none then
+				wire.NewSnapshotChunk(p.slot, 0, p.offset+1, nil),
+			} {
+				if m.Slot == slot && m.Offset() == offset && m.Size() != 0 {
+					continue // that is what is wanted
+				}
+				m.From, m.Body = p.peer, slices.Clone(m.Body)
+				late.node.Step(c.now, &m)
+				if p.slot != slot {
+					beginnings++
+				}
+			}
+			asks++
+			return late.node.Stats().SnapshotsFetched > 0
+		}
+		c.until("snapshot", pulling)
+		if beginnings > 0 || asks < 5 {
+			t.Errorf("begun anew %d times in %d steps", beginnings, asks)
+		}
+		c.settle()
 	})
 }
 
@@ -410,7 +491,7 @@ func TestStrangeSnapshotMessagesAreHarmless(t *testing.T) {
 					for _, size := range odd {
 						for _, body := range [][]byte{nil, {1, 2, 3}} {
 							for _, m := range []wire.Message{
-								wire.NewSnapshotFetch(wire.Slot(slot), offset), wire.NewSnapshotChunk(wire.Slot(slot), size, offset, body),
+								wire.NewSnapshotFetch(wire.Slot(slot), offset, int(size)), wire.NewSnapshotChunk(wire.Slot(slot), size, offset, body),
 							} {
 								r.node.beginPull(c.now, 3-r.id%2)
 								m.From = from

@@ -26,6 +26,7 @@ type trio struct {
 	replicas [4]*replica // by id
 	queue    []wire.Message
 	lose     func(m *wire.Message) bool // nil: nothing
+	narrow   narrow
 	volatile bool
 	leases   bool
 	snapshot int // Config.SnapshotBytes
@@ -158,7 +159,7 @@ func (r *replica) stop() { r.up = false }
 // step lets one tick pass.
 func (c *trio) step() {
 	c.now += testTick
-	queue := c.queue
+	queue := append(c.queue, c.narrow.arrived(c.now)...)
 	c.queue = nil
 	for i := range queue {
 		if r := c.replicas[queue[i].To]; r.up {
@@ -173,6 +174,36 @@ func (c *trio) step() {
 			r.release()
 		}
 	}
+}
+
+// narrow is the way to one replica if it has a bandwidth, the same for all messages, and a delay.
+type narrow struct {
+	to             wire.ReplicaID // 0: none
+	bytesPerSecond int
+	delay          time.Duration
+	free           time.Duration // when what has been sent has left
+	underway       []wire.Message
+	due            []time.Duration // of these
+	bytes          int             // of chunks, so far
+}
+
+func (w *narrow) send(now time.Duration, m wire.Message) {
+	if m.Type == wire.TypeSnapshotChunk {
+		w.bytes += len(m.Body)
+	}
+	w.free = max(w.free, now) + time.Duration(wire.MessageHeaderSize+len(m.Body))*time.Second/time.Duration(w.bytesPerSecond)
+	w.underway, w.due = append(w.underway, m), append(w.due, w.free+w.delay)
+}
+
+// arrived takes what has arrived.
+func (w *narrow) arrived(now time.Duration) []wire.Message {
+	n := 0
+	for n < len(w.due) && w.due[n] <= now {
+		n++
+	}
+	arrived := w.underway[:n]
+	w.underway, w.due = w.underway[n:], w.due[n:]
+	return arrived
 }
 
 // round has the replica do what there is to do, and then the thread that stores its snapshots.
@@ -287,8 +318,12 @@ func (c *trio) String() string {
 func (r *replica) Send(m *wire.Message) {
 	sent := *m
 	sent.Body = slices.Clone(m.Body)
-	if r.trio.lose == nil || !r.trio.lose(&sent) {
-		r.trio.queue = append(r.trio.queue, sent)
+	switch c := r.trio; {
+	case c.lose != nil && c.lose(&sent):
+	case sent.To == c.narrow.to:
+		c.narrow.send(c.now, sent)
+	default:
+		c.queue = append(c.queue, sent)
 	}
 }
 
@@ -418,8 +453,8 @@ func (r *replica) ClearSnapshots() {
 func (r *replica) SnapshotRoom() bool { return !r.full }
 
 // SendSnapshot implements SnapshotStore.
-func (r *replica) SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64) {
-	if m, ok := r.store.Answer(slot, offset); ok {
+func (r *replica) SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64, maxBytes int) {
+	if m, ok := r.store.Answer(slot, offset, maxBytes); ok {
 		m.From, m.To = r.id, to
 		r.Send(&m)
 	}

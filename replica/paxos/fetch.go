@@ -19,17 +19,23 @@ import (
 // fetching is the catch-up that is under way.
 type fetching struct {
 	flows [wire.MaxReplicas + 1]Flow // by peer
-	sent  [wire.MaxReplicas + 1]time.Duration
+	sent  [wire.MaxReplicas + 1]question
 
 	peer    wire.ReplicaID // that is asked, 0: none
 	asked   wire.Slot      // first slot of the question of whose answer nothing has come, 0: none
 	next    wire.Slot      // first one that has not been asked for
-	again   bool           // asked again since the peer brought something, because an answer did not join the commit index
+	ahead   wire.Message   // a part that has overtaken the one before it; without a body: none
 	heard   time.Duration  // when the peer was asked first, or last brought something
 	current time.Duration  // when the commit index was last seen to move, or to be what it should
 
 	source wire.ReplicaID // peer that entries are fetched from, as long as it knows slots beyond commit; see Prefer
 	knows  wire.Slot      // its commit index
+}
+
+// question is what a peer has not answered. If it was asked again, nothing tells which of the questions an answer is to.
+type question struct {
+	open, again bool
+	at          time.Duration // when it was asked first
 }
 
 func newFetching(cfg *Config) fetching {
@@ -63,7 +69,7 @@ func (c *Core) fetch() {
 		if c.commit < f.knows {
 			f.peer = f.source
 		}
-		f.next, f.again, f.heard = c.commit+1, false, c.now
+		f.next, f.heard, f.ahead = c.commit+1, c.now, wire.Message{}
 	}
 	if f.asked == 0 {
 		c.askForEntries()
@@ -91,7 +97,12 @@ func (c *Core) askForEntries() {
 	if f.next = first; first > c.target {
 		return
 	}
-	f.asked, f.sent[f.peer] = first, c.now
+	f.asked = first
+	if q := &f.sent[f.peer]; q.open {
+		q.again = true
+	} else {
+		*q = question{open: true, at: c.now}
+	}
 	c.sendTo(f.peer, wire.NewFetch(first, last, f.flows[f.peer].Bytes()))
 }
 
@@ -185,6 +196,11 @@ func (c *Core) onEntries(m *wire.Message) {
 	c.answered(m, c.commit > before)
 	c.learnTarget(m.From, m.Commit)
 	c.maybeBecomeLeader()
+	if next := f.ahead; next.Body != nil && next.Slot <= c.commit+1 {
+		f.ahead = wire.Message{}
+		c.onEntries(&next)
+		c.cfg.Buffers.Put(next.Body)
+	}
 }
 
 // answered takes note of entries that have come, for the steps to come.
@@ -197,16 +213,13 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 		return
 	}
 	if moved {
-		f.heard, f.again = c.now, false
+		f.heard = c.now
 		f.source, f.knows = m.From, m.Commit
 	}
 	switch {
-	case f.asked == 0 || m.Slot < f.asked || m.Last() < m.Slot: // a second part, or nothing: patience ends, then another peer is asked
-	case m.Slot > c.commit+1: // what comes before it is lost
-		if !f.again {
-			f.next, f.asked, f.again = c.commit+1, 0, true
-		}
-	case m.Slot == f.asked:
+	case m.Slot > c.commit+1 && f.ahead.Body == nil: // it may have overtaken what comes before it
+		f.ahead, m.Body = *m, nil
+	case m.Slot == f.asked && m.Slot <= c.commit+1 && m.Last() >= m.Slot: // else a second part, or nothing: patience ends, then another peer is asked
 		f.took(m, c.now)
 		f.asked = 0
 		f.next = max(f.next, min(m.Through(), m.Commit)+1)
@@ -218,8 +231,8 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 
 // took measures an answer.
 func (f *fetching) took(m *wire.Message, now time.Duration) {
-	if f.sent[m.From] != 0 {
-		f.flows[m.From].Took(now-f.sent[m.From], len(m.Body))
-		f.sent[m.From] = 0
+	if q := f.sent[m.From]; q.open && !q.again {
+		f.flows[m.From].Took(now-q.at, len(m.Body))
 	}
+	f.sent[m.From] = question{}
 }

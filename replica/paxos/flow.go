@@ -52,7 +52,8 @@ func (f *Flow) Patience() time.Duration {
 }
 
 // Took says that the answer to a step has come after d, and how many bytes the step had. That a small one was quick
-// says nothing about larger ones.
+// says nothing about larger ones. It must not be called if the question was asked more than once: nothing tells then which
+// one is answered.
 func (f *Flow) Took(d time.Duration, bytes int) {
 	d = max(d, 1)
 	if f.shortest == 0 || d < f.shortest {

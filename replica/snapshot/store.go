@@ -89,11 +89,11 @@ func (s *Store) Newest() Info {
 	return s.newest
 }
 
-// Answer returns the SnapshotChunk that answers a peer's SnapshotFetch: of the snapshot of that slot from that offset
-// on, or, if that is not the newest, of the newest from the beginning. The body is the caller's. It reports false if
+// Answer returns the SnapshotChunk that answers a peer's SnapshotFetch: so many bytes of the snapshot of that slot from that
+// offset on, up to ChunkBytes, or, if that is not the newest, of the newest from the beginning. Without a snapshot it says so. The body is the caller's. It reports false if
 // the file cannot be read; a peer that is not answered turns to another replica.
-func (s *Store) Answer(slot wire.Slot, offset uint64) (wire.Message, bool) {
-	none := wire.NewSnapshotChunk(0, 0, 0, nil)
+func (s *Store) Answer(slot wire.Slot, offset uint64, maxBytes int) (wire.Message, bool) {
+	none := wire.NewSnapshotChunk(slot, 0, offset, nil)
 	for {
 		newest := s.Newest()
 		if newest.Slot == 0 {
@@ -102,7 +102,7 @@ func (s *Store) Answer(slot wire.Slot, offset uint64) (wire.Message, bool) {
 		if slot != 0 && slot != newest.Slot {
 			offset = 0
 		}
-		body, err := s.read(newest, offset)
+		body, err := s.read(newest, offset, maxBytes)
 		if err == nil {
 			return wire.NewSnapshotChunk(newest.Slot, uint64(newest.Bytes), offset, body), true
 		}
@@ -125,8 +125,8 @@ func (s *Store) publish(i Info) {
 	s.newest = i
 }
 
-// read returns up to ChunkBytes of a snapshot from offset on, none behind its end.
-func (s *Store) read(i Info, offset uint64) ([]byte, error) {
+// read returns bytes of a snapshot from offset on, none behind its end.
+func (s *Store) read(i Info, offset uint64, maxBytes int) ([]byte, error) {
 	f, err := s.fs.Open(s.path(i.Slot), 0)
 	if err != nil {
 		return nil, err
@@ -135,7 +135,7 @@ func (s *Store) read(i Info, offset uint64) ([]byte, error) {
 	if offset >= uint64(i.Bytes) {
 		return nil, nil
 	}
-	body := make([]byte, min(ChunkBytes, uint64(i.Bytes)-offset))
+	body := make([]byte, min(uint64(max(1, min(maxBytes, ChunkBytes))), uint64(i.Bytes)-offset))
 	if n, err := f.ReadAt(body, int64(offset)); n < len(body) {
 		return nil, err
 	}

@@ -88,7 +88,7 @@ func TestStoreTakesWhatAPeerSends(t *testing.T) {
 	w := to.Create(info.Slot, Stored)
 	chunks := 0
 	for offset := uint64(0); offset < uint64(info.Bytes); chunks++ {
-		m, ok := from.Answer(info.Slot, offset)
+		m, ok := from.Answer(info.Slot, offset, 1<<40)
 		if !ok || m.Type != wire.TypeSnapshotChunk || m.Slot != info.Slot || m.Size() != uint64(info.Bytes) ||
 			m.Offset() != offset || m.BodyCRC != wire.Checksum(m.Body) || len(m.Body) == 0 || len(m.Body) > ChunkBytes {
 			t.Fatalf("chunk at %d: %+v", offset, m)
@@ -108,22 +108,27 @@ func TestStoreTakesWhatAPeerSends(t *testing.T) {
 
 func TestStoreAnswersWithTheNewest(t *testing.T) {
 	s := newStore(NewMemory())
-	if m, ok := s.Answer(0, 0); !ok || m.Size() != 0 || m.Slot != 0 || m.Body != nil {
+	if m, ok := s.Answer(0, 0, 1<<20); !ok || m.Size() != 0 || m.Slot != 0 || m.Body != nil {
 		t.Errorf("without a snapshot: %+v, %v", m, ok)
 	}
 	info := mustPut(t, s, makeState(5, 10))
 	for _, ask := range []struct {
-		slot          wire.Slot
-		offset, start uint64
-		bytes         int
+		slot   wire.Slot
+		offset uint64
+		max    int
+		start  uint64
+		bytes  int
 	}{
-		{0, 0, 0, int(info.Bytes)},
-		{5, 10, 10, int(info.Bytes) - 10},
-		{4, 10, 0, int(info.Bytes)}, // another one: from the beginning
-		{5, uint64(info.Bytes), uint64(info.Bytes), 0},
-		{5, 1 << 63, 1 << 63, 0},
+		{0, 0, 1 << 20, 0, int(info.Bytes)},
+		{5, 10, 1 << 20, 10, int(info.Bytes) - 10},
+		{5, 10, 7, 10, 7},
+		{5, 10, 0, 10, 1}, // something, so that it goes on
+		{5, 10, -1, 10, 1},
+		{4, 10, 1 << 20, 0, int(info.Bytes)}, // another one: from the beginning
+		{5, uint64(info.Bytes), 1 << 20, uint64(info.Bytes), 0},
+		{5, 1 << 63, 1 << 20, 1 << 63, 0},
 	} {
-		m, ok := s.Answer(ask.slot, ask.offset)
+		m, ok := s.Answer(ask.slot, ask.offset, ask.max)
 		if !ok || m.Slot != 5 || m.Offset() != ask.start || len(m.Body) != ask.bytes {
 			t.Errorf("asked %+v: slot %d, offset %d, %d bytes, %v", ask, m.Slot, m.Offset(), len(m.Body), ok)
 		}
@@ -135,7 +140,7 @@ func TestStoreDoesNotAnswerWhatItCannotRead(t *testing.T) {
 	s := newStore(files)
 	mustPut(t, s, makeState(5, 10))
 	files.SetHook(fail(memfs.OpRead))
-	if m, ok := s.Answer(0, 0); ok {
+	if m, ok := s.Answer(0, 0, 1<<20); ok {
 		t.Errorf("answered %+v", m)
 	}
 }

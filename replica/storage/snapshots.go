@@ -158,10 +158,10 @@ func (s *Storage) ClearSnapshots() { s.snapshots.later(s.snapshots.clear) }
 func (s *Storage) SnapshotRoom() bool { return s.snapshots.room() }
 
 // SendSnapshot answers a peer's SnapshotFetch from what is stored.
-func (s *Storage) SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64) {
+func (s *Storage) SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64, maxBytes int) {
 	store := s.snapshots.store
 	s.runner.Go(func() {
-		if m, ok := store.Answer(slot, offset); ok {
+		if m, ok := store.Answer(slot, offset, maxBytes); ok {
 			s.runner.Post(func() { s.replica.Answer(to, m) })
 		}
 	})

@@ -278,7 +278,7 @@ func TestSnapshotsThatFail(t *testing.T) {
 	if len(l.replica.stored) != 1 || l.replica.stored[0] != (snapshot.Info{Slot: 9, Bytes: int64(len("snapshot"))}) {
 		t.Errorf("stored %v", l.replica.stored)
 	}
-	l.SendSnapshot(2, 9, 0)
+	l.SendSnapshot(2, 9, 0, 1<<20)
 	l.runner.Run()
 	if len(l.replica.answers) != 1 || string(l.replica.answers[0].Body) != "snapshot" || l.replica.answers[0].To != 2 {
 		t.Errorf("a peer is sent %+v", l.replica.answers)

@@ -200,4 +200,10 @@ var mutants = []mutant{
 		"e != nil && e.Ballot < m.Ballot", "e != nil && e.Ballot < 0"},
 	{"beyond-an-old-heartbeat", "an old heartbeat says nothing about what is chosen", "replica/paxos/election.go",
 		"e != nil && e.Ballot < m.Ballot", "e != nil && e.Ballot <= m.Ballot"},
+	{"chunk-of-any-offset", "a chunk of a snapshot has its place", "replica/node/pull.go",
+		"return c.offset == m.Offset()", "return c.offset <= m.Offset()"},
+	{"older-snapshot-taken", "a pull does not begin anew with what is older", "replica/node/pull.go",
+		"m.Slot < p.slot || len(p.asked) == 0", "len(p.asked) == 0"},
+	{"old-news-of-no-snapshot", "nor because there was no snapshot once", "replica/node/pull.go",
+		"if m.Slot == p.slot && m.Offset() == p.asked[0].offset {", "if m.Slot == p.slot {"},
 }

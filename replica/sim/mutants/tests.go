@@ -54,4 +54,7 @@ var foundBy = map[string]named{
 	"old-lease-forgotten":              {"./replica/paxos", "TestRule32RollingRestartFromLeases"},
 	"old-lease-of-other-settings":      {"./replica/paxos", "TestRule32RollingRestartFromLeases"},
 	"candidate-breaks-its-own-grant":   {"./replica/paxos", "TestRule32LeasesOutliveSettings"},
+	"chunk-of-any-offset":              {"./replica/node", "TestStaleChunksAreNotTaken"},
+	"older-snapshot-taken":             {"./replica/node", "TestStaleChunksAreNotTaken"},
+	"old-news-of-no-snapshot":          {"./replica/node", "TestStaleChunksAreNotTaken"},
 }
