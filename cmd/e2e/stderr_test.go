@@ -75,6 +75,16 @@ func TestReaderOfLogHangs(t *testing.T) {
 	}
 }
 
+// A crash ends the replica although what the runtime has to say about it finds no room. SIGQUIT stands for any.
+func TestReaderOfLogHangsInACrash(t *testing.T) {
+	c, _ := piped(t)
+	c.hangUp(100)
+	c.signal(1, syscall.SIGQUIT)
+	if code := c.replicas[1].exit(t, 10*time.Second); code != 2 {
+		t.Errorf("SIGQUIT ends the replica with %v", c.replicas[1].ProcessState)
+	}
+}
+
 // A reader that was slow reads on, and is told how many lines it has missed.
 func TestReaderOfLogComesBack(t *testing.T) {
 	c, read := piped(t)

@@ -28,7 +28,7 @@ func run(c *cli) int {
 	signal.Ignore(syscall.SIGPIPE) // of standard error: its end is the log's affair, see logSink
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	sink := newLogSink(os.Stderr, c.handler)
+	sink := newLogSink(stderr(), c.handler)
 	defer sink.close()
 	log := slog.New(c.handler(sink)).With("replica", c.ID)
 	slog.SetDefault(log) // what libraries log goes the same way
