@@ -4,15 +4,16 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-
 	"unsafe"
 
 	"paxosbench/wire"
 )
 
-// Records live in pages of bytes without pointers, so the garbage collector never looks into them. A record is
-// allocated in one of a few sizes and goes to that size's free list when it is released; pages are never given back.
-// Its layout is:
+// Records live in slabs of bytes without pointers, so the garbage collector never looks into them. Every size class has
+// slabs of its own, or, if it is large, one for each record. Memory comes back: a record that is released leaves a hole,
+// which the next one of its class fills; where there are more holes than a third of the records, the last record of the
+// class moves into one (see KV.compact), and slabs are let go from the end. So with every release at most two records of
+// the same class move, and nothing ever waits for more. A record's layout is:
 //
 //	offset size
 //	0      1    size class
@@ -21,32 +22,46 @@ import (
 //	4      4    value length
 //	8      8    digest of key and value
 //	16          key, value
+//
+// and that of a hole, 0xff for the size class, 7 bytes for the hole released before it and 8 for the one after it.
 const (
 	recordHeaderSize = wire.CommandHeaderSize + 8
+	digestOffset     = wire.CommandHeaderSize
 
-	digestOffset = wire.CommandHeaderSize
-
-	granuleBits  = 4 // sizes are multiples of 16 bytes: a record of 8 and 8 bytes takes 32 and never straddles a cache line
+	granuleBits  = 4 // sizes are multiples of 16 bytes
 	granule      = 1 << granuleBits
-	pageSizeBits = 21 // 2 MiB, the size of a huge page
-	pageSize     = 1 << pageSizeBits
-	pageGranules = pageSize / granule
+	slabBits     = 18
+	slabSize     = 1 << slabBits
+	slabGranules = slabSize / granule
 	cacheLine    = 64
 
 	// Classes are 1 to 8 granules, then four to every doubling: at most a fifth of a larger record is slack.
 	linearClasses = 8
 	classCount    = 61
+	firstLarge    = linearClasses + 4*6 // from 10 KiB on: a record has a slab of its own, and never moves
+
+	holeMark = 0xff
+
+	// What a store may take: storeFactor times the bytes of its records, headers included, and storeOverhead: a slab for
+	// each class and what is kept for reuse. The factor is made of a record that may be twice as large as its value needs
+	// (see KV.fits), a quarter of slack in a class, a third of holes, and a few hundredths at the ends of slabs.
+	storeFactor   = 4
+	storeOverhead = firstLarge*slabSize + maxSpareSlabs*slabSize + maxSpareLarge
+
+	maxSpareSlabs = 8       // unused slabs kept for any class that is not large
+	maxSpareLarge = 4 << 20 // bytes of holes among the large ones
 )
 
-// The largest record must fit in the largest class, and that in a page behind the granule that is never used.
+// The largest record must fit in the largest class.
 const (
 	largestClass = 5 << 14
 	_            = uint(largestClass*granule - recordHeaderSize - wire.MaxKey - wire.MaxValue)
-	_            = uint(pageGranules - 1 - largestClass)
 )
 
-// ref is the place of a record, in granules from the beginning of the arena. 0 means no record.
+// ref is the place of a record: the number of its slab, and its first granule there. 0 means no record.
 type ref uint64
+
+const offsetBits = slabBits - granuleBits
 
 // recordHeader is the decoded first word of a record.
 type recordHeader uint64
@@ -61,14 +76,6 @@ func (h recordHeader) valueLen() int { return int(h >> 32) }
 
 // headerOf returns the header of the record at the start of b.
 func headerOf(b []byte) recordHeader { return recordHeader(binary.LittleEndian.Uint64(b)) }
-
-// arena hands out records. The zero value is ready to use.
-type arena struct {
-	pages []*[pageSize]byte
-	next  ref // first granule of the newest page that was never handed out
-	end   ref // first granule behind the newest page
-	free  [classCount]ref
-}
 
 // classOf returns the smallest class that holds size bytes of header, key and value.
 func classOf(size int) int {
@@ -90,17 +97,33 @@ func classGranules(class int) ref {
 	return ref(5+step&3) << (step>>2 + 1)
 }
 
-// bytes returns the memory from r to the end of its page.
-func (a *arena) bytes(r ref) []byte {
-	return a.pages[r/pageGranules][r%pageGranules*granule:]
+// arena hands out records. The zero value is ready to use.
+type arena struct {
+	slabs      [][]byte // by number; number 0 is none
+	numbers    []uint32 // unused ones
+	spare      [][]byte // unused slabs of the common size
+	spareLarge int      // bytes of holes of large classes
+	classes    [classCount]sizeClass
 }
 
-// firstLines returns places in the first two cache lines of the record at r, as far as they are in its page. What has been
+// sizeClass is the records of one size. They take the slots from 0 to used of its slabs without a gap, but for the holes.
+type sizeClass struct {
+	slabs []uint32 // their numbers; large classes do without
+	used  int
+	holes int
+	hole  ref // the newest one
+}
+
+// bytes returns the memory from r to the end of its slab.
+func (a *arena) bytes(r ref) []byte {
+	return a.slabs[r>>offsetBits][r%slabGranules*granule:]
+}
+
+// firstLines returns places in the first two cache lines of the record at r, as far as they are in its slab. What has been
 // written is read back for the digest, and would wait for the second line: most records that are short have no more.
 func (a *arena) firstLines(r ref) (first, second unsafe.Pointer) {
-	page := a.pages[r/pageGranules]
-	at := r % pageGranules * granule
-	return unsafe.Pointer(&page[at]), unsafe.Pointer(&page[min(at+cacheLine, pageSize-1)])
+	b := a.bytes(r)
+	return unsafe.Pointer(&b[0]), unsafe.Pointer(&b[min(cacheLine, len(b)-1)])
 }
 
 // record returns key and value of the record at r as one view, and the decoded header.
@@ -121,43 +144,108 @@ func (a *arena) seal(r ref) {
 
 // alloc returns an unused record of the given class with undefined contents.
 func (a *arena) alloc(class int) ref {
-	if r := a.free[class]; r != 0 {
-		a.free[class] = ref(binary.LittleEndian.Uint64(a.bytes(r)))
+	c := &a.classes[class]
+	if r := c.hole; r != 0 {
+		a.fill(c, r)
+		if class >= firstLarge {
+			a.spareLarge -= int(classGranules(class)) * granule
+		}
 		return r
 	}
-	size := classGranules(class)
-	if a.end-a.next < size {
-		a.addPage()
+	c.used++
+	if class >= firstLarge {
+		return ref(a.addSlab(make([]byte, classGranules(class)*granule))) << offsetBits
 	}
-	r := a.next
-	a.next += size
-	return r
+	if c.used > len(c.slabs)*perSlab(class) {
+		c.slabs = append(c.slabs, a.addSlab(a.takeSpare()))
+	}
+	return c.slot(class, c.used-1)
 }
 
-// release puts the record at r on its class's free list; the link takes the place of the header.
+// perSlab returns how many records of a class that is not large a slab holds.
+func perSlab(class int) int { return slabGranules / int(classGranules(class)) }
+
+// slot returns the place of the class's record number i.
+func (c *sizeClass) slot(class, i int) ref {
+	n := perSlab(class)
+	return ref(c.slabs[i/n])<<offsetBits | ref(i%n)*classGranules(class)
+}
+
+// release gives back the record at r.
 func (a *arena) release(r ref, class int) {
 	if class >= classCount {
 		panic(fmt.Sprintf("BUG: record %d has size class %d of %d", r, class, classCount))
 	}
-	binary.LittleEndian.PutUint64(a.bytes(r), uint64(a.free[class]))
-	a.free[class] = r
+	c := &a.classes[class]
+	if class >= firstLarge {
+		size := int(classGranules(class)) * granule
+		if a.spareLarge+size > maxSpareLarge {
+			c.used--
+			a.dropSlab(uint32(r >> offsetBits))
+			return
+		}
+		a.spareLarge += size
+	}
+	c.holes++
+	a.link(r, c.hole, 0)
+	if c.hole != 0 {
+		before, _ := a.holeAt(c.hole)
+		a.link(c.hole, before, r)
+	}
+	c.hole = r
 }
 
-// addPage cuts what is left of the newest page into free records, the largest first, and opens another page.
-func (a *arena) addPage() {
-	for a.next < a.end {
-		class := classCount - 1
-		for classGranules(class) > a.end-a.next {
-			class--
-		}
-		r := a.next
-		a.next += classGranules(class)
-		a.release(r, class)
+// fill takes the hole at r, which is about to hold a record or to be let go.
+func (a *arena) fill(c *sizeClass, r ref) {
+	before, after := a.holeAt(r)
+	if before != 0 {
+		further, _ := a.holeAt(before)
+		a.link(before, further, after)
 	}
-	a.next = ref(len(a.pages)) * pageGranules
-	if a.next == 0 {
-		a.next = 1 // granule 0 means no record
+	if after != 0 {
+		_, further := a.holeAt(after)
+		a.link(after, before, further)
+	} else {
+		c.hole = before
 	}
-	a.pages = append(a.pages, new([pageSize]byte))
-	a.end = ref(len(a.pages)) * pageGranules
+	c.holes--
+}
+
+// link makes the record at r a hole between two others.
+func (a *arena) link(r, before, after ref) {
+	b := a.bytes(r)
+	binary.LittleEndian.PutUint64(b, uint64(before)<<8|holeMark)
+	binary.LittleEndian.PutUint64(b[8:], uint64(after))
+}
+
+// holeAt returns the neighbours of the hole at r.
+func (a *arena) holeAt(r ref) (before, after ref) {
+	b := a.bytes(r)
+	return ref(binary.LittleEndian.Uint64(b) >> 8), ref(binary.LittleEndian.Uint64(b[8:]))
+}
+
+// sparse reports whether the class has too many holes, so that retire has to be called.
+func (a *arena) sparse(class int) bool {
+	c := &a.classes[class]
+	return class < firstLarge && 3*c.holes > c.used-c.holes
+}
+
+// retire gives up the last slot of a sparse class. If there was a record, it has been copied to another place.
+func (a *arena) retire(class int) (from, to ref) {
+	c := &a.classes[class]
+	c.used--
+	from = c.slot(class, c.used)
+	if headerOf(a.bytes(from)).class() == holeMark {
+		a.fill(c, from)
+	} else {
+		to = c.hole
+		a.fill(c, to)
+		size := classGranules(class) * granule
+		copy(a.bytes(to)[:size], a.bytes(from)[:size])
+	}
+	if last := len(c.slabs) - 1; c.used <= last*perSlab(class) {
+		a.giveSpare(c.slabs[last])
+		c.slabs = c.slabs[:last]
+	}
+	return from, to
 }

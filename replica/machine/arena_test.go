@@ -3,6 +3,7 @@ package machine
 import (
 	"bytes"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"paxosbench/wire"
@@ -28,74 +29,94 @@ func TestSizeClasses(t *testing.T) {
 	}
 }
 
-// TestArenaAgainstMap fills records with a pattern of their own and checks that no other record runs over it.
+// size returns the bytes of all slabs, used or not.
+func (a *arena) size() (n int) {
+	for _, slab := range a.slabs {
+		n += len(slab)
+	}
+	return n + len(a.spare)*slabSize
+}
+
+// TestArenaAgainstMap fills records with a pattern of their own and checks that no other record runs over it, wherever they
+// move, and that memory stays within its bound.
 func TestArenaAgainstMap(t *testing.T) {
 	type record struct {
-		r     ref
 		class int
 		fill  byte
 	}
 	rng := rand.New(rand.NewPCG(3, 0))
 	var a arena
-	var live []record
-	for step := range 20000 {
-		if len(live) > 0 && rng.IntN(5) < 2 {
-			i := rng.IntN(len(live))
-			it := live[i]
-			size := int(classGranules(it.class)) * granule
-			if b := a.bytes(it.r)[:size]; !bytes.Equal(b, bytes.Repeat([]byte{it.fill}, size)) {
-				t.Fatalf("step %d: record %d of class %d was overwritten", step, it.r, it.class)
+	live := map[ref]record{}
+	var order []ref // of live, for the draw
+	check := func(step int, r ref) {
+		it := live[r]
+		size := int(classGranules(it.class)) * granule
+		b := a.bytes(r)[:size]
+		if headerOf(b).class() != it.class || !bytes.Equal(b[8:], bytes.Repeat([]byte{it.fill}, size-8)) {
+			t.Fatalf("step %d: record %d of class %d was overwritten", step, r, it.class)
+		}
+	}
+	moves := 0
+	for step := range 40000 {
+		shrinking := step/5000%2 == 1
+		if n := len(order); n > 0 && (rng.IntN(5) < 2 || shrinking && rng.IntN(5) > 0) {
+			i := rng.IntN(n)
+			r := order[i]
+			check(step, r)
+			class := live[r].class
+			delete(live, r)
+			order[i] = order[n-1]
+			order = order[:n-1]
+			a.release(r, class)
+			for steps := 0; a.sparse(class); steps++ {
+				if steps == 2 {
+					t.Fatalf("step %d: more than two moves", step)
+				}
+				from, to := a.retire(class)
+				if to == 0 {
+					continue
+				}
+				moves++
+				live[to] = live[from]
+				delete(live, from)
+				order[slices.Index(order, from)] = to
+				check(step, to)
 			}
-			a.release(it.r, it.class)
-			live[i] = live[len(live)-1]
-			live = live[:len(live)-1]
 			continue
 		}
-		class := rng.IntN(20)
+		class := 1 + rng.IntN(20)
 		if step%100 == 0 {
-			class = rng.IntN(classCount)
+			class = 1 + rng.IntN(classCount-1)
 		}
-		it := record{a.alloc(class), class, byte(step)}
-		if it.r == 0 {
-			t.Fatal("granule 0 was handed out")
+		r := a.alloc(class)
+		if _, taken := live[r]; taken || r == 0 {
+			t.Fatalf("step %d: record %d was handed out twice, or never should have been", step, r)
 		}
-		b := a.bytes(it.r)[:int(classGranules(class))*granule]
-		for i := range b {
-			b[i] = it.fill
+		b := a.bytes(r)[:int(classGranules(class))*granule]
+		putRecordHeader(b, makeRecordHeader(class, 0, 0))
+		for i := range b[8:] {
+			b[8+i] = byte(step)
 		}
-		live = append(live, it)
+		live[r] = record{class, byte(step)}
+		order = append(order, r)
 	}
-	if len(a.pages) < 2 {
-		t.Fatal("one page was enough: the test tests nothing")
+	for _, r := range order {
+		check(0, r)
+	}
+	if moves < 1000 {
+		t.Fatalf("%d moves: the test tests too little", moves)
+	}
+	for _, r := range order { // a record of a class that is left alone must not move
+		a.release(r, live[r].class)
+	}
+	for class := range classCount {
+		for a.sparse(class) {
+			if _, to := a.retire(class); to != 0 {
+				t.Fatalf("a record of class %d moved although none is left", class)
+			}
+		}
+	}
+	if n := a.size(); n > maxSpareSlabs*slabSize+maxSpareLarge {
+		t.Fatalf("%d bytes although everything was released", n)
 	}
 }
-
-func TestArenaReusesEverything(t *testing.T) {
-	var a arena
-	fill := func() (refs []ref) {
-		for range 3 * pageGranules / int(classGranules(largestRecordClass)) {
-			refs = append(refs, a.alloc(largestRecordClass))
-		}
-		return refs
-	}
-	first := fill()
-	pages := len(a.pages)
-	for range 10 {
-		for _, r := range first {
-			a.release(r, largestRecordClass)
-		}
-		first = fill()
-	}
-	if len(a.pages) != pages {
-		t.Fatalf("%d pages, then %d for the same records", pages, len(a.pages))
-	}
-	// What was left at the end of each page serves smaller records.
-	for range pages - 1 {
-		a.alloc(classOf(4096))
-	}
-	if len(a.pages) != pages {
-		t.Fatalf("%d pages, want %d: the ends of pages were not used", len(a.pages), pages)
-	}
-}
-
-const largestRecordClass = classCount - 1

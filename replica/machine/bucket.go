@@ -68,6 +68,9 @@ func (e entry) ref() ref      { return ref(e & entryRef >> refShift) }
 func (e entry) keyLen() int   { return int(e >> keyShift & lengthMask) }
 func (e entry) valueLen() int { return int(e >> valueShift & lengthMask) }
 
+// withRef returns the entry of a record at another place.
+func (e entry) withRef(r ref) entry { return e&^entryRef | entry(r)<<refShift }
+
 // withValueLen returns the entry of a small record with a value of another length.
 func (e entry) withValueLen(n int) entry {
 	return e&^(lengthMask<<valueShift) | entry(n)<<valueShift

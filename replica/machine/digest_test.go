@@ -140,7 +140,7 @@ func TestMemoryDamageIsFoundByTheNextSnapshot(t *testing.T) {
 		"key of a small":     func(_ *State, k *KV) { *anySmall(k).entry() ^= 1 << 60 },
 		"length of a small":  func(_ *State, k *KV) { *anySmall(k).entry() ^= 1 << valueShift },
 		"entry gone":         func(_ *State, k *KV) { anySmall(k).clear() },
-		"bytes of a record":  func(_ *State, k *KV) { k.records.bytes(1)[recordHeaderSize+20] ^= 4 },
+		"bytes of a record":  func(_ *State, k *KV) { k.records.bytes(1 << offsetBits)[recordHeaderSize+5] ^= 4 },
 		"last executed":      func(s *State, _ *KV) { s.sessions.at(0).last-- },
 		"an outcome":         func(s *State, _ *KV) { o := s.sessions.at(2); *o.outcomes.at(o.last) = byte(wire.StatusMismatch) },
 		"order of sessions":  func(s *State, _ *KV) { s.sessions.at(0).active++ },

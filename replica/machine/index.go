@@ -8,6 +8,7 @@ import "math/bits"
 // goes into overflow buckets behind it.
 
 const (
+	minLoad        = 6  // below it the table shrinks: a small record takes 85 bytes at most, another one 43
 	maxLoad        = 12 // weight per bucket: one entry in forty is in an overflow bucket, of small records one in fifteen
 	bucketPageBits = 10
 	bucketPageSize = 1 << bucketPageBits // 64 KiB; also the smallest table
@@ -36,12 +37,23 @@ func (p *bucketPages) add() uint64 {
 	return p.count - 1
 }
 
+// remove lets the last bucket go, which is empty.
+func (p *bucketPages) remove() {
+	p.count--
+	if last := len(p.pages) - 1; p.count == uint64(last)<<bucketPageBits {
+		p.pages[last] = nil
+		p.pages = p.pages[:last]
+	}
+}
+
 // index maps hashes to entries. Comparing keys is the caller's business.
 type index struct {
 	table    bucketPages
 	mask     uint64 // of the hash bits that the numbers of split buckets use
 	overflow bucketPages
 	spare    uint32 // first of the unused overflow buckets, linked by next
+	chained  uint64 // overflow buckets in use
+	resized  uint64 // how often the number of buckets has changed
 	len      int    // entries
 	load     uint64 // their weight
 	epoch    uint32 // of the newest freeze
@@ -140,6 +152,7 @@ func (x *index) split() {
 	x.scratch = x.drain(home, x.scratch[:0])
 	sibling := x.table.at(x.table.add())
 	x.mask = 2<<x.level() - 1
+	x.resized++
 	sibling.setEpoch(home.epoch())
 	for _, d := range x.scratch {
 		if d.entry.hashBit(level) == 0 {
@@ -147,6 +160,29 @@ func (x *index) split() {
 		} else {
 			x.push(sibling, d.entry, d.value)
 		}
+	}
+}
+
+// shrink joins buckets again, two at most, if the table is too large for what it holds. While a scan is under way it waits:
+// entries would move from buckets to come to such as have been.
+func (x *index) shrink() {
+	for range 2 {
+		if x.load < x.table.count*minLoad && x.table.count > bucketPageSize && !x.frozen {
+			x.join()
+		}
+	}
+}
+
+// join undoes the newest split.
+func (x *index) join() {
+	last := x.table.count - 1
+	x.scratch = x.drain(x.table.at(last), x.scratch[:0])
+	x.table.remove()
+	x.mask = 2<<x.level() - 1
+	x.resized++
+	home := x.table.at(last - 1<<x.level())
+	for _, d := range x.scratch {
+		x.push(home, d.entry, d.value)
 	}
 }
 
@@ -170,6 +206,7 @@ func (x *index) drain(home *bucket, dst []drained) []drained {
 
 // takeOverflow returns the number of an empty overflow bucket.
 func (x *index) takeOverflow() uint32 {
+	x.chained++
 	n := x.spare
 	if n == 0 {
 		return uint32(x.overflow.add())
@@ -187,6 +224,11 @@ func (x *index) releaseOverflow(b *bucket) {
 	b.setNext(empty.next())
 	empty.setNext(x.spare)
 	x.spare = n
+	if x.chained--; x.chained == 0 && x.overflow.count > bucketPageSize {
+		x.spare = 0
+		x.overflow = bucketPages{}
+		x.overflow.add()
+	}
 }
 
 // freeze begins a new epoch. From here until thaw, an entry's saved bit says that the record is not, or no longer, to be

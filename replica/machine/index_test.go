@@ -95,6 +95,7 @@ func TestIndexAgainstMap(t *testing.T) {
 						t.Fatalf("record %d is not in its chain", r)
 					}
 					x.remove(x.home(want[r]), p)
+					x.shrink()
 					delete(want, r)
 					live[i] = live[len(live)-1]
 					live = live[:len(live)-1]

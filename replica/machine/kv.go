@@ -11,8 +11,8 @@ import (
 // KV is a key-value store in memory: an index of hashes, with the small records in it, over an arena of the others. No
 // operation takes longer than its key and value, so neither growth nor a running snapshot stops the replica.
 //
-// Memory is about 60 bytes for a small record, and for any other about 30 and the record itself rounded up to a size
-// class. Deleted and outgrown records are reused for others of their class; memory is not returned to the system.
+// Memory is about 60 bytes for a small record, and for any other about 30 and the record itself, with a header of 16 bytes,
+// rounded up to a size class. It follows what is held, down as well as up: storeFactor and minLoad are the bounds.
 type KV struct {
 	index   index
 	records arena
@@ -24,10 +24,6 @@ type KV struct {
 	cursor  uint64          // bucket that Scan looks at next
 	result  [smallSize]byte // value of the last get, if it was a small one
 }
-
-// maxSlackClasses is how many size classes a record may be too large for its value before it is moved: eight classes
-// are two doublings.
-const maxSlackClasses = 8
 
 // NewKV returns an empty store.
 func NewKV() *KV { return &KV{index: newIndex()} }
@@ -141,6 +137,7 @@ func (k *KV) insert(hash uint64, key, value []byte) {
 	}
 	k.held += k.digest(p, hash)
 	k.index.grow()
+	k.index.shrink()
 }
 
 // remove deletes the record at p in the chain of the hash, which begins at home.
@@ -149,8 +146,9 @@ func (k *KV) remove(home *bucket, p place, hash uint64) {
 	e := *p.entry()
 	k.index.remove(home, p)
 	if !e.small() {
-		k.records.release(e.ref(), headerOf(k.records.bytes(e.ref())).class())
+		k.release(e.ref())
 	}
+	k.index.shrink()
 }
 
 // rewrite stores another value in the arena's record: where it is, if the value fits there and leaves not too much of
@@ -163,12 +161,47 @@ func (k *KV) rewrite(e *entry, key, value []byte) {
 	case h.valueLen() == len(value):
 		copy(record[recordHeaderSize+len(key):], value)
 		k.records.seal(e.ref())
-	case class <= h.class() && h.class()-class <= maxSlackClasses:
+	case fits(class, h.class()):
 		k.write(e.ref(), h.class(), key, value)
 	default:
-		k.records.release(e.ref(), h.class())
-		*e = *e&^entryRef | entry(k.newRecord(key, value))<<refShift
+		old := e.ref()
+		*e = e.withRef(k.newRecord(key, value))
+		k.release(old)
 	}
+}
+
+// fits tells whether a record that needs one class may stay in a place of another: the place is large enough, and at most
+// twice as large.
+func fits(need, has int) bool {
+	return need <= has && classGranules(has) <= 2*classGranules(need)
+}
+
+// release gives back the record at r, which no entry leads to any more, and the memory of its class if it has become too
+// much.
+func (k *KV) release(r ref) {
+	class := headerOf(k.records.bytes(r)).class()
+	k.records.release(r, class)
+	for k.records.sparse(class) {
+		if from, to := k.records.retire(class); to != 0 {
+			k.moved(from, to)
+		}
+	}
+}
+
+// moved corrects the entry of a record that has been copied.
+func (k *KV) moved(from, to ref) {
+	record, h := k.records.record(to)
+	hash := hashKey(record[:h.keyLen()])
+	for b := k.index.home(hash); b != nil; b = k.index.following(b) {
+		for c := b.candidates(hashPart(hash)); c != 0; c &= c - 1 {
+			p := place{b, bits.TrailingZeros64(c)}
+			if e := p.entry(); !b.isValue(p.word) && !e.small() && e.ref() == from {
+				*e = e.withRef(to)
+				return
+			}
+		}
+	}
+	panic(fmt.Sprintf("BUG: no entry leads to record %d", from))
 }
 
 // newRecord stores key and value in a record of their own.

@@ -19,7 +19,7 @@ type lookahead struct {
 	commands []byte // not looked at yet
 	left     int    // their number
 	gets     bool   // gets are executed, too
-	buckets  uint64 // in the table when the homes were looked up: one more, and they may be others
+	resized  uint64 // index.resized when the homes were looked up: they may be others when it has changed
 
 	// The commands from executed to looked have passed both steps, those from looked to asked the first.
 	ring                    [4 * lookaheadGroup]glance
@@ -48,7 +48,7 @@ func (k *KV) Prepare(commands []byte, count int, gets bool) {
 	a := &k.ahead
 	a.commands, a.left, a.gets = commands, count, gets
 	a.executed, a.looked, a.asked, a.step = 0, 0, 0, 0
-	a.buckets = k.index.table.count
+	a.resized = k.index.resized
 	k.askForBuckets()
 }
 
@@ -60,7 +60,7 @@ func (k *KV) glance(key []byte) *glance {
 	}
 	g := a.at(a.executed)
 	a.executed++
-	if a.executed > a.looked || a.buckets != k.index.table.count {
+	if a.executed > a.looked || a.resized != k.index.resized {
 		g.hash = hashKey(key)
 		g.home = k.index.home(g.hash)
 	}
