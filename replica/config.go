@@ -30,7 +30,7 @@ import (
 type Config struct {
 	ID         wire.ReplicaID `name:"id" required:"" help:"This replica's id, 1 to 7."`
 	Members    []Member       `name:"member" required:"" sep:"none" placeholder:"ID=PEER,CLIENT" help:"A replica of the cluster, this one included: its id, its address for peers and its address for clients. Repeat for each."`
-	ClusterID  uint64         `name:"cluster-id" default:"1" help:"Number that names the cluster; replicas and clients of another one are refused."`
+	ClusterID  uint64         `name:"cluster-id" default:"0" help:"Number that names the cluster; replicas and clients of another one are refused. 0: what the data directory says; a new cluster draws one at random, once its members have found each other."`
 	Data       string         `name:"data" default:"data" placeholder:"DIR" help:"Data directory. One per replica; never copy or share it."`
 	Bootstrap  bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. No effect on a directory that has been used."`
 	Rejoin     bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. No effect on a directory that has been used."`
@@ -214,7 +214,7 @@ func (c *Config) transport(incarnation uint64, buffers *wire.Buffers, log *slog.
 		}
 	}
 	tc := transport.Config{
-		Self: c.ID, Cluster: c.ClusterID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
+		Self: c.ID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
 		ClientAddr: c.self().Client, Peers: peers, MaxClients: c.MaxClients, Buffers: buffers, Logger: log,
 	}
 	if len(peers) > 0 {

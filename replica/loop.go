@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -32,6 +33,8 @@ type loop struct {
 	node      *node.Node
 	storage   *storage.Storage
 
+	membership membership
+
 	clients map[*transport.Client]struct{} // that have said hello
 	err     atomic.Pointer[error]          // why the replica stops
 	alarm   alarm
@@ -41,9 +44,10 @@ type loop struct {
 func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 	log := r.log
 	l := &loop{cfg: cfg, log: log, stop: r.cancel, ready: r.ready, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
+	l.membership.l = l
 	var err error
 	tc := cfg.transport(incarnation, l.buffers, log)
-	tc.MaxForwarded = r.files.forwarded
+	tc.MaxForwarded, tc.Membership = r.files.forwarded, &l.membership
 	if l.transport, err = transport.New(tc, l); err != nil {
 		return nil, err
 	}
@@ -56,7 +60,10 @@ func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 			return nil, err
 		}
 	}
-	log.Info("replica opened", "id", cfg.ID, "cluster", cfg.ClusterID, "members", len(cfg.Members), "quorum2", cfg.quorum2(),
+	if err := l.membership.settle(); err != nil {
+		return nil, errors.Join(err, l.storage.Close())
+	}
+	log.Info("replica opened", "id", cfg.ID, "cluster", l.membership.Cluster(), "members", len(cfg.Members), "quorum2", cfg.quorum2(),
 		"durability", cfg.Durability, "records", l.storage.Base(), "applied", l.node.State().Applied(), "ballot", l.node.Core().Ballot(), "voting", l.node.Core().Voting())
 	return l, nil
 }
@@ -79,8 +86,9 @@ func (l *loop) failure() error {
 
 // ClientHello welcomes a client and tells it who leads.
 func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
-	if h.Cluster != 0 && h.Cluster != l.cfg.ClusterID {
-		c.Refuse(fmt.Sprintf("wrong cluster: this is cluster %d, the client wants %d", l.cfg.ClusterID, h.Cluster))
+	cluster := l.membership.Cluster()
+	if h.Cluster != 0 && h.Cluster != cluster {
+		c.Refuse(fmt.Sprintf("wrong cluster: this is cluster %d, the client wants %d", cluster, h.Cluster))
 		return
 	}
 	client := l.node.NewClient(batching.Origin(c.ID()), h.Window)
@@ -88,7 +96,7 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 	leader := l.leader()
 	c.Touch()
 	c.Out = wire.AppendWelcome(c.Out, wire.Welcome{
-		Cluster: l.cfg.ClusterID, Ballot: l.node.Core().Ballot(), Window: uint32(client.Window),
+		Cluster: cluster, Ballot: l.node.Core().Ballot(), Window: uint32(client.Window),
 		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.clientAddr(leader),
 	})
 }

@@ -6,6 +6,7 @@
 //	validate.go   what cannot be set
 //	agreement.go  what must be equal on all replicas
 //	replica.go    opening, running and closing
+//	membership.go what it remembers of its cluster
 //	files.go      what it may have open at a time
 //	loop.go       the owner of everything: connections on one side, the node on the other
 //	threads.go    where the storage's slow work is done

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -27,7 +28,8 @@ const (
 type Status struct {
 	ID          wire.ReplicaID  `json:"id"`
 	PID         int             `json:"pid"`
-	Role        string          `json:"role"` // leader, follower, candidate, pre-candidate, recovering, non-voting, unreplicated
+	Cluster     string          `json:"cluster"` // its id; a number of 64 bits, which many readers of JSON would round
+	Role        string          `json:"role"`    // leader, follower, candidate, pre-candidate, recovering, non-voting, unreplicated
 	Ballot      wire.Ballot     `json:"ballot"`
 	Leader      wire.ReplicaID  `json:"leader"`
 	Commit      wire.Slot       `json:"commit"`
@@ -73,6 +75,7 @@ func (l *loop) status() *Status {
 		Quorum1: l.cfg.quorum1(), Quorum2: l.cfg.quorum2(), Voters: l.voters(), Peers: l.peers(),
 		NotReady: l.notReady(), NoLeaderReason: l.whyNoLeader(), NoLeaderS: l.leaderless().Seconds(),
 	}
+	s.Cluster = strconv.FormatUint(l.membership.Cluster(), 10)
 	s.InFlight, _ = core.InFlight()
 	snapshots := l.node.Snapshots()
 	s.SnapshotSlot, s.SnapshotBytes = snapshots.Newest.Slot, snapshots.Newest.Bytes

@@ -111,7 +111,8 @@ func goldenQuery() (query, reply []byte) {
 }
 
 func goldenPeerHello() *PeerHello {
-	return &PeerHello{Cluster: goldenCluster, Incarnation: 0xb1b2b3b4b5b6b7b8, From: 1, To: 3, Lane: LaneBulk, Settings: someSettings()}
+	return &PeerHello{Cluster: goldenCluster, Incarnation: 0xb1b2b3b4b5b6b7b8, From: 1, To: 3, Lane: LaneBulk,
+		Met: Members(0).With(3), MetBy: Members(0).With(2).With(3), Settings: someSettings()}
 }
 
 func goldenEntries(slots ...Slot) []byte {

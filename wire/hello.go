@@ -60,17 +60,20 @@ const redirectSize = 16
 // and both values.
 //
 //	offset size
-//	0      8    cluster id
+//	0      8    cluster id; 0: not known yet
 //	8      8    incarnation: drawn at random when the process starts
 //	16     1    sender
 //	17     1    receiver the sender means to reach
 //	18     1    lane: what the connection is for, 1 control, 2 bulk
-//	19     13   zero
+//	19     1    members that the sender's data directory has met, bit i-1 for replica i
+//	20     1    members that have told it that theirs have met it
+//	21     11   zero
 type PeerHello struct {
 	Cluster     uint64
 	Incarnation uint64
 	From, To    ReplicaID
 	Lane        Lane
+	Met, MetBy  Members
 	Settings    Settings
 }
 
@@ -154,8 +157,8 @@ func AppendPeerHello(dst []byte, h *PeerHello) []byte {
 	dst = appendPrefix(dst)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Cluster)
 	dst = binary.LittleEndian.AppendUint64(dst, h.Incarnation)
-	dst = append(dst, byte(h.From), byte(h.To), byte(h.Lane))
-	dst = append(dst, make([]byte, peerHelloSize-19)...)
+	dst = append(dst, byte(h.From), byte(h.To), byte(h.Lane), byte(h.Met), byte(h.MetBy))
+	dst = append(dst, make([]byte, peerHelloSize-21)...)
 	headerEnd := len(dst)
 	dst = AppendSettings(dst, h.Settings)
 	body := dst[headerEnd:]
@@ -173,6 +176,8 @@ func DecodePeerHello(header, body []byte) (PeerHello, error) {
 		From:        ReplicaID(f[16]),
 		To:          ReplicaID(f[17]),
 		Lane:        Lane(f[18]),
+		Met:         Members(f[19]),
+		MetBy:       Members(f[20]),
 	}
 	if len(body) == 0 {
 		return h, fmt.Errorf("%w: a PeerHello without settings: the other replica is of an older version", ErrLength)

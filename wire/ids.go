@@ -9,6 +9,20 @@ import (
 // ReplicaID names one replica of a cluster. Valid ids are 1 to MaxReplicas; 0 means "none" or "unknown".
 type ReplicaID uint8
 
+// Members is a set of replicas: bit id-1 stands for replica id.
+type Members uint8
+
+// With returns the set with a replica in it. Ids that no replica can have are ignored.
+func (m Members) With(id ReplicaID) Members {
+	if id < 1 || id > MaxReplicas {
+		return m
+	}
+	return m | 1<<(id-1)
+}
+
+// Has reports whether a replica is in the set.
+func (m Members) Has(id ReplicaID) bool { return m&Members(0).With(id) != 0 }
+
 // Slot is a position in the replicated log. The first slot is 1; 0 means "before the log".
 type Slot uint64
 

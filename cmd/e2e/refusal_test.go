@@ -45,16 +45,17 @@ func TestReplicaRefusesToStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	other := t.TempDir()
-	c.refused(1, "in use", c.args(1)...)                                                               // data directory
+	c.refused(1, "in use", flag(c.args(1), "--admin", "")...)                                          // data directory
 	c.refused(1, "address already in use", append(flag(c.args(1), "--data", other), "--bootstrap")...) // port
-	c.refused(1, "not a directory", append(flag(c.args(1), "--data", filepath.Join(file, "x")), "--bootstrap")...)
-	c.refused(1, "--bootstrap", flag(c.args(1), "--data", t.TempDir())...) // empty directory
+	without := flag(c.args(1), "--admin", "")
+	c.refused(1, "not a directory", append(flag(without, "--data", filepath.Join(file, "x")), "--bootstrap")...)
+	c.refused(1, "--bootstrap", flag(without, "--data", t.TempDir())...) // empty directory
 	c.refused(2, "quorum2", append(c.args(1), "--quorum2", "9")...)
 	c.refused(2, "segment-bytes: 2147483648", append(c.args(1), "--segment-bytes", "2GiB")...)
 	c.refused(2, "unknown flag", "--nonsense")
 	c.refused(2, "batch", append(c.args(1), "--batch", "sometimes")...)
 	c.signal(2, syscall.SIGKILL)
-	c.refused(1, "cluster-id: the directory has 1, this start has 77", append(c.args(2), "--cluster-id", "77")...) // another cluster's data
+	c.refused(1, ", this start has 77", append(c.args(2), "--cluster-id", "77")...) // another cluster's data
 	c.refused(1, "id: the directory has 2, this start has 3", flag(flag(c.args(2), "--id", "3"), "--admin", "127.0.0.1:0")...)
 }
 

@@ -31,7 +31,8 @@ const (
 //	17     1    flags
 //	18     1    durability of the life that began last
 //	19     1    replicas that have been met, bit i-1 for replica i
-//	20     4    zero
+//	20     1    replicas that have said that they have met this one
+//	21     3    zero
 //	24     8    cluster; 0: not known yet
 //	32     8    salt of the journal
 //	40     8    synced: every record up to this LSN had been synced when the file was written, at the last opening or
@@ -63,7 +64,7 @@ type identityFile struct {
 	epoch      uint32
 	flags      uint8
 	durability Durability
-	met        uint8
+	met, metBy wire.Members
 	salt       uint64
 	synced     LSN
 	lease      time.Duration
@@ -96,7 +97,7 @@ func (f *identityFile) encode() []byte {
 	le.PutUint32(b, identityMagic)
 	le.PutUint32(b[8:], FormatVersion)
 	le.PutUint32(b[12:], f.epoch)
-	b[16], b[17], b[18], b[19] = byte(f.Replica), f.flags, byte(f.durability), f.met
+	b[16], b[17], b[18], b[19], b[20] = byte(f.Replica), f.flags, byte(f.durability), byte(f.met), byte(f.metBy)
 	le.PutUint64(b[24:], f.Cluster)
 	le.PutUint64(b[32:], f.salt)
 	le.PutUint64(b[40:], uint64(f.synced))
@@ -175,7 +176,8 @@ func decodeCopy(b []byte) (identityFile, error) {
 		epoch:      le.Uint32(b[12:]),
 		flags:      b[17],
 		durability: Durability(b[18]),
-		met:        b[19],
+		met:        wire.Members(b[19]),
+		metBy:      wire.Members(b[20]),
 		salt:       le.Uint64(b[32:]),
 		synced:     LSN(le.Uint64(b[40:])),
 		lease:      time.Duration(le.Uint64(b[48:])),

@@ -56,7 +56,7 @@ func TestGolden(t *testing.T) {
 	opts := options(fs)
 	opts.Lease = time.Second
 	p := mustOpen(t, opts, &history{})
-	noError(t, p.Meet(3))
+	noError(t, p.Meet(wire.Members(0).With(3), 0))
 	p.group(t, promise(3), accept(1, "one"))
 	p.group(t, fact{kind: wire.RecordChosen, ballot: wire.MakeBallot(3, 1), slot: 2, commit: 1})
 	p.group(t, fact{kind: wire.RecordCommit, commit: 2}, fact{kind: wire.RecordInstalled, commit: 9})
@@ -226,15 +226,15 @@ func TestMet(t *testing.T) {
 	fs := memfs.New()
 	noError(t, openAs(t, fs, bootstrap, func(j *journal.Journal) {
 		for _, id := range []wire.ReplicaID{1, 7, 1} {
-			noError(t, j.Meet(id))
+			noError(t, j.Meet(wire.Members(0).With(id), wire.Members(0).With(8-id)))
 		}
 		fs = fs.Crash(0)
 	}))
 	for range 2 {
 		noError(t, openAs(t, fs, unchanged, func(j *journal.Journal) {
 			for id := wire.ReplicaID(1); id <= wire.MaxReplicas; id++ {
-				if j.Met(id) != (id == 1 || id == 7) {
-					t.Errorf("replica %d has been met: %v", id, j.Met(id))
+				if met, by := j.Met(); met.Has(id) != (id == 1 || id == 7) || by.Has(id) != met.Has(8-id) {
+					t.Errorf("replica %d has been met: %v, and has met this one: %v", id, met.Has(id), by.Has(id))
 				}
 			}
 		}))
@@ -265,4 +265,26 @@ func TestGrantedLease(t *testing.T) {
 	life(time.Second, 5*time.Second, true)
 	life(0, time.Second, true)
 	life(0, 0, false)
+}
+
+// A replica that rejoins does not pretend to be new: its directory has met everybody. That also goes for a directory that was
+// made by a start with --bootstrap, as long as it does not know its cluster.
+func TestRejoinHasMetEverybody(t *testing.T) {
+	rejoin := func(o *journal.Options) { o.Rejoin, o.Identity.Cluster = true, 0 }
+	unnamed := func(o *journal.Options) { o.Bootstrap, o.Identity.Cluster = true, 0 }
+	named := func(o *journal.Options) { o.Bootstrap = true }
+	for _, tt := range []struct {
+		name      string
+		first     func(*journal.Options)
+		everybody bool
+	}{{"at once", rejoin, true}, {"after a start without a cluster", unnamed, true}, {"after a start in a cluster", named, false}} {
+		fs := memfs.New()
+		noError(t, openAs(t, fs, tt.first))
+		noError(t, openAs(t, fs, rejoin, func(j *journal.Journal) {
+			met, by := j.Met()
+			if met.Has(1) != tt.everybody || met.Has(wire.MaxReplicas) != tt.everybody || by != 0 || j.Amnesiac() != tt.everybody {
+				t.Errorf("%s: met %b, by %b, amnesiac %v", tt.name, met, by, j.Amnesiac())
+			}
+		}))
+	}
 }

@@ -41,15 +41,21 @@ func (j *Journal) SetCluster(cluster uint64) error {
 	return j.keeper.update(func(f *identityFile) { f.Cluster = cluster })
 }
 
-// Met reports whether the replica has been met in a life of this directory.
-func (j *Journal) Met(id wire.ReplicaID) bool { return j.keeper.get().met&metBit(id) != 0 }
-
-// Meet records durably that a replica of the cluster, which names it by this id, has been met.
-func (j *Journal) Meet(id wire.ReplicaID) error {
-	return j.keeper.update(func(f *identityFile) { f.met |= metBit(id) })
+// Met returns which members of the cluster have been met in any life of this directory, and which of them have said that
+// their directories have met this one. Of a directory that was made by a replica that rejoins, or repaired without a trace of
+// what it was, all have: such a replica does not pretend to be new.
+func (j *Journal) Met() (met, by wire.Members) {
+	id := j.keeper.get()
+	return id.met, id.metBy
 }
 
-func metBit(id wire.ReplicaID) uint8 { return 1 << (id - 1) }
+// Meet records durably that more members have been met, or have said that they have met this one.
+func (j *Journal) Meet(met, by wire.Members) error {
+	return j.keeper.update(func(f *identityFile) { f.met, f.metBy = f.met|met, f.metBy|by })
+}
+
+// everybody is what a directory has met whose replica does not pretend to be new.
+const everybody wire.Members = 1<<wire.MaxReplicas - 1
 
 const _ uint = 8 - wire.MaxReplicas // one bit for each
 

@@ -96,6 +96,7 @@ func (j *Journal) open(replay func(LSN, *wire.Record) error) error {
 	if err := j.admit(&id); err != nil {
 		return err
 	}
+	j.rejoin(&id)
 	if id.repairing() {
 		if err := continueRepair(&j.opts, &id); err != nil {
 			return err
@@ -120,8 +121,17 @@ func (j *Journal) identify() (identityFile, error) {
 		return id, err
 	}
 	id = identityFile{Identity: j.opts.Identity, salt: newSalt(j.opts.Salt), durability: j.opts.Durability}
-	id.set(flagAmnesiac, j.opts.Rejoin)
+	j.rejoin(&id)
 	return id, j.write(&id)
+}
+
+// rejoin marks a directory that is made by a replica that rejoins; also one that was made under the impression that the
+// replica is new, as long as it does not know its cluster: until then nothing has been voted.
+func (j *Journal) rejoin(id *identityFile) {
+	if j.opts.Rejoin && (id.epoch == 0 || id.Cluster == 0) {
+		id.set(flagAmnesiac, true)
+		id.met = everybody
+	}
 }
 
 // admit checks that the directory is one that this start may use.

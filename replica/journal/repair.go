@@ -44,7 +44,7 @@ func Repair(opts Options, now time.Time) (err error) {
 		opts.Logger.Warn("journal: a damaged copy in the identity file is replaced by the other one", "error", err)
 		return writeIdentity(opts.FS, opts.Dir, &id)
 	case !whole:
-		id = identityFile{Identity: opts.Identity}
+		id = identityFile{Identity: opts.Identity, met: everybody}
 	}
 	if id.repairing() {
 		return continueRepair(&opts, &id)

@@ -13,6 +13,7 @@ import (
 
 	"paxosbench/replica/journal"
 	"paxosbench/replica/journal/memfs"
+	"paxosbench/wire"
 )
 
 var repairedAt = time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
@@ -65,7 +66,7 @@ var broken = map[string]func(t *testing.T, fs *memfs.FS){
 func brokenDirectory(t *testing.T, damage func(*testing.T, *memfs.FS)) *memfs.FS {
 	t.Helper()
 	fs, p := threeSegments(t)
-	noError(t, p.Meet(3))
+	noError(t, p.Meet(0, wire.Members(0).With(3)))
 	p.close(t)
 	f, err := fs.Open(dir+"/snapshot-2", journal.OpenCreate)
 	noError(t, err)
@@ -90,8 +91,9 @@ func TestRepair(t *testing.T) {
 			if !j.Amnesiac() || j.FirstSlot() != 0 {
 				t.Errorf("amnesiac: %v, first slot %d", j.Amnesiac(), j.FirstSlot())
 			}
-			if kept := what != "the identity" && what != "no identity"; j.Met(3) != kept {
-				t.Errorf("replica 3 has been met: %v, want %v", j.Met(3), kept)
+			kept := what != "the identity" && what != "no identity"
+			if _, by := j.Met(); by.Has(3) != kept {
+				t.Errorf("replica 3 has met this one: %v, want %v", by.Has(3), kept)
 			}
 			noError(t, j.Close())
 			aside, err := fs.List(asideDir)

@@ -37,3 +37,25 @@ func (s *Storage) Diverged(slot wire.Slot) error {
 	}
 	return s.journal.Diverged(slot)
 }
+
+// Cluster returns the id of the cluster that the directory belongs to, 0 as long as it is not known.
+func (s *Storage) Cluster() uint64 {
+	if s.journal == nil {
+		return 0
+	}
+	return s.journal.Cluster()
+}
+
+// SetCluster has the directory remember the id of its cluster, once.
+func (s *Storage) SetCluster(cluster uint64) error { return s.journal.SetCluster(cluster) }
+
+// Met returns which members have been met by this directory, and which have said that theirs have met this one.
+func (s *Storage) Met() (met, by wire.Members) {
+	if s.journal == nil {
+		return 0, 0
+	}
+	return s.journal.Met()
+}
+
+// Meet has the directory remember more of both.
+func (s *Storage) Meet(met, by wire.Members) error { return s.journal.Meet(met, by) }

@@ -13,7 +13,7 @@ import (
 // fields with a default take the default.
 type Config struct {
 	Self        wire.ReplicaID
-	Cluster     uint64        // cluster id; peers with another one are refused
+	Membership  Membership    // the cluster's id and who has been met; needed if there are peers
 	Settings    wire.Settings // what must be equal on all replicas; peers with others are refused
 	Incarnation uint64        // drawn at random when the process starts; tells two processes with one id apart
 
@@ -104,6 +104,9 @@ func (c *Config) validate() error {
 	}
 	if min(c.HandshakeTimeout, c.FrameTimeout, c.Tick) < 0 {
 		reject("negative time among handshake %v, frame %v, tick %v", c.HandshakeTimeout, c.FrameTimeout, c.Tick)
+	}
+	if c.Membership == nil && len(c.Peers) > 0 {
+		reject("%d peers, and nothing to remember them by", len(c.Peers))
 	}
 	if c.Buffers == nil {
 		reject("no buffers")

@@ -17,6 +17,7 @@ const (
 	minBackoff     = 50 * time.Millisecond
 	maxBackoff     = time.Second
 	refusedBackoff = 2 * time.Second
+	unnamedBackoff = 100 * time.Millisecond // a cluster that is being founded
 )
 
 // dialer keeps both lanes to one peer connected. It has a goroutine of its own.
@@ -118,6 +119,8 @@ func (d *dialer) ended(l *link) {
 	switch {
 	case errors.As(l.reason, &refused):
 		d.backoff = refusedBackoff
+	case l.reason == errUnnamed:
+		d.backoff = unnamedBackoff
 	case l.wasUp:
 		d.backoff = minBackoff
 	default:

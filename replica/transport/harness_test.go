@@ -113,7 +113,7 @@ func (h *testHandler) Round(time.Duration) {
 func testConfig() Config {
 	return Config{
 		Self:        1,
-		Cluster:     testCluster,
+		Membership:  &testMembership{cluster: testCluster},
 		Settings:    testSettings,
 		Incarnation: 11,
 		ClientAddr:  "127.0.0.1:0",
@@ -357,4 +357,29 @@ func (d deadline) check(tb testing.TB, what string) {
 		tb.Fatalf("waited in vain for %s", what)
 	}
 	time.Sleep(time.Millisecond)
+}
+
+// testMembership is a data directory in memory. It belongs to the loop.
+type testMembership struct {
+	cluster uint64
+	founder bool
+	met, by wire.Members
+	broken  error
+}
+
+func (m *testMembership) Cluster() uint64             { return m.cluster }
+func (m *testMembership) Founder() bool               { return m.founder }
+func (m *testMembership) Met() (met, by wire.Members) { return m.met, m.by }
+
+func (m *testMembership) SetCluster(cluster uint64) error {
+	if m.cluster != 0 {
+		panic("the cluster is set twice")
+	}
+	m.cluster = cluster
+	return m.broken
+}
+
+func (m *testMembership) Meet(met, by wire.Members) error {
+	m.met, m.by = m.met|met, m.by|by
+	return m.broken
 }

@@ -89,8 +89,10 @@ func (l *link) over() bool {
 
 // end closes the link for a reason of this side's.
 func (l *link) end(reason error) {
-	l.reason = reason
-	l.close()
+	if l.live() {
+		l.reason = reason
+		l.close()
+	}
 }
 
 func (l *link) admit(h wire.Header) error {
@@ -161,13 +163,23 @@ func (l *link) greet(h *wire.PeerHello) {
 		l.fault(FaultIdentity, err.Error())
 		return
 	}
+	settled, err := t.introduce(h)
+	if err != nil {
+		l.fault(FaultIdentity, err.Error())
+		return
+	}
 	l.incarnation, l.lane = h.Incarnation, h.Lane
-	t.supersede(l)
+	if settled {
+		t.supersede(l)
+	}
 	if !l.dialled {
 		l.writeHello()
-		if !l.live() {
-			return
-		}
+	}
+	if !settled {
+		l.end(errUnnamed)
+	}
+	if !l.live() {
+		return
 	}
 	l.up = true
 	t.join(l)
@@ -176,12 +188,15 @@ func (l *link) greet(h *wire.PeerHello) {
 
 func (l *link) writeHello() {
 	cfg := &l.t.cfg
+	met, by := cfg.Membership.Met()
 	l.write(wire.AppendPeerHello(l.t.scratch[:0], &wire.PeerHello{
-		Cluster:     cfg.Cluster,
+		Cluster:     cfg.Membership.Cluster(),
 		Incarnation: cfg.Incarnation,
 		From:        cfg.Self,
 		To:          l.id,
 		Lane:        l.lane,
+		Met:         met,
+		MetBy:       by,
 		Settings:    cfg.Settings,
 	}))
 }
@@ -190,8 +205,6 @@ func (l *link) writeHello() {
 func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 	cfg := &t.cfg
 	switch {
-	case h.Cluster != cfg.Cluster:
-		return fmt.Errorf("cluster id: replica %d has %#x, replica %d has %#x", h.From, h.Cluster, cfg.Self, cfg.Cluster)
 	case h.To != cfg.Self:
 		return fmt.Errorf("replica id: replica %d looks for replica %d, this is replica %d: check the peer addresses",
 			h.From, h.To, cfg.Self)
@@ -205,6 +218,9 @@ func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 	case !l.dialled && h.From < cfg.Self:
 		return fmt.Errorf("replica id: replica %d dialled replica %d, but of a pair the higher id dials",
 			h.From, cfg.Self)
+	}
+	if err := t.checkMember(h); err != nil {
+		return err
 	}
 	if err := cfg.compare(h); err != nil {
 		return err

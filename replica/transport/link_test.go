@@ -229,7 +229,7 @@ func TestPeerRefused(t *testing.T) {
 		change func(h *wire.PeerHello)
 		texts  []string
 	}{
-		{"cluster", func(h *wire.PeerHello) { h.Cluster = 0xdead }, []string{"cluster id", "0xdead", "0xc1"}},
+		{"cluster", func(h *wire.PeerHello) { h.Cluster = 0xdead }, []string{"cluster-id: replica 2 has 57005, replica 1 has 193"}},
 		{"setting", func(h *wire.PeerHello) {
 			h.Settings = wire.MakeSettings(wire.Setting{Name: "durability", Value: "none"})
 		},
@@ -281,7 +281,7 @@ func TestDialRefused(t *testing.T) {
 	a, _ := start(t, peered(1, 2, "unused:1"), one)
 	_, addr := a.Addrs()
 	cfg := peered(2, 1, addr.String())
-	cfg.Cluster = 0xdead
+	cfg.Membership = &testMembership{cluster: 0xdead}
 	d := newDialer(nil, 1, addr.String())
 	b, _ := start(t, cfg, newTestHandler())
 	d.t = b
@@ -290,7 +290,7 @@ func TestDialRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	receive(t, l.done)
-	want := "refused by the peer: cluster id: replica 2 has 0xdead, replica 1 has 0xc1"
+	want := "refused by the peer: cluster-id: replica 2 has 57005, replica 1 has 193"
 	if got := l.reason.Error(); got != want {
 		t.Errorf("link ended with %q, want %q", got, want)
 	}

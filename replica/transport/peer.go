@@ -89,5 +89,8 @@ func (t *Transport) ended(l *link) {
 		return
 	}
 	t.setProblem(l.id, text)
+	if l.reason == errUnnamed {
+		return // sayNameless speaks of it
+	}
 	t.log.Warn("peer connection ended", "peer", l.id, "lane", l.lane, "addr", l.remote, "reason", text)
 }

@@ -55,6 +55,7 @@ func (t *Transport) round(context.Context) error {
 	if t.tickDue.Swap(false) {
 		t.active = true
 		t.sweep()
+		t.sayNameless()
 		t.handler.Tick(t.now)
 	}
 	t.deliver()

@@ -62,6 +62,9 @@ type Transport struct {
 	clients    clientTable
 	links      map[*link]struct{}         // open connections to peers
 	peers      [wire.MaxReplicas + 1]peer // by id; 0 is whoever has not said who it is
+	nameless   wire.Members               // peers that did not know the cluster either when last heard of
+	lost       bool                       // peers remember this replica, and it does not remember them
+	lastSaid   time.Duration              // that the cluster is not known
 	gone       []*Client                  // that have closed, and the Handler has yet to hear of it
 	dirty      []*Client                  // to be written at the end of the round
 	outs       outBuffers
