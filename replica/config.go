@@ -35,7 +35,7 @@ type Config struct {
 	Bootstrap  bool           `name:"bootstrap" help:"Allow an empty data directory: the first start of a new cluster. No effect on a directory that has been used."`
 	Rejoin     bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. No effect on a directory that has been used."`
 	Repair     bool           `name:"repair" help:"If the data is damaged, or this replica has stopped because it differs from the others, set it aside in DIR/damaged-TIME and go on as with --rejoin. Without it such a replica does not start. No effect on good data."`
-	AcceptLoss bool           `name:"accept-loss" help:"Have this replica vote again with what it has, although it may have forgotten votes: for when too many have forgotten for the rest to let them vote again. What was acknowledged by those who have forgotten may be lost. Obeyed once, take it away afterwards; no effect on a replica that has forgotten nothing."`
+	AcceptLoss bool           `name:"accept-loss" help:"Have this replica vote again with what it has, although it may have forgotten votes: for when too many have forgotten for the rest to let them vote again. What was acknowledged by those who have forgotten may be lost. Start as few with it as a quorum lacks: those that have forgotten nothing must be in every quorum. Obeyed once, take it away afterwards; no effect on a replica that has forgotten nothing."`
 	Admin      string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
 	Pprof      bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
 

@@ -163,7 +163,8 @@ func verdict(n, quorum, nonVoting, away int) string {
 	voters := n - nonVoting - away
 	switch {
 	case n-nonVoting < quorum:
-		return fmt.Sprintf("there can be no leader: that takes %d of %d replicas, and %d do not vote because they have lost what they voted; give them their data back, or start them with --accept-loss, which may lose what was acknowledged", quorum, n, nonVoting)
+		return fmt.Sprintf("there can be no leader: that takes %d of %d replicas, and %d do not vote because they have lost what they voted; give them their data back, or start %d of them, and no more, with --accept-loss, which may lose what was acknowledged",
+			quorum, n, nonVoting, quorum-(n-nonVoting))
 	case voters < quorum:
 		return fmt.Sprintf("there can be no leader now: that takes %d of %d replicas, %d are within reach and vote", quorum, n, voters)
 	default:

@@ -91,14 +91,12 @@ func TestLossIsAccepted(t *testing.T) {
 				c.start(id, "--rejoin")
 			}
 			c.until("replicas that have forgotten and find no leader", func() bool {
-				s, err := c.status(1)
-				text := c.replicas[2].text()
-				return err == nil && s.Role != "leader" && strings.Contains(text, "has forgotten what it voted") && strings.Contains(text, "no leader")
+				return strings.Contains(c.replicas[2].text(), "has forgotten what it voted") &&
+					strings.Contains(c.replicas[1].text(), "start 1 of them, and no more, with --accept-loss")
 			})
-			for id := 2; id <= n; id++ {
-				c.signal(id, syscall.SIGKILL)
-				c.start(id, "--accept-loss")
-			}
+			// One is enough; with two of three, a quorum could do without the one that has everything.
+			c.signal(2, syscall.SIGKILL)
+			c.start(2, "--accept-loss")
 			c.kept(executed)
 		})
 	}
