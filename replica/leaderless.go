@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"paxosbench/replica/paxos"
-	"paxosbench/replica/transport"
 	"paxosbench/wire"
 )
 
@@ -22,10 +21,9 @@ const (
 // an election timeout, and so on: there is a leader most of the time, and none that works. So a leader counts from the
 // moment when something is chosen in its term, or when that has lasted for as long as one that does not work cannot.
 type leaderless struct {
-	since     time.Duration // when there was one last
-	said      time.Duration // when the reason was logged last, 0: not
-	saidWhat  string
-	nonVoting [wire.MaxReplicas + 1]time.Duration // when a peer last said that it does not vote, 0: never
+	since    time.Duration // when there was one last
+	said     time.Duration // when the reason was logged last, 0: not
+	saidWhat string
 
 	ballot wire.Ballot   // of the term
 	began  time.Duration // the term
@@ -48,19 +46,13 @@ type Peer struct {
 // peers returns what is known about the others.
 func (l *loop) peers() []Peer {
 	var peers []Peer
+	nonVoting := l.node.Core().Election().NonVoting
 	for _, s := range l.transport.PeerStates() {
 		peers = append(peers, Peer{
-			ID: s.ID, Addr: s.Addr, Connected: s.Up, Control: s.Control, Bulk: s.Bulk, Ups: s.Ups, NonVoting: l.isNonVoting(s), Problem: s.Problem,
+			ID: s.ID, Addr: s.Addr, Connected: s.Up, Control: s.Control, Bulk: s.Bulk, Ups: s.Ups, NonVoting: s.Up && nonVoting.Has(s.ID), Problem: s.Problem,
 		})
 	}
 	return peers
-}
-
-// isNonVoting reports whether a peer that is connected has said lately that it does not vote. It repeats that every
-// heartbeat as long as it waits to be told what it has voted.
-func (l *loop) isNonVoting(s transport.PeerState) bool {
-	at := l.why.nonVoting[s.ID]
-	return s.Up && at > 0 && l.transport.Now()-at < l.cfg.ElectionTimeout
 }
 
 // voters counts the replicas within reach that vote, this one included.
@@ -182,7 +174,21 @@ func (l *loop) ownState() string {
 	case core.DiskStalled():
 		return "the disk of this replica has made no progress for an election timeout"
 	}
-	return fmt.Sprintf("this replica votes, as a %v", core.Role())
+	state := fmt.Sprintf("this replica votes, as a %v", core.Role())
+	e := core.Election()
+	switch core.Role() {
+	case paxos.PreCandidate:
+		state += fmt.Sprintf(" whom %d would vote for and %d not", e.PreVotes.Len(), e.PreVotesRefused.Len())
+	case paxos.Candidate:
+		state += fmt.Sprintf(" whom %d have promised its ballot", e.Promises.Len())
+	}
+	if wait := e.LeasedUntil - l.transport.Now(); wait > 0 {
+		state += fmt.Sprintf(", in %v, when no lease that it has granted can last any more", wait.Round(time.Millisecond))
+	}
+	if e.DiskStalled {
+		state += ", and its disk has not answered for an election timeout"
+	}
+	return state
 }
 
 // state says what a peer contributes.

@@ -153,11 +153,8 @@ func (l *loop) redirect(c *transport.Client) {
 // before the heartbeat has come: this iteration's time may have been read long before.
 func (l *loop) Message(m *wire.Message) {
 	now := l.transport.Now()
-	switch m.Type {
-	case wire.TypeHeartbeat:
+	if m.Type == wire.TypeHeartbeat {
 		now = l.transport.ReadClock()
-	case wire.TypeRejoin:
-		l.why.nonVoting[m.From] = now
 	}
 	l.node.Step(now, m)
 }

@@ -57,7 +57,7 @@ func (c *Core) promise(b wire.Ballot) {
 
 // onAccept takes a batch for a slot under a ballot that is at least the promised one.
 func (c *Core) onAccept(m *wire.Message) {
-	if c.forgot {
+	if c.forgot && m.Ballot.Replica() == m.From {
 		c.follow(m.From, m.Ballot)
 		c.learnFrontier(m.From, m.Ballot, m.Commit)
 		c.stats.Ignored++

@@ -97,6 +97,12 @@ type Core struct {
 	preVotes       pipeline.VoteSet
 	preVoteBallot  wire.Ballot
 
+	// What Election tells.
+	preVotesRefused pipeline.VoteSet
+	rejections      pipeline.VoteSet
+	heardOf         [wire.MaxReplicas + 1]time.Duration
+	saidNonVoting   [wire.MaxReplicas + 1]time.Duration
+
 	// Proposer.
 	ballot      wire.Ballot
 	phase1      phase1
@@ -138,6 +144,7 @@ type Stats struct {
 	LeaderChanges uint64 `json:"leader_changes"` // times another leader was followed
 	Rejected      uint64 `json:"rejected"`       // Prepares and Accepts below the promise
 	Ignored       uint64 `json:"ignored"`        // messages that came too late, twice or too early
+	Implausible   uint64 `json:"implausible"`    // messages with a ballot that no replica can have come to
 	Resent        uint64 `json:"resent"`         // Accepts sent again
 	Fetched       uint64 `json:"fetched"`        // slots learnt from peers
 	NoOps         uint64 `json:"no_ops"`         // holes filled
@@ -191,7 +198,12 @@ var handlers = [64]func(*Core, *wire.Message){
 func (c *Core) Step(now time.Duration, m *wire.Message) {
 	c.now = now
 	if handler := handlers[m.Type]; handler != nil && c.isPeer(m.From) {
-		handler(c, m)
+		if c.plausible(m) {
+			c.heardOf[m.From] = now
+			handler(c, m)
+		} else {
+			c.stats.Implausible++
+		}
 	}
 	c.cfg.Buffers.Put(m.Body) // an acceptor that kept the body has set it to nil
 }

@@ -44,6 +44,24 @@ func (c *Core) stepDown() {
 	c.resetDeadline()
 }
 
+// Ballots advance by one round with every candidacy. What claims to be further from all that has been heard of than
+// candidacies of decades, ten a second, is not honest, and would use up the rounds that there are. A replica that is new,
+// or has been away, has heard of nothing: the first rounds are believed at once.
+const (
+	maxRoundStep  = 1 << 32
+	believedRound = 1 << 40
+	lastRound     = 1<<56 - maxRoundStep
+)
+
+// plausible reports whether the ballots that a message speaks of are some that replicas can have come to.
+func (c *Core) plausible(m *wire.Message) bool {
+	b := m.Ballot
+	if m.Type == wire.TypePreVoteReply || m.Type == wire.TypeReject {
+		b = max(b, m.Promised())
+	}
+	return b <= c.maxSeen || b.Round() <= believedRound || b.Round() <= min(c.maxSeen.Round()+maxRoundStep, lastRound)
+}
+
 // leaderAlive reports whether a leader was heard of within the election timeout. Such a replica gives no pre-vote, so
 // that one that was merely cut off cannot depose a leader that others follow.
 func (c *Core) leaderAlive() bool {
@@ -74,7 +92,7 @@ func (c *Core) startPreVote() {
 	c.role, c.leader = PreCandidate, 0
 	c.phase1 = phase1{}
 	c.preVoteBallot = max(c.promised, c.maxSeen).Next(c.cfg.Self)
-	c.preVotes = 0
+	c.preVotes, c.preVotesRefused = 0, 0
 	c.preVotes.Add(c.cfg.Self)
 	c.resetDeadline()
 	c.broadcast(wire.NewPreVote(c.preVoteBallot, c.commit))
@@ -99,8 +117,12 @@ func (c *Core) onPreVote(m *wire.Message) {
 
 func (c *Core) onPreVoteReply(m *wire.Message) {
 	c.maxSeen = max(c.maxSeen, m.Promised())
-	if c.role != PreCandidate || m.Ballot != c.preVoteBallot || !m.Granted() {
+	if c.role != PreCandidate || m.Ballot != c.preVoteBallot {
 		c.stats.Ignored++
+		return
+	}
+	if !m.Granted() {
+		c.preVotesRefused.Add(m.From)
 		return
 	}
 	c.preVotes.Add(m.From)

@@ -43,6 +43,7 @@ type promiseParts struct {
 func (c *Core) startPhase1(b wire.Ballot) {
 	c.role, c.ballot, c.leader = Candidate, b, 0
 	c.stats.Elections++
+	c.rejections = 0
 	c.phase1 = phase1{frontier: c.commit, adopted: map[wire.Slot]Entry{}}
 	c.resetDeadline()
 	c.promise(b)

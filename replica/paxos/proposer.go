@@ -95,6 +95,7 @@ func (c *Core) onReject(m *wire.Message) {
 		return
 	}
 	if promised > c.ballot || m.Commit > c.commit {
+		c.rejections.Add(m.From)
 		c.stepDown()
 		c.learnTarget(m.From, m.Commit)
 	}

@@ -66,6 +66,7 @@ func (c *Core) tickRejoin() {
 
 // onRejoin notes the request; the next round answers it.
 func (c *Core) onRejoin(m *wire.Message) {
+	c.saidNonVoting[m.From] = c.now
 	if c.role != Leader || c.rejoins[m.From].nonce == m.Nonce() {
 		return
 	}

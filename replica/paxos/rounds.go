@@ -94,6 +94,7 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 
 // onNonVotingReply takes the answer of a replica that does not vote: it does not campaign, either.
 func (c *Core) onNonVotingReply(m *wire.Message, r *round) {
+	c.saidNonVoting[m.From] = c.now
 	if r != nil {
 		c.rounds.idle[m.From] = max(c.rounds.idle[m.From], r.number)
 		c.answerRejoins()

@@ -203,3 +203,33 @@ func TestReplicaBeyondItsLeaderStops(t *testing.T) {
 		}
 	}
 }
+
+// One message must not use up the rounds that there are, whatever its type. What honest replicas can have come to while this
+// one was away is believed.
+func TestRule31BallotsAdvanceByABoundedStep(t *testing.T) {
+	far := ballot(1<<56-1, 3)
+	for _, m := range []wire.Message{
+		wire.NewPrepare(far, 1, 1<<20), accept(far, 1, 0, "x"), wire.NewHeartbeat(far, 1, 0, 0), wire.NewPreVote(far, 0),
+		wire.NewPreVoteReply(ballot(1, 2), false, far, 0), wire.NewReject(ballot(1, 2), far, 0), wire.NewRejoinReply(1, far, 0),
+		wire.NewPrepare(ballot(1<<41, 3), 1, 1<<20),
+	} {
+		h := newHand(t, 2, 3)
+		h.gets(3, m)
+		h.records()
+		if h.maxSeen != 0 || h.promised != 0 || h.leaderBallot != 0 || h.Stats().Implausible != 1 {
+			t.Errorf("%v: seen %v, promised %v, follows %v, %d counted", m.Type, h.maxSeen, h.promised, h.leaderBallot, h.Stats().Implausible)
+		}
+	}
+	h := newHand(t, 2, 3)
+	for _, round := range []uint64{1 << 40, 1<<40 + 1<<32, 1<<40 + 1<<33} {
+		h.gets(3, wire.NewPrepare(ballot(round, 3), 1, 1<<20))
+		if h.promised != ballot(round, 3) {
+			t.Errorf("round %d is not believed after %d", round, h.maxSeen.Round())
+		}
+	}
+	h.promise(ballot(lastRound, 1))
+	h.gets(3, wire.NewPrepare(ballot(lastRound+1, 3), 1, 1<<20))
+	if next := h.promised.Next(2); h.promised != ballot(lastRound, 1) || next < h.promised {
+		t.Errorf("promised %v, the next ballot is %v", h.promised, next)
+	}
+}

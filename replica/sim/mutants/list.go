@@ -164,6 +164,8 @@ var mutants = []mutant{
 		"return c.now < c.leaseGranted && id", "return c.cfg.Leases && c.now < c.leaseGranted && id"},
 	{"candidate-breaks-its-own-grant", "a promise to oneself breaks a lease as well", "replica/paxos/election.go",
 		"case c.now >= c.deadline && c.leased(c.cfg.Self):", "case c.now >= c.deadline && c.now < 0:"},
+	{"any-round-believed", "ballots advance by a bounded step", "replica/paxos/election.go",
+		"return b <= c.maxSeen || b.Round()", "return b >= 0 || b.Round()"},
 	{"own-outranks-adopted", "phase 1 adopts the value of the highest ballot, over what was accepted here too", "replica/paxos/phase1.go",
 		"own != nil && own.Ballot >= entry.Ballot", "own != nil"},
 	{"gap-in-a-promise", "no part of a promise is passed over", "replica/paxos/phase1.go",

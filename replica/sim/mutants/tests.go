@@ -57,4 +57,5 @@ var foundBy = map[string]named{
 	"chunk-of-any-offset":              {"./replica/node", "TestStaleChunksAreNotTaken"},
 	"older-snapshot-taken":             {"./replica/node", "TestStaleChunksAreNotTaken"},
 	"old-news-of-no-snapshot":          {"./replica/node", "TestStaleChunksAreNotTaken"},
+	"any-round-believed":               {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
 }
