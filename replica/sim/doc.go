@@ -19,7 +19,7 @@
 //	client.go     what clients do; requests.go: what a replica does with it; queries.go: gets beside the log
 //	faults.go     what goes wrong at random; damage.go: to disks that are at rest
 //	plots.go      what goes wrong on purpose
-//	probes.go     whether a cluster gets on without its leader
+//	probes.go     whether a cluster gets on without its leader, and finds out who has gone astray
 //	check.go      what must never happen; promises.go, recovered.go, history.go: parts of it
 //	counts.go     what has happened
 package sim

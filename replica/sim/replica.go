@@ -31,6 +31,7 @@ type replica struct {
 	restartAt   time.Duration // 0: it stays down until it is healed
 	forgetful   bool          // it has lost its memory and does not vote yet
 	rotten      bool          // its disk may have been damaged
+	astray      bool          // it has executed what was not chosen
 	voted       bool          // in a life that kept nothing, if lives keep nothing
 
 	born     time.Duration
@@ -189,7 +190,9 @@ func (r *replica) act(do func(), waits bool) {
 	}
 	do()
 	if err := r.node.Round(r.clock()); err != nil {
-		r.stop(err)
+		if !r.stopAstray(err) {
+			r.stop(err)
+		}
 		return
 	}
 	r.watchLinger()
