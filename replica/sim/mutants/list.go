@@ -121,7 +121,7 @@ var mutants = []mutant{
 	{"scratch-stays", "what is half-made does not stay", "replica/journal/keeper.go",
 		"if base, ok := strings.CutSuffix(name, ScratchSuffix); ok &&", "if base, ok := strings.CutSuffix(name, ScratchSuffix); !ok &&"},
 	{"met-bit-lost", "who has been met stays so", "replica/journal/life.go",
-		"f.met |= metBit(id)", "f.met = metBit(id)"},
+		"f.met, f.metBy = f.met|met, f.metBy|by", "f.met, f.metBy = met, by"},
 	{"lease-lowered-at-once", "a lease outlives the life that granted it", "replica/journal/open.go",
 		"id.lease = max(id.lease, j.opts.Lease)", "id.lease = j.opts.Lease"},
 	{"divergence-not-kept", "who differs from the others is not taken up again", "replica/journal/open.go",
