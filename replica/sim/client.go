@@ -48,6 +48,15 @@ const (
 	mostTimeouts = 8
 )
 
+// mostPause is how long a client waits at most that is refused again and again. Without faults all are to get on in time,
+// however little may wait to be proposed.
+func (w *world) mostPause() time.Duration {
+	if w.calm {
+		return 4 * leastPause
+	}
+	return mostPause
+}
+
 func newClient(w *world, id int) *client {
 	c := &client{w: w, id: id, target: w.rng.IntN(len(w.replicas)), nonce: newNonce(w), patience: w.clientTimeout, pause: leastPause}
 	w.after(w.between(0, clientTick), c.tick)
@@ -250,7 +259,7 @@ func (c *client) refused(seq wire.Seq, status wire.Status) {
 		c.w.fail("client %d: command %d is answered %v", c.id, seq, status)
 	}
 	if c.w.now >= c.resumeAt {
-		c.resumeAt, c.pause = c.w.now+c.pause, min(2*c.pause, mostPause)
+		c.resumeAt, c.pause = c.w.now+c.pause, min(2*c.pause, c.w.mostPause())
 	}
 	c.sent = c.answered
 }

@@ -107,7 +107,7 @@ func (w *world) begin() {
 func (w *world) healQuorum() {
 	w.calm = true
 	w.reconnect()
-	w.loss, w.duplication, w.pendingBytes = 0, 0, 64<<20 // who is turned away all the time need not get on
+	w.loss, w.duplication = 0, 0
 	needed, kept := max(w.quorum1, w.quorum2), 0
 	for _, at := range w.rng.Perm(len(w.replicas)) {
 		// A replica that may not vote is of no use to a quorum, and needs the others to become so: it stays up.
@@ -186,7 +186,7 @@ func (w *world) settled() bool {
 	}
 	first := w.replicas[0]
 	for _, r := range w.replicas {
-		if !r.up || !r.votes() || r.node.State().Applied() != first.node.State().Applied() || r.node.Core().Commit() != r.node.State().Applied() {
+		if !r.up || !r.votes() || r.forgetful || r.node.State().Applied() != first.node.State().Applied() || r.node.Core().Commit() != r.node.State().Applied() {
 			return false
 		}
 		if known := max(r.disk.commit, r.disk.snapshot); known < r.node.Core().Commit() && w.probe != 1 { // which may leave a disk stalled

@@ -58,4 +58,6 @@ var foundBy = map[string]named{
 	"older-snapshot-taken":             {"./replica/node", "TestStaleChunksAreNotTaken"},
 	"old-news-of-no-snapshot":          {"./replica/node", "TestStaleChunksAreNotTaken"},
 	"any-round-believed":               {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
+	"released-before-next-slot":        {"./replica/storage", "TestJournalIsReleasedBehindADurableSlot"},
+	"window-not-held":                  {"./replica/node", "TestGrantedWindowIsHeldTo"},
 }
