@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"slices"
 
+	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
 
 // Move is a part of the way to where a walk begins: an event, and then all that comes of it between some replicas, whose messages
-// arrive and whose disks sync, while nothing reaches the others.
+// arrive and whose disks sync. Nothing reaches the others, and what was sent before does not arrive.
 type Move struct {
 	event   event
 	replica wire.ReplicaID
@@ -22,8 +23,11 @@ func Elect(among ...wire.ReplicaID) Move { return Move{timeout, among[0], among}
 // Put has the first replica, which leads, be given a batch, and propose it to the others.
 func Put(among ...wire.ReplicaID) Move { return Move{propose, among[0], among} }
 
-// Beat has the first replica begin a round of heartbeats, if it leads.
+// Beat lets a heartbeat's time pass for the first replica: a leader begins a round, one without a vote asks for it again.
 func Beat(among ...wire.ReplicaID) Move { return Move{tick, among[0], among} }
+
+// Lose has a replica lose its disk.
+func Lose(id wire.ReplicaID) Move { return Move{event: lose, replica: id} }
 
 // begin goes to the state in which the walk begins. It returns false if that violates an invariant.
 func (s *search) begin() bool {
@@ -33,14 +37,55 @@ func (s *search) begin() bool {
 	}
 	s.prefix = []state{first}
 	for _, m := range s.scope.Begin {
-		if !s.move(int(m.replica-1), m.event) || !s.settle(m.among) {
+		if !s.begins(m) {
 			return false
 		}
 	}
-	if s.scope.Quiet {
-		quiet := s.prefix[len(s.prefix)-1]
-		clear(quiet[maxReplicas:])
-		s.prefix = append(s.prefix, quiet)
+	if len(s.scope.Begin) > 0 {
+		s.lose()
+	}
+	return true
+}
+
+// lose has the messages of the way to the beginning be lost, but for those that come late.
+func (s *search) lose() {
+	at := s.prefix[len(s.prefix)-1]
+	for i := range s.replicas {
+		var late []uint32
+		for _, m := range s.net.inboxes[at[maxReplicas+i]] {
+			if slices.Contains(s.scope.Late, s.net.messages[m].Type) {
+				late = append(late, m)
+			}
+		}
+		at[maxReplicas+i] = 0
+		for _, m := range late {
+			at[maxReplicas+i], _ = s.net.add(at[maxReplicas+i], m) // they have been in one inbox before
+		}
+	}
+	s.prefix = append(s.prefix, at)
+}
+
+// begins has one of the moves happen. Who is to vote for another must have heard nothing of an earlier leader for some time.
+func (s *search) begins(m Move) bool {
+	i := int(m.replica - 1)
+	for _, id := range m.among {
+		at := s.prefix[len(s.prefix)-1]
+		if r := s.replicas[id-1]; m.event == timeout && id != m.replica && r.after(at[id-1], silence).taken && !s.move(int(id-1), silence) {
+			return false
+		}
+	}
+	came := map[event]bool{}
+	for _, inbox := range s.prefix[len(s.prefix)-1][maxReplicas:] {
+		for _, message := range s.net.inboxes[inbox] {
+			came[deliver|event(message)] = true
+		}
+	}
+	if !s.move(i, m.event) || !s.settle(m.among, came) {
+		return false
+	}
+	at := s.prefix[len(s.prefix)-1]
+	if m.event == timeout && s.replicas[i].locals[at[i]].core.Role() != paxos.Leader {
+		panic(fmt.Sprintf("BUG: scope %s: replica %d is not elected on the way to its beginning", s.scope.Name, m.replica))
 	}
 	return true
 }
@@ -61,9 +106,9 @@ func (s *search) move(i int, e event) bool {
 	return true
 }
 
-// settle delivers what the replicas have sent each other, each message once, and syncs their disks, until nothing is left.
-func (s *search) settle(among []wire.ReplicaID) bool {
-	came := map[event]bool{}
+// settle delivers what the replicas have sent each other, each message once and not what came before, and syncs their disks, until
+// nothing is left.
+func (s *search) settle(among []wire.ReplicaID, came map[event]bool) bool {
 	for {
 		i, e, err := s.unsettled(among, came)
 		switch {

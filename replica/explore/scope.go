@@ -37,10 +37,10 @@ type Scope struct {
 	// comes back without a vote.
 	Crashes, LostDisks int
 
-	// Begin leads to the state in which the walk begins, and with Quiet the messages sent on the way there are lost. What
-	// comes after an election would else be out of reach.
+	// Begin leads to the state in which the walk begins: what comes after an election would else be out of reach. Of the
+	// messages sent on the way there only those of the types in Late are still to come.
 	Begin []Move
-	Quiet bool
+	Late  []wire.Type
 
 	// Silence lets a replica take its leader for dead at any moment, before its own timer fires.
 	Silence bool

@@ -52,7 +52,7 @@ func (t *transcript) step(from, to state) {
 		}
 	}
 	if from != to {
-		fmt.Fprintln(&t.out, "     all messages that were sent so far are lost")
+		fmt.Fprintln(&t.out, "     what was sent so far is lost, or comes late")
 	}
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,19 +10,11 @@ import (
 	"testing"
 )
 
-// Every test that docs/safety.md names exists, in the package that it names.
-func TestSafetyPageNamesTests(t *testing.T) {
+// Every test that the pages name exists, in the package that they name.
+func TestPagesNameTests(t *testing.T) {
 	const root = "../.."
-	page, err := os.ReadFile(filepath.Join(root, "docs", "safety.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	named := regexp.MustCompile("`([a-z0-9]+)\\.((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(string(page), -1)
-	if len(named) < 40 {
-		t.Fatalf("the page names %d tests", len(named))
-	}
 	tests := map[string]string{} // by package: the text of its tests
-	err = filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}
@@ -32,9 +25,34 @@ func TestSafetyPageNamesTests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range named {
-		if !strings.Contains(tests[name[1]], "func "+name[2]+"(") {
-			t.Errorf("docs/safety.md names %s.%s, which does not exist", name[1], name[2])
+	for page, least := range map[string]int{"safety.md": 40, "protocol.md": 60} {
+		text, err := os.ReadFile(filepath.Join(root, "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := regexp.MustCompile("`([a-z0-9]+)\\.((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(string(text), -1)
+		if len(named) < least {
+			t.Errorf("docs/%s names %d tests, want %d or more", page, len(named), least)
+		}
+		for _, name := range named {
+			if !strings.Contains(tests[name[1]], "func "+name[2]+"(") {
+				t.Errorf("docs/%s names %s.%s, which does not exist", page, name[1], name[2])
+			}
+		}
+	}
+}
+
+// Every rule has its line in docs/protocol.md, with a test that holds it.
+func TestProtocolPageHasEveryRule(t *testing.T) {
+	text, err := os.ReadFile("../../docs/protocol.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const rules = 33
+	for n := 1; n <= rules; n++ {
+		row := regexp.MustCompile(fmt.Sprintf(`(?m)^\| %d \|.*`, n)).FindString(string(text))
+		if !strings.Contains(row, ".Test") {
+			t.Errorf("rule %d: no line in docs/protocol.md that names a test: %q", n, row)
 		}
 	}
 }

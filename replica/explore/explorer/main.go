@@ -18,17 +18,18 @@ import (
 
 type cli struct {
 	Only     string  `help:"Walk only through scopes whose name contains this." placeholder:"TEXT"`
-	Short    bool    `help:"The short form, for the gate: at most 200,000 states of each scope."`
+	States   int     `help:"States of each scope to visit at most." default:"2000000"`
+	Until    bool    `help:"Stop at the first violation, as for mutants."`
 	Memory   float64 `help:"GiB of memory, which bound the states of each scope." default:"4"`
 	Parallel int     `help:"Scopes at a time." default:"2"`
 }
 
-// shortStates is how many states of each scope the short form visits.
-const shortStates = 200_000
-
 // Validate refuses what would visit nothing and call it success. The parser calls it.
 func (c *cli) Validate() error {
 	var errs []error
+	if c.States < 1 {
+		errs = append(errs, fmt.Errorf("states %d: want 1 or more", c.States))
+	}
 	if c.Memory < 0.1 {
 		errs = append(errs, fmt.Errorf("memory %v: want 0.1 GiB or more", c.Memory))
 	}
@@ -45,14 +46,10 @@ func (c *cli) scopes() []explore.Scope {
 	return slices.DeleteFunc(slices.Clone(explore.Scopes), func(s explore.Scope) bool { return !strings.Contains(s.Name, c.Only) })
 }
 
-// states returns how many states of one scope may be kept. Half of the memory is for what else there is: the states of single
+// states returns how many states of one scope are visited at most. Half of the memory is for what else there is: the states of single
 // replicas, what each event does to them, and what the collector has not found yet.
 func (c *cli) states() int {
-	n := int(c.Memory*(1<<30)) / 2 / c.Parallel / explore.StateBytes
-	if c.Short {
-		n = min(n, shortStates)
-	}
-	return n
+	return min(c.States, int(c.Memory*(1<<30))/2/c.Parallel/explore.StateBytes)
 }
 
 func main() {
@@ -84,6 +81,9 @@ func (c *cli) run() int {
 		fmt.Printf(row, r.Scope.Name, r.States, r.Depth, r.Transitions, r.Locals, r.Messages, fmt.Sprintf("%.1f", r.Took.Seconds()), end)
 		if r.Violation != nil {
 			fmt.Printf("VIOLATION after %d states: %v\n%s", states, r.Violation, r.Transcript)
+			if c.Until {
+				return 1
+			}
 		}
 	}
 	fmt.Printf("%d states in %.0f s, %d violations\n", states, time.Since(start).Seconds(), violations)
