@@ -40,6 +40,13 @@ func (q *Queue[T]) Pop() T {
 	return element
 }
 
+// Clear removes all elements.
+func (q *Queue[T]) Clear() {
+	for q.Len() > 0 {
+		q.Pop()
+	}
+}
+
 func (q *Queue[T]) grow() {
 	grown := make([]T, max(minRing, 2*len(q.ring)))
 	n := q.Len()

@@ -61,3 +61,20 @@ func TestEmptyQueuePanics(t *testing.T) {
 	}()
 	new(Queue[int]).Pop()
 }
+
+// A queue that has been cleared is empty, and nothing that was in it is kept alive.
+func TestClear(t *testing.T) {
+	var q Queue[*int]
+	for i := range 20 {
+		q.Push(&i)
+	}
+	q.Pop()
+	q.Clear()
+	if q.Len() != 0 || slices.ContainsFunc(q.ring, func(p *int) bool { return p != nil }) {
+		t.Errorf("%d elements, ring %v", q.Len(), q.ring)
+	}
+	n := 7
+	if q.Push(&n); q.Pop() != &n {
+		t.Error("something else comes out than went in")
+	}
+}

@@ -3,6 +3,7 @@ package paxos
 import (
 	"time"
 
+	"paxosbench/ring"
 	"paxosbench/wire"
 )
 
@@ -22,9 +23,8 @@ type sending struct {
 	sent   wire.Slot // highest slot that has ever been sent, under this leadership
 	commit wire.Slot // the acceptor's commit index, as it said last
 
-	// Accepts that have been sent and neither they nor later ones are acknowledged, oldest first.
-	underway []sentAccept
-	head     int
+	// Accepts that have been sent and neither they nor later ones are acknowledged.
+	underway ring.Queue[sentAccept]
 	bytes    int
 	heard    time.Duration // when the first of them was sent or, later, the last one acknowledged
 
@@ -40,7 +40,8 @@ type sentAccept struct {
 
 // restart begins a leadership, whose first slot is next. What is known of the way holds on.
 func (p *sending) restart(next wire.Slot) {
-	*p = sending{flow: p.flow, next: next, commit: next - 1, underway: p.underway[:0]}
+	p.underway.Clear()
+	*p = sending{flow: p.flow, next: next, commit: next - 1, underway: p.underway}
 }
 
 // newSending returns the flows of a leader that has not sent anything.
@@ -56,12 +57,10 @@ func (p *sending) hasRoom() bool { return p.bytes < p.flow.Bytes() }
 
 // push notes that an Accept has been sent.
 func (p *sending) push(s wire.Slot, bytes int, now time.Duration) {
-	if p.head == len(p.underway) {
-		p.underway, p.head, p.heard = p.underway[:0], 0, now
-	} else if p.head > len(p.underway)/2 {
-		p.underway, p.head = p.underway[:copy(p.underway, p.underway[p.head:])], 0
+	if p.underway.Len() == 0 {
+		p.heard = now
 	}
-	p.underway = append(p.underway, sentAccept{s, bytes})
+	p.underway.Push(sentAccept{s, bytes})
 	p.bytes += bytes
 	if p.measured.slot == 0 && s > p.sent {
 		p.measured.slot, p.since = s, now
@@ -72,9 +71,8 @@ func (p *sending) push(s wire.Slot, bytes int, now time.Duration) {
 
 // acknowledged notes that the Accepts up to a slot have come, or been lost: the way is in order.
 func (p *sending) acknowledged(s wire.Slot, now time.Duration) {
-	for p.head < len(p.underway) && p.underway[p.head].slot <= s {
-		p.bytes -= p.underway[p.head].bytes
-		p.head++
+	for p.underway.Len() > 0 && p.underway.At(0).slot <= s {
+		p.bytes -= p.underway.Pop().bytes
 		p.heard = now
 	}
 	if m := p.measured; m.slot != 0 && m.slot <= s {
@@ -85,8 +83,8 @@ func (p *sending) acknowledged(s wire.Slot, now time.Duration) {
 
 // oldest returns the first slot that is under way, or the next to be sent if none is.
 func (p *sending) oldest() wire.Slot {
-	if p.head < len(p.underway) {
-		return p.underway[p.head].slot
+	if p.underway.Len() > 0 {
+		return p.underway.At(0).slot
 	}
 	return p.next
 }
@@ -94,7 +92,8 @@ func (p *sending) oldest() wire.Slot {
 // rewind has everything from a slot on sent again. What is under way counts as lost. The way is not measured by what is
 // sent twice, because nothing tells which of the two was answered.
 func (p *sending) rewind(next wire.Slot, now time.Duration) {
-	p.underway, p.head, p.bytes, p.measured = p.underway[:0], 0, 0, sentAccept{}
+	p.underway.Clear()
+	p.bytes, p.measured = 0, sentAccept{}
 	p.next, p.rewound = min(p.next, next), now
 }
 
@@ -131,7 +130,7 @@ func (c *Core) acknowledge(from wire.ReplicaID, through, commit wire.Slot) {
 // resend knows nothing of that.
 func (c *Core) resendLost(from wire.ReplicaID, received wire.Slot, r *round) {
 	p := &c.sending[from]
-	first := max(received, c.commit) + 1
+	first := max(min(received, r.proposed), c.commit) + 1
 	if first <= r.proposed && first < p.oldest() && r.started >= p.rewound && c.now >= p.rewound+p.flow.Patience() {
 		p.rewind(first, c.now)
 	}

@@ -24,7 +24,7 @@ var rooms = []room{
 	{dir: "batching", uses: []string{"wire", "ring"}},
 	{dir: "pipeline", uses: []string{"wire"}},
 
-	{dir: "replica/paxos", uses: []string{"wire", "pipeline"}},
+	{dir: "replica/paxos", uses: []string{"wire", "pipeline", "ring"}},
 	{dir: "replica/journal", uses: []string{"wire"}},
 	{dir: "replica/machine", uses: []string{"wire"}},
 	{dir: "replica/transport", uses: []string{"wire"}},
