@@ -394,3 +394,33 @@ func TestResetIsMadeUpFor(t *testing.T) {
 		})
 	}
 }
+
+// Proposing, sending, acknowledging and committing a batch allocates nothing.
+func TestFlowControlAllocatesNothing(t *testing.T) {
+	h := newHand(t, 1, 3)
+	b := h.leads()
+	h.gets(2, wire.NewAccepted(b, 1, 1, 0))
+	h.syncs()
+	m := new(wire.Message)
+	round := func() {
+		s := h.Propose(h.now, 1, Entry{})
+		for id := wire.ReplicaID(2); id <= 3; id++ {
+			*m = wire.NewAccepted(b, s, s, s-1)
+			m.From, m.To = id, 1
+			h.Step(h.now+time.Millisecond, m)
+		}
+		h.Ready()
+		h.Persisted(h.now, h.appended)
+		h.Ready()
+		h.Trim(h.Commit())
+	}
+	for range 3000 { // queues and the log have their size
+		round()
+	}
+	if n := testing.AllocsPerRun(1000, round); n != 0 {
+		t.Errorf("%v allocations per batch", n)
+	}
+	if p := &h.sending[2]; p.bytes != 0 || p.underway.Len() != 0 {
+		t.Errorf("%d bytes under way, although all is acknowledged", p.bytes)
+	}
+}

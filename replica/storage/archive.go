@@ -1,6 +1,9 @@
 package storage
 
 import (
+	"errors"
+
+	"paxosbench/replica/journal"
 	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
@@ -44,12 +47,32 @@ func (s *Storage) oldest() wire.Slot {
 	return max(s.archive.covered+1, s.journal.FirstSlot())
 }
 
-// Fetch answers a peer that wants slots which are no longer in memory.
+// Fetch answers a peer that wants slots which are no longer in memory, in two parts as the core does: the peer asks for more when
+// the first has come.
 func (s *Storage) Fetch(f paxos.Fetch) {
 	oldest := s.oldest()
 	s.runner.Go(func() {
-		m := s.entries(f, oldest)
-		s.runner.Post(func() { s.replica.Answer(f.Peer, m) })
+		first := s.entries(f, oldest)
+		if first.Truncated() || first.Last() >= f.Through || len(first.Body) > f.MaxBytes {
+			s.answer(f.Peer, first)
+			return
+		}
+		f.From = first.Last() + 1
+		if second := s.entries(f, oldest); !second.Truncated() {
+			first.SetThrough(second.Last())
+			s.answer(f.Peer, first, second)
+		} else {
+			s.answer(f.Peer, first)
+		}
+	})
+}
+
+// answer has messages sent to a peer. Any goroutine may call it.
+func (s *Storage) answer(peer wire.ReplicaID, messages ...wire.Message) {
+	s.runner.Post(func() {
+		for _, m := range messages {
+			s.replica.Answer(peer, m)
+		}
 	})
 }
 
@@ -62,7 +85,9 @@ func (s *Storage) entries(f paxos.Fetch, oldest wire.Slot) wire.Message {
 	}
 	body, last, err := s.journal.ReadEntries(f.From, f.Through, f.MaxBytes, nil)
 	if err != nil {
-		s.log.Error("reading entries for a peer", "from", f.From, "err", err)
+		if !errors.Is(err, journal.ErrTruncated) {
+			s.log.Error("reading entries for a peer", "from", f.From, "err", err)
+		}
 		return gone
 	}
 	return wire.NewEntries(f.From, last, 0, body)

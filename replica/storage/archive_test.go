@@ -49,6 +49,30 @@ func TestPeersAreAnsweredFromWhatIsDurable(t *testing.T) {
 	}
 }
 
+// What is more than a peer asks for at a time comes in two parts, the first of which says where the second ends.
+func TestPeersAreAnsweredInTwoParts(t *testing.T) {
+	l := begin(t, newDisk())
+	l.persist(1, 2, 3, 4, 5)
+	for _, tt := range []struct{ maxBytes, parts, last, through int }{
+		{1, 1, 1, 1}, // a batch that is longer
+		{wire.EntryHeaderSize + 1, 2, 1, 2},
+		{2 * (wire.EntryHeaderSize + 1), 2, 2, 4},
+		{4 * (wire.EntryHeaderSize + 1), 2, 4, 5},
+		{1 << 20, 1, 5, 5},
+	} {
+		l.replica.answers = nil
+		l.Fetch(paxos.Fetch{Peer: 2, From: 1, Through: 9, MaxBytes: tt.maxBytes})
+		l.runner.Run()
+		got := l.replica.answers
+		if len(got) != tt.parts || got[0].Slot != 1 || got[0].Last() != wire.Slot(tt.last) || got[0].Through() != wire.Slot(tt.through) {
+			t.Fatalf("%d bytes at a time: %+v", tt.maxBytes, got)
+		}
+		if tt.parts == 2 && (got[1].Slot != got[0].Last()+1 || got[1].Last() != got[0].Through()) {
+			t.Errorf("%d bytes at a time: the second part %+v follows %+v", tt.maxBytes, got[1], got[0])
+		}
+	}
+}
+
 // Once a peer's snapshot has replaced the state, the journal is not asked for what it stands for: what was accepted here may
 // be something else than what was chosen.
 func TestJournalIsNotAskedForWhatASnapshotCovers(t *testing.T) {
