@@ -29,7 +29,8 @@ var left = map[string][]string{
 	},
 	"paxos.slotLog":   {"bytes", "buffers", "spent", "retired"},  // memory
 	"pipeline.Window": {"cfg", "vegas"},                          // the depth is fixed
-	"paxos.sending":   {"measured", "since", "underway", "head"}, // what a flow is told; and a queue, see queues
+	"paxos.sending":   {"measured", "since"},                    // what a flow is told
+	"ring.Queue":      {"head", "tail"},                         // see rings
 }
 
 // relative are numbers that count from the start of a life: only their distance to Core.persisted matters.
@@ -38,7 +39,7 @@ var relative = map[string][]string{
 	"paxos.waiting": {"record"},
 }
 
-// ring describes a ring buffer whose contents are the slots [from+skip, to).
+// ring describes a ring buffer whose contents have the numbers [from+skip, to).
 type ring struct {
 	field, from, to string
 	skip            uint64
@@ -47,10 +48,8 @@ type ring struct {
 var rings = map[string]ring{
 	"paxos.slotLog":   {field: "ring", from: "first", to: "next"},
 	"pipeline.Window": {field: "ring", from: "frontier", to: "next", skip: 1},
+	"ring.Queue":      {field: "ring", from: "head", to: "tail"},
 }
-
-// queues are slices of which what stands before an index is gone: the field and that of the index.
-var queues = map[string][2]string{"paxos.sending": {"underway", "head"}}
 
 const minRing = 8
 
@@ -172,7 +171,7 @@ func (c *codec) make() {
 		c.number(func(e *encoder, p unsafe.Pointer) { e.put(uint64(*(*uint16)(p))) })
 	case reflect.Uint32:
 		c.number(func(e *encoder, p unsafe.Pointer) { e.put(uint64(*(*uint32)(p))) })
-	case reflect.Uint64:
+	case reflect.Uint, reflect.Uint64:
 		c.number(func(e *encoder, p unsafe.Pointer) { e.put(*(*uint64)(p)) })
 	case reflect.Pointer:
 		c.pointer()

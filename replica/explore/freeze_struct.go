@@ -48,22 +48,6 @@ func (c *codec) structure() {
 	if isRing {
 		c.addRing(r)
 	}
-	if q, ok := queues[name]; ok {
-		c.addQueue(q[0], q[1])
-	}
-}
-
-// addQueue makes the codec of a struct encode what is in a queue of its own; its slice is among the fields that are left.
-func (c *codec) addQueue(name, index string) {
-	f, _ := c.typ.FieldByName(name)
-	head, elem, encodeFields := offsetOf(c.typ, index), codecOf(f.Type.Elem()), c.encode
-	c.encode = func(e *encoder, p unsafe.Pointer) {
-		encodeFields(e, p)
-		queue := reflect.NewAt(f.Type, unsafe.Add(p, f.Offset)).Elem()
-		queue = queue.Slice(*(*int)(unsafe.Add(p, head)), queue.Len())
-		e.put(uint64(queue.Len()))
-		elem.encodeAll(e, queue.UnsafePointer(), queue.Len())
-	}
 }
 
 func (f *field) append(e *encoder, p unsafe.Pointer) {
@@ -118,6 +102,7 @@ func (c *codec) addRing(r ring) {
 	c.encode = func(e *encoder, p unsafe.Pointer) {
 		encodeFields(e, p)
 		first, end, slots := limits(p)
+		e.put(end - first)
 		for i := first; i < end; i++ {
 			elem.encode(e, at(slots, i))
 		}
