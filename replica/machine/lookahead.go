@@ -40,9 +40,6 @@ const lookaheadGroup = 16
 
 func (a *lookahead) at(i uint) *glance { return &a.ring[i%uint(len(a.ring))] }
 
-// cacheLines are places in memory: two for each command.
-type cacheLines [2 * lookaheadGroup]unsafe.Pointer
-
 // Prepare implements StateMachine.
 func (k *KV) Prepare(commands []byte, count int, gets bool) {
 	a := &k.ahead
@@ -77,7 +74,7 @@ func (k *KV) lookAhead() {
 // askForBuckets fetches the buckets of the next group.
 func (k *KV) askForBuckets() {
 	a := &k.ahead
-	var lines cacheLines
+	var lines [lookaheadGroup]unsafe.Pointer
 	n, at := 0, 0
 	for ; a.left > 0 && n < lookaheadGroup; a.left-- {
 		op, _, key, _, end := commandAt(a.commands, at)
@@ -93,14 +90,14 @@ func (k *KV) askForBuckets() {
 	}
 	a.commands = a.commands[at:]
 	a.asked += uint(n)
-	prefetch(&lines, n)
+	prefetch(&lines[0], n)
 }
 
 // askForRecords looks into the buckets that have come, and fetches what they lead to: the first lines of a record in the
 // arena, or the next bucket of the chain.
 func (k *KV) askForRecords() {
 	a := &k.ahead
-	var lines cacheLines
+	var lines [2 * lookaheadGroup]unsafe.Pointer
 	n := 0
 	for ; a.looked < a.asked; a.looked++ {
 		g := a.at(a.looked)
@@ -115,5 +112,5 @@ func (k *KV) askForRecords() {
 			n += 2
 		}
 	}
-	prefetch(&lines, n)
+	prefetch(&lines[0], n)
 }

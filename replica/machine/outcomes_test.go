@@ -144,3 +144,34 @@ func TestOutcomesFollowTheirWindow(t *testing.T) {
 	}
 	outcomeBytes(t, restored)
 }
+
+// TestOutcomesDoNotAllocate: sessions that remember something, and then nothing, and windows that grow and shrink, use the
+// same memory again.
+func TestOutcomesDoNotAllocate(t *testing.T) {
+	s := NewState(NewKV(), DefaultConfig())
+	var ids []wire.SessionID
+	for range 100 {
+		ids = append(ids, openSession(s))
+	}
+	short, long, put := gets(0, 0, 0, 1), gets(0, 0, 0, 500), puts(0, 0, 0, 1)
+	last := wire.Seq(0)
+	round := func() {
+		for _, run := range []*wire.Run{short, put, long, short, put} {
+			run.First, run.Seen = last+1, last
+			for _, id := range ids {
+				run.Session = id
+				rest := *run
+				s.ApplyPart(s.Applied()+1, &rest, nil, false, 1)
+			}
+			s.EndBatch(s.Applied()+1, 0)
+			last = run.Last()
+		}
+	}
+	round()
+	if n := testing.AllocsPerRun(20, round); n != 0 {
+		t.Fatalf("%v allocations for five runs of each of %d sessions", n, len(ids))
+	}
+	if s.Stats().Executed == 0 || s.Stats().Gaps != 0 {
+		t.Fatalf("%+v", s.Stats())
+	}
+}

@@ -1,6 +1,8 @@
 package machine
 
-// prefetch asks for the first n cache lines, and does not wait for them.
+import "unsafe"
+
+// prefetch asks for the first n of the cache lines whose places begin at lines, and does not wait for them.
 //
 //go:noescape
-func prefetch(lines *cacheLines, n int)
+func prefetch(lines *unsafe.Pointer, n int)

@@ -1,6 +1,6 @@
 #include "textflag.h"
 
-// func prefetch(lines *cacheLines, n int)
+// func prefetch(lines *unsafe.Pointer, n int)
 TEXT ·prefetch(SB), NOSPLIT, $0-16
 	MOVQ lines+0(FP), AX
 	MOVQ n+8(FP), CX

@@ -2,13 +2,15 @@
 
 package machine
 
+import "unsafe"
+
 var prefetched byte // keeps the reads from being optimised away
 
-// prefetch reads the first n cache lines. Without an instruction that only asks for them this waits, but for all of them
+// prefetch reads the first n of the cache lines whose places begin at lines. Without an instruction that only asks for them this waits, but for all of them
 // at once: the reads do not depend on each other, and nothing else stands between them.
-func prefetch(lines *cacheLines, n int) {
+func prefetch(lines *unsafe.Pointer, n int) {
 	sum := prefetched
-	for _, line := range lines[:n] {
+	for _, line := range unsafe.Slice(lines, n) {
 		sum += *(*byte)(line)
 	}
 	prefetched = sum
