@@ -36,6 +36,7 @@ type phase1 struct {
 type promiseParts struct {
 	covered wire.Slot     // the slots up to here have been reported on
 	asked   time.Duration // when the part after it was asked for
+	again   bool          // not for the first time: nothing tells which question is answered
 }
 
 // startPhase1 begins a candidacy. Nobody is asked before the candidate's own promise is durable: a ballot that others
@@ -88,6 +89,7 @@ func (c *Core) tickCandidate() {
 		if !p.promises.Has(id) && c.now >= p.parts[id].asked+c.partPatience(id) {
 			c.promising[id].Silent()
 			c.askForPart(id)
+			p.parts[id].again = true
 		}
 	}
 }
@@ -117,7 +119,10 @@ func (c *Core) onPromise(m *wire.Message) {
 		return
 	}
 	part.covered = max(covered, m.Last())
-	c.promising[m.From].Took(c.now-part.asked, len(m.Body))
+	if !part.again {
+		c.promising[m.From].Took(c.now-part.asked, len(m.Body))
+	}
+	part.again = false
 	c.resetDeadline()
 	if m.More() {
 		c.askForPart(m.From)

@@ -175,7 +175,7 @@ var mutants = []mutant{
 	{"part-asked-for-once", "a part that is lost is asked for again (liveness)", "replica/paxos/phase1.go",
 		"c.promising[id].Silent()\n\t\t\tc.askForPart(id)", "c.promising[id].Silent()"},
 	{"no-progress-no-deadline", "a candidacy lasts as long as it makes progress (liveness)", "replica/paxos/phase1.go",
-		"len(m.Body))\n\tc.resetDeadline()", "len(m.Body))"},
+		"part.again = false\n\tc.resetDeadline()", "part.again = false"},
 	{"pre-vote-beside-a-leader", "nobody deposes a leader that others hear (liveness)", "replica/paxos/election.go",
 		"!c.leaderAlive() && !c.electing()", "!c.electing()"},
 	{"pre-vote-beside-a-candidate", "a candidate that makes progress is left alone (liveness)", "replica/paxos/election.go",
