@@ -200,6 +200,9 @@ func (c *checker) end() {
 		answered += client.answeredEver
 	}
 	w.counts.Answered = answered
+	if w.replicas[0].node.State().Applied() > longLife {
+		w.counts.LongRuns++
+	}
 	first := w.replicas[0].node.State()
 	for _, r := range w.replicas {
 		state := r.node.State()

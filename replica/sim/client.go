@@ -84,7 +84,7 @@ func (c *client) tick() {
 		}
 		return
 	}
-	for !c.retired && len(c.pending) < c.w.window && c.w.chance(0.7) {
+	for !c.retired && len(c.pending) < c.w.window && c.w.chance(c.w.eager) {
 		c.make()
 	}
 	c.send()

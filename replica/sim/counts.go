@@ -17,6 +17,10 @@ type Counts struct {
 	// What replicas did about it.
 	Elections, Snapshots, Installed, Fetched, Resent, Duplicates, Gaps, NoOps                         uint64
 	Rejoined, TornTails, RefusedStarts, Repairs, BrokenRepairs, Busy, Evictions, OSRuns, VolatileRuns uint64
+	LongRuns                                                                                          uint64 // of more than 100,000 slots
+
+	// What operators did, and what came of it.
+	FlagsLeftIn, DurabilityChanges, RefusedForgetting uint64
 
 	Answered  uint64 // commands
 	Queries   uint64 // answered beside the log

@@ -15,7 +15,7 @@ import (
 // rot ends the process, in good order or not, and damages what had been synced. What the journal cannot tell from a
 // torn tail is only the last group of a process that was killed; everything else must be noticed by the next life.
 func (r *replica) rot() {
-	if !r.up || r.forgetful || r.w.durability != journal.DurabilityFsync || !r.mayForget() {
+	if !r.up || r.forgetful || r.durability != journal.DurabilityFsync || !r.mayForget() {
 		return
 	}
 	if r.w.chance(0.5) && r.storage.Close() == nil {

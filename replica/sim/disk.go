@@ -33,7 +33,7 @@ func (o observed) Append(rec *wire.Record) {
 	r.w.check.append(r, rec)
 	r.appended++
 	o.Storage.Append(rec)
-	if r.w.durability != journal.DurabilityNone {
+	if r.durability != journal.DurabilityNone {
 		r.disk.write(o.Base()+journal.LSN(r.appended), rec)
 	}
 	r.staged = append(r.staged, staged{r.appended, *rec})
@@ -55,7 +55,7 @@ func (o observed) ClearSnapshots() {
 func (r *replica) poll() {
 	durable, err := r.storage.Durable()
 	for err == nil && len(r.staged) > 0 && r.staged[0].number <= durable {
-		if r.w.durability != journal.DurabilityNone {
+		if r.durability != journal.DurabilityNone {
 			r.disk.sync(r.storage.Base() + journal.LSN(r.staged[0].number))
 		}
 		r.isDurable(&r.staged[0].Record)

@@ -12,12 +12,12 @@
 //
 // Reading order:
 //
-//	plan.go       what a seed decides; times.go: how long things take
+//	plan.go       what a seed decides; times.go: how long things take; limits.go: how much of everything
 //	world.go      a run; events.go: time
 //	network.go    links of single messages; stream.go: of streams with a rate and a queue
 //	replica.go    a replica and its lives; disk.go, snapshots.go: what it keeps
 //	client.go     what clients do; requests.go: what a replica does with it; queries.go: gets beside the log
-//	faults.go     what goes wrong at random; damage.go: to disks that are at rest
+//	faults.go     what goes wrong at random; damage.go: to disks that are at rest; operators.go: by those who start replicas
 //	plots.go      what goes wrong on purpose
 //	probes.go     whether a cluster gets on without its leader, and finds out who has gone astray
 //	check.go      what must never happen; promises.go, recovered.go, history.go: parts of it

@@ -50,7 +50,7 @@ func (r *replica) crash(power bool) {
 	if !r.up {
 		return
 	}
-	if r.w.durability == journal.DurabilityNone || power && r.w.durability == journal.DurabilityOS {
+	if r.durability == journal.DurabilityNone || power && r.durability == journal.DurabilityOS {
 		r.loseMemory(power)
 		return
 	}
@@ -100,7 +100,7 @@ func (r *replica) loseMemory(power bool) {
 	}
 	r.countCrash(power)
 	r.end(power)
-	r.replaceDisk(r.w.durability != journal.DurabilityNone)
+	r.replaceDisk(r.durability != journal.DurabilityNone)
 }
 
 // loseDisk ends the process and replaces the disk by an empty one.
@@ -174,7 +174,7 @@ func (r *replica) fillDisk() {
 }
 
 func (r *replica) failDisk(op memfs.Op, err error, struck *uint64) {
-	if !r.up || r.w.durability == journal.DurabilityNone {
+	if !r.up || r.durability == journal.DurabilityNone {
 		return
 	}
 	first := true

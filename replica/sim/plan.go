@@ -19,6 +19,8 @@ type plan struct {
 	quorum2  int
 
 	times
+	limits
+	long bool // a life of more than 100,000 slots
 
 	batching      batching.Config
 	depth         pipeline.Depth
@@ -32,6 +34,7 @@ type plan struct {
 
 	clients int
 	window  int        // commands in flight per client
+	eager   float64    // how likely a client makes one more command at once
 	keys    int        // few, so that clients meet
 	reads   wire.Reads // see queries.go
 
@@ -51,8 +54,9 @@ type plan struct {
 	visitors                                                        time.Duration // sessions that are registered and left
 	plots                                                           time.Duration // see plots.go
 
-	drift float64 // most that a clock runs faster or slower than true time
-	probe int     // what the healed cluster is tried with at the end; see probes
+	drift    float64 // most that a clock runs faster or slower than true time
+	careless bool    // operators leave flags in and change them; see operators.go
+	probe    int     // what the healed cluster is tried with at the end; see probes
 }
 
 // drawPlan draws a plan from a seed.
@@ -75,10 +79,14 @@ func drawPlan(seed uint64) plan {
 	p.logBytes = []int{0, 2 << 10, 1 << 20}[rng.IntN(3)]
 	p.snapshotBytes = []int{0, 64 << 10, 512 << 10}[rng.IntN(3)]
 	p.clients, p.window, p.keys = 1+rng.IntN(4), []int{1, 2, 4, 16}[rng.IntN(4)], 1+rng.IntN(8)
+	p.eager = 0.7
 	p.drawFaults(rng)
 	p.drawMore(rng)
 	p.times = drawTimes(rng)
 	p.drawStreams()
+	p.drawLife()
+	p.careless = rand.New(rand.NewPCG(p.seed, 7)).IntN(3) == 0
+	p.drawLimits()
 	p.drawReads()
 	return p
 }
@@ -126,7 +134,7 @@ func (p *plan) drawMore(rng *rand.Rand) {
 	p.stalls, p.fullDisks, p.rots = seldom(2*time.Second), seldom(4*time.Second), seldom(4*time.Second)
 	p.clogs, p.slowLinks = seldom(2*time.Second), seldom(2*time.Second)
 	p.jumps, p.freezes = seldom(2*time.Second), seldom(2*time.Second)
-	if p.probe = rng.IntN(numProbes + 1); rng.IntN(3) == 0 {
+	if p.probe = rng.IntN(len(probes) + 1); rng.IntN(3) == 0 {
 		p.plots = 300*time.Millisecond + time.Duration(rng.Int64N(int64(time.Second)))
 	}
 	if p.durability == none {
@@ -162,10 +170,10 @@ func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
 		"%d sessions, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
-		"mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
+		"%+v, long %v, careless %v; mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
 		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, plots %v; probe %d",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
 		p.logBytes, p.snapshotBytes, p.maxSessions, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
-		p.sync, p.drift, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
+		p.sync, p.drift, p.limits, p.long, p.careless, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
 		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.plots, p.probe)
 }

@@ -9,41 +9,92 @@ import (
 	"paxosbench/wire"
 )
 
-// numProbes is how many probes there are; plan.probe counts from 1.
-const numProbes = 4
+// A probe tries a healthy cluster in one way. plan.probe counts them from 1.
+var probes = []func(w *world, leader *replica){
+	(*world).probeStalledDisk, (*world).probeDeaf, (*world).probeIsolated, (*world).probeComeback, (*world).probeRestart, (*world).probeSteady,
+	(*world).probeDivergence,
+}
 
-// runProbe has the leader of a healthy cluster fail in one way. The others must get on without it: a leader that only
-// looks alive must not hold them up. Or any replica of it goes astray, and must stop.
+// runProbe runs the probe that the plan has, if the cluster is large enough for it.
 func (w *world) runProbe() {
-	n := w.plan.replicas
-	if w.probe == 0 || n-1 < max(w.quorum1, w.quorum2) || w.probe == 1 && w.durability == journal.DurabilityNone {
+	if w.probe == 0 || w.plan.replicas-1 < max(w.quorum1, w.quorum2) {
 		return
 	}
 	if !w.await(w.settleTime, w.healthy) {
 		w.fail("no leader, or not everybody votes, within %v although all replicas are up and connected: %s", w.settleTime, w.describe())
 	}
+	w.counts.Probes++
 	leader := w.leader()
-	others := w.others(leader)
-	if w.probe == 4 {
-		w.probeDivergence(w.victim())
+	probes[w.probe-1](w, leader)
+	w.reconnect()
+	for _, r := range w.replicas {
+		r.heal()
+	}
+}
+
+// The leader fails in one way, and the others must get on without it: a leader that only looks alive must not hold them up.
+
+func (w *world) probeStalledDisk(leader *replica) {
+	if w.durability == journal.DurabilityNone {
 		return
 	}
-	w.counts.Probes++
-	switch w.probe {
-	case 1:
-		leader.stall(time.Hour)
-		w.expectSuccessor(leader, others, "its disk has stalled")
-	case 2:
-		w.cut(others, []*replica{leader})
-		w.expectSuccessor(leader, others, "it hears nobody, though all hear it")
-		w.expectStepDown(leader)
-	case 3:
-		w.isolate([]*replica{leader})
-		w.expectSuccessor(leader, others, "it is cut off")
-		w.expectStepDown(leader)
-	}
+	leader.stall(time.Hour)
+	w.expectSuccessor(leader, w.others(leader), "its disk has stalled")
+}
+
+func (w *world) probeDeaf(leader *replica) {
+	others := w.others(leader)
+	w.cut(others, []*replica{leader})
+	w.expectSuccessor(leader, others, "it hears nobody, though all hear it")
+	w.expectStepDown(leader)
+}
+
+func (w *world) probeIsolated(leader *replica) {
+	w.isolate([]*replica{leader})
+	w.expectSuccessor(leader, w.others(leader), "it is cut off")
+	w.expectStepDown(leader)
+}
+
+// A leader that a quorum follows is not disturbed by who comes back.
+
+func (w *world) probeComeback(leader *replica) {
+	r := w.others(leader)[0]
+	w.isolate([]*replica{r})
+	w.runFor(w.between(w.electionTimeout, 8*w.electionTimeout))
 	w.reconnect()
-	leader.heal()
+	w.expectSteady(leader, 8, "replica %d, which was cut off, has come back", r.id)
+}
+
+func (w *world) probeRestart(leader *replica) {
+	r := w.others(leader)[0]
+	r.crash(false)
+	w.runFor(w.between(0, 4*w.electionTimeout))
+	r.heal()
+	w.expectSteady(leader, 8, "replica %d has been started again", r.id)
+}
+
+// probeSteady lets a healthy cluster work. The leader sends no more again than it has sent at first.
+func (w *world) probeSteady(leader *replica) {
+	w.runFor(2 * w.electionTimeout) // what was under way has arrived
+	core := leader.node.Core()
+	resent, from := core.Stats().Resent, core.Commit()
+	w.expectSteady(leader, 20, "nothing has happened")
+	needed := uint64(core.Commit()-from) * uint64(w.plan.replicas-1)
+	if again := core.Stats().Resent - resent; again > needed+repeatSlack {
+		w.fail("replica %d leads a healthy cluster and has sent %d accepts again, of %d that were needed", leader.id, again, needed)
+	}
+}
+
+// repeatSlack is how many accepts may be sent again whatever was needed.
+const repeatSlack = 64
+
+// expectSteady: the leader leads on, with the same ballot.
+func (w *world) expectSteady(leader *replica, timeouts time.Duration, why string, args ...any) {
+	w.logf("probe: %d leads, and "+why, append([]any{leader.id}, args...)...)
+	ballot := leader.node.Core().Ballot()
+	if w.await(timeouts*w.electionTimeout, func() bool { return !leader.leads() || leader.node.Core().Ballot() != ballot }) {
+		w.fail("replica %d led with ballot %v, and no longer does, although "+why+": %s", append(append([]any{leader.id, ballot}, args...), w.describe())...)
+	}
 }
 
 // expectSuccessor waits until another replica leads and has got on.
@@ -73,7 +124,8 @@ func (w *world) expectStepDown(leader *replica) {
 
 // probeDivergence has a replica, leader or not, execute a command that was never chosen: a registration, which no client
 // knows of. It must stop, and none of the others may. Its operator repairs it.
-func (w *world) probeDivergence(r *replica) {
+func (w *world) probeDivergence(*replica) {
+	r := w.victim()
 	if w.visitors != 0 || w.plan.replicas < 3 || !r.mayForget() || w.durability == journal.DurabilityNone {
 		return // a full table would drop a client's session, and without a journal who lags would take over its state
 	}

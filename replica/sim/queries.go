@@ -87,7 +87,9 @@ func (w *world) depose() {
 func (w *world) awake(leader *replica, commit wire.Slot, until time.Duration) {
 	next := w.leader()
 	switch {
-	case w.calm || w.plotting || !leader.paused:
+	case w.calm || w.plotting:
+	case !leader.paused: // it has died meanwhile
+		w.join(w.replicas, w.replicas)
 	case w.now < until && (next == nil || next == leader || next.node.Core().Commit() < commit+8):
 		w.after(w.heartbeat, func() { w.awake(leader, commit, until) })
 	default:

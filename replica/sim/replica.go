@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"log/slog"
 	"time"
 
 	"paxosbench/replica/journal"
@@ -40,12 +39,13 @@ type replica struct {
 	frozen   bool // the clock stands at frozenAt
 	frozenAt time.Duration
 
-	storage  *storage.Storage
-	threads  []func()      // what its threads have come to while it was paused
-	restored []wire.Record // of earlier lives, without their bodies
-	appended uint64        // records of this life
-	staged   []staged
-	stalled  time.Duration // until then the disk does nothing
+	storage    *storage.Storage
+	durability journal.Durability // of this life
+	threads    []func()           // what its threads have come to while it was paused
+	restored   []wire.Record      // of earlier lives, without their bodies
+	appended   uint64             // records of this life
+	staged     []staged
+	stalled    time.Duration // until then the disk does nothing
 
 	disk *disk
 }
@@ -80,12 +80,13 @@ func (r *replica) config() node.Config {
 	return node.Config{
 		Paxos: paxos.Config{
 			Self: r.id, Replicas: ids, Quorum1: p.quorum1, Quorum2: p.quorum2, Heartbeat: r.w.heartbeat, ElectionTimeout: r.w.electionTimeout,
-			Depth: p.depth, WindowBytes: 1 << 20, LogBytes: p.logBytes, PinBytes: 1 << 20,
+			Depth: p.depth, WindowBytes: p.windowBytes, LogBytes: p.logBytes, PinBytes: p.pinBytes, Limits: p.limits.paxos,
 			Seed: p.seed ^ uint64(r.life)<<32, Leases: p.reads == wire.ReadsLease, Buffers: new(wire.Buffers),
 		},
 		Batching: p.batching, Codec: p.codec, Machine: machine.KindKV, State: machine.Config{MaxSessions: p.maxSessions},
 		Identity: snapshot.Identity{Cluster: 1, Settings: 1}, SnapshotBytes: p.snapshotBytes,
 		Volatile: p.durability == journal.DurabilityNone, Reads: p.reads, ClientWindow: maxWindow, PendingBytes: p.pendingBytes,
+		SnapshotPiece: p.snapshotPiece, ReplyFrame: p.replyFrame,
 	}
 }
 
@@ -101,6 +102,9 @@ func (r *replica) clock() time.Duration {
 // repaired or replaced then.
 func (r *replica) start(mode startMode) {
 	w := r.w
+	if mode == again && !r.forgetful {
+		r.tryToForget()
+	}
 	err := r.recover(mode)
 	for err != nil && r.rotten && (errors.Is(err, errTail) || r.refuses(err)) {
 		w.logf("%d does not start: %v", r.id, err)
@@ -128,6 +132,7 @@ func (r *replica) recover(mode startMode) error {
 	r.up, r.paused, r.alarmed, r.inbox, r.threads = true, false, false, nil, nil
 	r.born, r.skew, r.frozen = r.w.now, 0, false
 	r.appended, r.staged, r.restored, r.connections = 0, nil, nil, nil
+	r.chooseDurability()
 	r.storage = storage.New(storage.Config{
 		Journal: r.journalOptions(mode), Snapshots: r.config().Identity,
 	}, &runner{r: r})
@@ -143,14 +148,6 @@ func (r *replica) recover(mode startMode) error {
 		return errors.Join(errTail, r.storage.Close())
 	}
 	return nil
-}
-
-func (r *replica) journalOptions(mode startMode) journal.Options {
-	return journal.Options{
-		FS: r.fs, Dir: dataDir, Durability: r.w.durability, SegmentBytes: 16 * journal.BlockSize,
-		Identity:  journal.Identity{Cluster: 1, Replica: r.id},
-		Bootstrap: mode == bootstrap && !r.forgetful, Rejoin: r.forgetful, Salt: r.w.seed | 1, Logger: slog.New(observer{r}),
-	}
 }
 
 // votes reports whether the replica counts for a quorum, now or once it is up.
@@ -228,7 +225,7 @@ func (r *replica) stop(err error) {
 		r.w.fail("replica %d: %v", r.id, err)
 	}
 	r.w.logf("%d stops: %v", r.id, err)
-	r.end(r.w.durability == journal.DurabilityFsync)
+	r.end(r.durability == journal.DurabilityFsync)
 }
 
 // end ends a life, perhaps in the midst of a flush, and arranges for the next one.

@@ -25,10 +25,14 @@ type times struct {
 	readTimeout   time.Duration // before a reader gives a query up: long enough for a few rounds
 }
 
-// drawTimes draws how long messages take, and what follows from that.
+// drawTimes draws how long messages take.
 func drawTimes(rng *rand.Rand) times {
-	t := times{heartbeat: 20 * time.Millisecond, electionTimeout: 150 * time.Millisecond}
-	t.delay = []time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)]
+	return newTimes([]time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)])
+}
+
+// newTimes returns what follows from the mean delay.
+func newTimes(delay time.Duration) times {
+	t := times{heartbeat: 20 * time.Millisecond, electionTimeout: 150 * time.Millisecond, delay: delay}
 	t.faultTime, t.healTime, t.settleTime = 40*t.electionTimeout, 134*t.electionTimeout, 200*t.electionTimeout
 	t.failoverTime, t.stepTime = 40*t.electionTimeout, 8*t.electionTimeout
 	t.clientTimeout, t.readTimeout = 2*t.electionTimeout, 4*max(t.heartbeat, t.delay)

@@ -1,0 +1,78 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"paxosbench/batching"
+	"paxosbench/pipeline"
+	"paxosbench/replica/journal"
+	"paxosbench/replica/paxos"
+	"paxosbench/wire"
+)
+
+// limits are the bounds that production has as constants or as flags with large defaults. Drawn small, a run of seconds comes
+// to every one of them, as a production cluster does after days.
+type limits struct {
+	paxos         paxos.Limits
+	windowBytes   int // of batches in flight
+	pinBytes      int // kept for a replica that lags
+	segmentBytes  int64
+	snapshotPiece int
+	replyFrame    int
+}
+
+// drawLimits draws them, with random numbers of its own. A third of the runs have those of production.
+func (p *plan) drawLimits() {
+	rng := rand.New(rand.NewPCG(p.seed, 5))
+	p.limits = limits{windowBytes: 1 << 20, pinBytes: 1 << 20, segmentBytes: 16 * journal.BlockSize}
+	if rng.IntN(3) == 0 {
+		return
+	}
+	depth := p.depth.N
+	if depth == 0 {
+		depth = pipeline.MaxDepth // adaptive
+	}
+	pick := func(of ...int) int { return of[rng.IntN(len(of))] }
+	p.limits = limits{
+		paxos: paxos.Limits{
+			MaxAhead:     wire.Slot(2*depth + pick(0, 1, 16, 256)),
+			FetchBytes:   pick(2<<10, 16<<10, 64<<10),
+			PromiseBytes: pick(1, 300, 4<<10, 64<<10),
+		},
+		windowBytes: pick(1, 2<<10, 64<<10, 1<<20), pinBytes: pick(64<<10, 1<<20),
+		segmentBytes:  int64(pick(4, 8, 16, 256)) * journal.BlockSize,
+		snapshotPiece: pick(64, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
+	}
+	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
+		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away
+	}
+	if p.durability == journal.DurabilityNone {
+		p.pinBytes = 1 << 20 // what leaves the memory while a snapshot travels is gone
+	}
+}
+
+// longLife is how many slots a long life has.
+const longLife = 100_000
+
+// drawLife makes one run in 250 a long one: more than 100,000 slots, one for each command, with few faults in between.
+func (p *plan) drawLife() {
+	rng := rand.New(rand.NewPCG(p.seed, 11))
+	if p.long = rng.IntN(250) == 0; !p.long {
+		return
+	}
+	p.batching = batching.Config{Policy: batching.Policy{Kind: batching.None}, MaxBytes: 4 << 10}
+	p.depth = pipeline.Depth{N: 64}
+	p.clients, p.window, p.keys = 4, 32, 64
+	p.loss, p.duplication, p.stale, p.streams = 0, 0, 0, streams{on: true, queue: 512 << 10}
+	p.times = newTimes(100 * time.Microsecond)
+	p.faultTime *= 6
+	p.eager = 0.96
+	p.sync, p.visitors, p.pendingBytes = 100*time.Microsecond, 0, 64<<20
+	for _, mean := range []*time.Duration{
+		&p.crashes, &p.powerLosses, &p.pauses, &p.partitions, &p.syncErrors, &p.lostDisks, &p.stalls, &p.fullDisks, &p.rots, &p.clogs, &p.slowLinks,
+		&p.jumps, &p.freezes, &p.plots,
+	} {
+		*mean *= 6
+	}
+}
