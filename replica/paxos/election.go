@@ -68,10 +68,10 @@ func (c *Core) leaderAlive() bool {
 	return c.role == Leader || c.leader != 0 && c.now < c.leaderHeard+c.cfg.ElectionTimeout
 }
 
-// electing reports whether a candidacy is under way that may come to something: a candidate gives up when it makes no
-// progress.
+// electing reports whether promises are being gathered, by this replica or another that gives signs of life: a candidate
+// gives up when it makes no progress.
 func (c *Core) electing() bool {
-	return c.role == Candidate || c.candidate != 0 && c.now < c.candidateHeard+c.cfg.ElectionTimeout
+	return c.gathering() || c.candidate != 0 && c.now < c.candidateHeard+c.cfg.ElectionTimeout
 }
 
 // tickElection begins or continues what a replica does that does not lead. A promise to itself would break a lease that it

@@ -13,7 +13,8 @@ import (
 // over any link that carries a part within an election timeout.
 //
 // Meanwhile a Prepare that asks for nothing, every heartbeat, is a sign of life: who has promised waits, and gives nobody
-// else a pre-vote. A candidate that makes no progress gives up.
+// else a pre-vote. A candidate that makes no progress gives up; one that has its promises and has yet to fetch what is chosen
+// gives no more signs, because who need not fetch leads sooner.
 //
 // What is adopted waits as a backlog, beside what this replica has accepted itself, and is proposed again as the window
 // has room, before anything new.
@@ -75,13 +76,18 @@ func (c *Core) askForPart(id wire.ReplicaID) {
 	c.sendTo(id, wire.NewPrepare(c.ballot, part.covered+1, c.promising[id].Bytes()))
 }
 
+// gathering reports whether this replica is a candidate that waits for promises.
+func (c *Core) gathering() bool {
+	return c.role == Candidate && c.phase1.promises.Len() < c.cfg.Quorum1
+}
+
 // tickCandidate shows that the candidate lives, and asks again for parts that seem to be lost.
 func (c *Core) tickCandidate() {
 	p := &c.phase1
 	if !p.promises.Has(c.cfg.Self) {
 		return
 	}
-	if c.now >= p.signed+c.cfg.Heartbeat {
+	if c.gathering() && c.now >= p.signed+c.cfg.Heartbeat {
 		p.signed = c.now
 		c.broadcast(wire.NewPrepare(c.ballot, c.commit+1, 0))
 	}

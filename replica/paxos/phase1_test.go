@@ -177,6 +177,19 @@ func TestCandidateGivesSignsOfLife(t *testing.T) {
 	}
 }
 
+// A candidate that has its promises, and far to go to what is chosen, does not keep the others from electing one that has not.
+func TestCandidateThatCatchesUpIsNotWaitedFor(t *testing.T) {
+	h := newHand(t, 1, 3)
+	b := h.runs()
+	h.gets(2, promise(b, 100))
+	if signs := only(h.waits(h.cfg.Heartbeat), wire.TypePrepare); h.Role() != Candidate || len(signs) != 0 {
+		t.Errorf("a %v gives signs of life: %v", h.Role(), signs)
+	}
+	if got := only(h.gets(2, wire.NewPreVote(b.Next(2), 100)), wire.TypePreVoteReply); len(got) != 1 || !got[0].Granted() {
+		t.Errorf("one that knows what is chosen is answered by %v", got)
+	}
+}
+
 // Numbers that no acceptor can have make nothing loop or grow, and are not passed over.
 func TestRule31PromiseOfImpossibleSlots(t *testing.T) {
 	far := wire.Slot(1) << 60
