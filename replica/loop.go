@@ -149,6 +149,11 @@ func (l *loop) redirect(c *transport.Client) {
 	})
 }
 
+// Arriving passes on that a message of a peer is on its way.
+func (l *loop) Arriving(from wire.ReplicaID, t wire.Type) {
+	l.node.Arriving(l.transport.Now(), from, t)
+}
+
 // Message passes a peer's message to the protocol. A heartbeat may begin the grant of a lease, which must not begin
 // before the heartbeat has come: this iteration's time may have been read long before.
 func (l *loop) Message(m *wire.Message) {

@@ -27,8 +27,8 @@ var left = map[string][]string{
 		"out", "spare", // carried out after each event
 		"stats",
 	},
-	"paxos.slotLog":   {"bytes", "buffers", "spent", "retired"},  // memory
-	"pipeline.Window": {"cfg", "vegas"},                          // the depth is fixed
+	"paxos.slotLog":   {"bytes", "buffers", "spent", "retired"}, // memory
+	"pipeline.Window": {"cfg", "vegas"},                         // the depth is fixed
 	"paxos.sending":   {"measured", "since"},                    // what a flow is told
 	"ring.Queue":      {"head", "tail"},                         // see rings
 }

@@ -216,6 +216,14 @@ func (n *Node) Step(now time.Duration, m *wire.Message) {
 	}
 }
 
+// Arriving tells the node that bytes of a message from a peer have come, and not all of them (see paxos.Core.Arriving).
+func (n *Node) Arriving(now time.Duration, from wire.ReplicaID, t wire.Type) {
+	if t == wire.TypeSnapshotChunk && from == n.pull.peer {
+		n.pull.heard, n.pull.acted = now, now
+	}
+	n.core.Arriving(now, from, t)
+}
+
 // Tick tells the node the time; several times a heartbeat.
 func (n *Node) Tick(now time.Duration) {
 	if n.cfg.Unreplicated {

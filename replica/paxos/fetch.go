@@ -145,6 +145,17 @@ func (c *Core) peerAfter(id wire.ReplicaID) wire.ReplicaID {
 	panic(fmt.Sprintf("BUG: replica %d has no peer", c.cfg.Self))
 }
 
+// Arriving says that bytes of a message from a peer have come, of a type that may be long, and not all of them: what is asked for
+// is not lost, however long it takes.
+func (c *Core) Arriving(now time.Duration, from wire.ReplicaID, t wire.Type) {
+	switch {
+	case t == wire.TypeEntries && from == c.fetching.peer:
+		c.fetching.heard = now
+	case t == wire.TypePromise && c.isPeer(from):
+		c.phase1.parts[from].arriving = now
+	}
+}
+
 // onFetch answers a lagging peer with chosen entries, in two parts. What is no longer in memory is the driver's to find.
 func (c *Core) onFetch(m *wire.Message) {
 	if m.Slot == 0 || m.Slot > c.commit {

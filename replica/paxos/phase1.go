@@ -38,6 +38,8 @@ type promiseParts struct {
 	covered wire.Slot     // the slots up to here have been reported on
 	asked   time.Duration // when the part after it was asked for
 	again   bool          // not for the first time: nothing tells which question is answered
+
+	arriving time.Duration // when bytes of a part were last seen to come
 }
 
 // startPhase1 begins a candidacy. Nobody is asked before the candidate's own promise is durable: a ballot that others
@@ -92,7 +94,7 @@ func (c *Core) tickCandidate() {
 		c.broadcast(wire.NewPrepare(c.ballot, c.commit+1, 0))
 	}
 	for _, id := range c.cfg.Replicas {
-		if !p.promises.Has(id) && c.now >= p.parts[id].asked+c.partPatience(id) {
+		if !p.promises.Has(id) && c.now >= max(p.parts[id].asked, p.parts[id].arriving)+c.partPatience(id) {
 			c.promising[id].Silent()
 			c.askForPart(id)
 			p.parts[id].again = true

@@ -161,8 +161,13 @@ func (r *replica) Send(m *wire.Message) {
 			deliver()
 		}
 	}
+	arriving := func() {
+		if !l.cut && !l.clogged && w.spy == nil {
+			to.act(func() { to.node.Arriving(to.clock(), r.id, sent.Type) }, true)
+		}
+	}
 	if w.streams.on {
-		w.stream(l.laneOf(&sent), wire.MessageHeaderSize+len(sent.Body), l.slow, arrive)
+		w.stream(l.laneOf(&sent), wire.MessageHeaderSize+len(sent.Body), l.slow, arriving, arrive)
 	} else {
 		w.transmit(l.slow, arrive)
 	}

@@ -26,9 +26,10 @@ type lane struct {
 	epoch   int           // counts resets: what was sent before one never arrives
 }
 
-// stream carries a message of a size over a lane, unless it finds the queue full.
-func (w *world) stream(l *lane, size int, extra time.Duration, deliver func()) {
-	leaves := max(l.free, w.now)
+// stream carries a message of a size over a lane, unless it finds the queue full. One that takes long is seen to arrive.
+func (w *world) stream(l *lane, size int, extra time.Duration, arriving, deliver func()) {
+	begins := max(l.free, w.now)
+	leaves := begins
 	if w.streams.rate > 0 {
 		if waiting := leaves - w.now; int(waiting.Seconds()*float64(w.streams.rate)) > w.streams.queue {
 			w.counts.QueueFull++
@@ -39,6 +40,13 @@ func (w *world) stream(l *lane, size int, extra time.Duration, deliver func()) {
 	l.free = leaves
 	l.arrived = max(l.arrived, leaves+w.delay/2+w.exponential(w.delay/2)+extra)
 	epoch := l.epoch
+	for at := l.arrived - (leaves - begins) + w.heartbeat; at < l.arrived; at += w.heartbeat {
+		w.after(max(0, at-w.now), func() {
+			if l.epoch == epoch {
+				arriving()
+			}
+		})
+	}
 	w.after(l.arrived-w.now, func() {
 		if l.epoch == epoch {
 			deliver()

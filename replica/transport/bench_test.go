@@ -99,6 +99,8 @@ type countingHandler struct {
 	got    int
 }
 
+func (h *countingHandler) Arriving(wire.ReplicaID, wire.Type) {}
+
 func (h *countingHandler) Message(m *wire.Message) {
 	if m.Body != nil {
 		h.t.cfg.Buffers.Put(m.Body)

@@ -32,6 +32,7 @@ type testHandler struct {
 	t        *Transport
 	events   chan string       // "closed CLIENT"
 	messages chan wire.Message // with bodies of their own
+	arriving chan string       // "PEER TYPE" of messages of which more is to come; what nobody reads is lost
 
 	hello   func(c *Client, h wire.ClientHello)
 	request func(c *Client, body []byte) error
@@ -41,7 +42,7 @@ type testHandler struct {
 }
 
 func newTestHandler() *testHandler {
-	h := &testHandler{events: make(chan string, 1024), messages: make(chan wire.Message, 1024)}
+	h := &testHandler{events: make(chan string, 1024), messages: make(chan wire.Message, 1024), arriving: make(chan string, 1)}
 	h.hello = func(c *Client, _ wire.ClientHello) {
 		c.Touch()
 		c.Out = wire.AppendWelcome(c.Out, wire.Welcome{Cluster: testCluster, Replica: h.t.cfg.Self})
@@ -89,6 +90,14 @@ func (h *testHandler) Query(c *Client, body []byte) error {
 func (h *testHandler) ClientClosed(c *Client) {
 	defer h.enter()()
 	h.events <- fmt.Sprintf("closed %#x", c.ID())
+}
+
+func (h *testHandler) Arriving(from wire.ReplicaID, t wire.Type) {
+	defer h.enter()()
+	select {
+	case h.arriving <- fmt.Sprint(from, t):
+	default:
+	}
 }
 
 func (h *testHandler) Message(m *wire.Message) {

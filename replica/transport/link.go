@@ -60,6 +60,9 @@ func (l *link) opened(raw gnet.Conn) {
 func (l *link) received(data []byte) {
 	l.heard = l.t.now
 	l.feed(data, l)
+	if l.up && l.framer.inBody {
+		l.t.handler.Arriving(l.id, l.framer.pending.Type)
+	}
 }
 
 func (l *link) closed() {

@@ -135,6 +135,23 @@ func TestMessageOrder(t *testing.T) {
 	}
 }
 
+// A message of which a part has come is announced, so that whoever waits for it knows that it is not lost.
+func TestMessageIsSeenToArrive(t *testing.T) {
+	h := newTestHandler()
+	tr, _ := start(t, peered(1, 2, "127.0.0.1:1"), h)
+	_, bulk := joinPeer(t, tr, peerHello())
+	m := messageOf(pattern(100_000, 1))
+	frame := append(wire.AppendMessageHeader(nil, m), m.Body...)
+	bulk.send(frame[:50_000])
+	if got, want := receive(t, h.arriving), fmt.Sprint(2, m.Type); got != want {
+		t.Errorf("%q arrives, want %q", got, want)
+	}
+	bulk.send(frame[50_000:])
+	if got := receive(t, h.messages); len(got.Body) != len(m.Body) {
+		t.Errorf("%d bytes of %d", len(got.Body), len(m.Body))
+	}
+}
+
 // A lane that is lost comes back by itself while the other stays; the peer is up while both are there.
 func TestReconnect(t *testing.T) {
 	one, two, stopTwo := pair(t)

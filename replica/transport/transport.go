@@ -34,6 +34,9 @@ type Handler interface {
 	// taken from Config.Buffers. Its checksum is right.
 	Message(m *wire.Message)
 
+	// Arriving says that bytes of a message from a peer have arrived, and not all of them.
+	Arriving(from wire.ReplicaID, t wire.Type)
+
 	// Tick is called about every Config.Tick, before the round's Round.
 	Tick(now time.Duration)
 

@@ -148,6 +148,8 @@ var mutants = []mutant{
 		"return s > c.commit && e != nil && e.Ballot == c.knownBallot", "return s > c.commit && e != nil && e.Ballot == 0"},
 	{"late-answer-dropped", "what comes late is used", "replica/paxos/fetch.go",
 		"before := c.commit\n\tif !c.decide(m.Body) {", "before := c.commit\n\tif m.From != f.peer || !c.decide(m.Body) {"},
+	{"arrival-unseen", "what is seen to arrive is not asked for again", "replica/paxos/fetch.go",
+		"case t == wire.TypeEntries && from == c.fetching.peer:", "case t == wire.TypeEntries && from == 0:"},
 	{"no-catch-up-retry", "another peer is asked in the end (liveness)", "replica/paxos/fetch.go",
 		"f.peer != 0 && c.now < f.heard+f.flows[f.peer].Patience()", "f.peer != 0 && c.now > 0"},
 	{"answer-counts-for-the-next-round", "an answer to a round says nothing of later ones", "replica/paxos/rounds.go",

@@ -10,6 +10,7 @@ var foundBy = map[string]named{
 	"steps-never-grow":      {"./replica/paxos", "TestFastAcceptorsAreSentAWindow"},
 	"steps-never-shrink":    {"./replica/paxos", "TestFlowFollowsALinkThatBecomesSlow"},
 	"patience-never-grows":  {"./replica/paxos", "TestFlowWaitsLongerInSilence"},
+	"arrival-unseen":        {"./replica/paxos", "TestCatchUpPassesALargeBatch"},
 	"fetch-asks-twice":      {"./replica/paxos", "TestFetchAsksForNothingTwice"},
 	"fetch-what-may-arrive": {"./replica/paxos", "TestWhatMayArriveIsNotFetched"},
 	"fetch-what-is-held":    {"./replica/paxos", "TestFetchAsksForNothingTwice"},
