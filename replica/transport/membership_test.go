@@ -176,3 +176,36 @@ func TestMembershipFails(t *testing.T) {
 	r.send(wire.AppendPeerHello(nil, peerHello()))
 	r.expectFault("no disk")
 }
+
+// FuzzIntroduce has any two hellos after one another change what is remembered in the allowed ways only: the cluster is set
+// once, nothing is forgotten, and a hello that is refused leaves nothing behind.
+func FuzzIntroduce(f *testing.F) {
+	f.Add(uint64(0), uint8(0), uint8(0), true, uint64(0), uint8(0), uint8(0), uint8(2), uint64(7), uint8(1), uint8(1), uint8(3))
+	f.Add(uint64(7), uint8(2), uint8(2), false, uint64(7), uint8(1), uint8(1), uint8(2), uint64(0), uint8(0), uint8(0), uint8(2))
+	f.Fuzz(func(t *testing.T, cluster uint64, met, by uint8, founder bool, cluster1 uint64, met1, by1, from1 uint8, cluster2 uint64, met2, by2, from2 uint8) {
+		m := &testMembership{cluster: cluster, founder: founder, met: wire.Members(met), by: wire.Members(by)}
+		cfg := peered(1, 2, "unused:2")
+		cfg.Peers[3], cfg.Membership = "unused:3", m
+		tr, err := New(cfg, newTestHandler())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range []wire.PeerHello{
+			{Cluster: cluster1, Met: wire.Members(met1), MetBy: wire.Members(by1), From: wire.ReplicaID(from1), To: 1, Lane: wire.LaneControl, Settings: testSettings},
+			{Cluster: cluster2, Met: wire.Members(met2), MetBy: wire.Members(by2), From: wire.ReplicaID(from2), To: 1, Lane: wire.LaneBulk, Settings: testSettings},
+		} {
+			before := *m
+			if tr.checkHello(&link{}, &h) != nil {
+				if *m != before {
+					t.Fatalf("a hello that is refused changes %+v to %+v", before, *m)
+				}
+				continue
+			}
+			settled, err := tr.introduce(&h)
+			if err != nil || before.cluster != 0 && m.cluster != before.cluster || m.met&before.met != before.met || m.by&before.by != before.by ||
+				settled != (m.cluster != 0) || settled && !m.met.Has(h.From) || h.Cluster != 0 && m.cluster != h.Cluster {
+				t.Fatalf("%+v changes %+v to %+v, settled %v, %v", h, before, *m, settled, err)
+			}
+		}
+	})
+}
