@@ -24,6 +24,7 @@ type leaderless struct {
 	since    time.Duration // when there was one last
 	said     time.Duration // when the reason was logged last, 0: not
 	saidWhat string
+	away     [wire.MaxReplicas + 1]time.Duration // when a peer was last seen not to be connected
 
 	ballot wire.Ballot   // of the term
 	began  time.Duration // the term
@@ -40,19 +41,43 @@ type Peer struct {
 	Bulk      bool           `json:"bulk"`              // the lane of batches, entries and snapshots
 	Ups       uint64         `json:"ups"`               // how often it has been connected
 	NonVoting bool           `json:"non_voting"`        // it has said so lately
+	Silent    bool           `json:"silent"`            // it is connected, there is no leader, and it says nothing about that
+	PreVote   string         `json:"pre_vote"`          // how it has answered the last question whether it would vote for this one: granted, refused, empty
 	Problem   string         `json:"problem,omitempty"` // how the last connection, or attempt at one, ended
 }
 
 // peers returns what is known about the others.
 func (l *loop) peers() []Peer {
 	var peers []Peer
-	nonVoting := l.node.Core().Election().NonVoting
+	election := l.node.Core().Election()
 	for _, s := range l.transport.PeerStates() {
+		if !s.Up {
+			l.why.away[s.ID] = l.transport.Now()
+		}
 		peers = append(peers, Peer{
-			ID: s.ID, Addr: s.Addr, Connected: s.Up, Control: s.Control, Bulk: s.Bulk, Ups: s.Ups, NonVoting: s.Up && nonVoting.Has(s.ID), Problem: s.Problem,
+			ID: s.ID, Addr: s.Addr, Connected: s.Up, Control: s.Control, Bulk: s.Bulk, Ups: s.Ups, Problem: s.Problem,
+			NonVoting: s.Up && election.NonVoting.Has(s.ID), Silent: s.Up && l.isSilent(s.ID, &election), PreVote: preVote(s.ID, &election),
 		})
 	}
 	return peers
+}
+
+// isSilent reports whether a peer that is connected has said nothing for longer than one that votes can: without a leader
+// it asks for votes, and answers who does. It hangs, or waits for what nobody can tell it.
+func (l *loop) isSilent(id wire.ReplicaID, e *paxos.Election) bool {
+	return !l.why.works && l.transport.Now()-max(e.Heard[id], l.why.away[id], l.why.since) > 2*l.electionTakes()
+}
+
+// preVote says how a peer has answered this replica's last question for a vote.
+func preVote(id wire.ReplicaID, e *paxos.Election) string {
+	switch {
+	case e.PreVotes.Has(id):
+		return "granted"
+	case e.PreVotesRefused.Has(id):
+		return "refused"
+	default:
+		return ""
+	}
 }
 
 // voters counts the replicas within reach that vote, this one included.
@@ -62,7 +87,7 @@ func (l *loop) voters() int {
 		n++
 	}
 	for _, p := range l.peers() {
-		if p.Connected && !p.NonVoting {
+		if p.Connected && !p.NonVoting && !p.Silent {
 			n++
 		}
 	}
@@ -139,7 +164,7 @@ func (l *loop) verdict(peers []Peer) string {
 		switch {
 		case p.NonVoting:
 			nonVoting++
-		case !p.Connected:
+		case !p.Connected, p.Silent:
 			away++
 		}
 	}
@@ -196,6 +221,10 @@ func (p *Peer) state() string {
 	switch {
 	case p.NonVoting:
 		return fmt.Sprintf("replica %d is connected and does not vote", p.ID)
+	case p.Silent:
+		return fmt.Sprintf("replica %d is connected and does not answer", p.ID)
+	case p.Connected && p.PreVote != "":
+		return fmt.Sprintf("replica %d is connected and has %s a pre-vote", p.ID, p.PreVote)
 	case p.Connected:
 		return fmt.Sprintf("replica %d is connected", p.ID)
 	case p.Problem != "":

@@ -73,6 +73,17 @@ func TestAllLostTheirDisks(t *testing.T) {
 	c.saysWhy(2, "that takes 2 of 3 replicas, and 3 do not vote")
 }
 
+// A replica that hangs keeps its connections, and is told from one that takes part in elections.
+func TestPeerHangs(t *testing.T) {
+	c := newCluster(t, 2)
+	c.leader()
+	c.signal(1, syscall.SIGSTOP)
+	c.saysWhy(2, "there can be no leader now: that takes 2 of 2 replicas, 1 are within reach and vote")
+	c.saysWhy(2, "replica 1 is connected and does not answer")
+	c.signal(1, syscall.SIGCONT)
+	c.leader()
+}
+
 func TestPeerIsAway(t *testing.T) {
 	c := newCluster(t, 2)
 	c.leader()
