@@ -29,10 +29,12 @@ func (p *pace) due(n int) time.Duration {
 	return p.free + p.config.Delay
 }
 
-// Memory of one line. Up to maxBuffer it holds what is under way at the line's rate, and a queue before it.
+// Memory of one line. Up to maxBuffer it holds what is under way at the line's rate, and a queue before it: of queueTime, so
+// that connections that share a slow link wait for each other no longer than that, as behind a router with fair queues.
 const (
-	minBuffer = 256 << 10
+	minBuffer = 8 << 10
 	maxBuffer = 16 << 20
+	queueTime = 50 * time.Millisecond
 )
 
 // buffer returns how many bytes may be under way on one connection.
@@ -40,7 +42,7 @@ func (p *pace) buffer() int {
 	if p.config.Rate == 0 {
 		return maxBuffer
 	}
-	return min(minBuffer+int(min(p.config.Rate*p.config.Delay.Seconds(), maxBuffer)), maxBuffer)
+	return min(minBuffer+int(min(p.config.Rate*(p.config.Delay+queueTime).Seconds(), maxBuffer)), maxBuffer)
 }
 
 // sleepUntil returns at a time of the pace, or when done is closed. The last stretch is slept in the kernel: Go's

@@ -197,6 +197,7 @@ func (c *cluster) signal(id int, s syscall.Signal) {
 // status is what the tests look at of /status.
 type status struct {
 	Role    string `json:"role"`
+	Ballot  string `json:"ballot"`
 	Leader  int    `json:"leader"`
 	Commit  uint64 `json:"commit"`
 	Applied uint64 `json:"applied"`
@@ -205,6 +206,12 @@ type status struct {
 		Executed uint64 `json:"executed"`
 		Reads    uint64 `json:"reads"` // gets among them
 	} `json:"state"`
+	Paxos struct {
+		Elections uint64 `json:"elections"` // candidacies
+	} `json:"paxos"`
+	Journal struct {
+		Bytes uint64 `json:"bytes"`
+	} `json:"journal"`
 	Node struct {
 		QueriesAnswered uint64 `json:"queries_answered"`
 		Busy            uint64 `json:"busy"` // commands and reads answered with BUSY

@@ -50,7 +50,7 @@ var rooms = []room{
 	{dir: "cmd/loadgen", uses: []string{"wire/...", "bench"}},
 	{dir: "cmd/bench", uses: []string{"wire/...", "bench"}},
 
-	{dir: "cmd/e2e", uses: []string{"wire"}},
+	{dir: "cmd/e2e", uses: []string{"wire", "bench/link"}},
 	{dir: "scripts/house"},
 }
 

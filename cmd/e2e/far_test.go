@@ -1,0 +1,161 @@
+package e2e
+
+import (
+	"flag"
+	"fmt"
+	"syscall"
+	"testing"
+	"time"
+
+	"paxosbench/bench/link"
+)
+
+var slowBytes = flag.Int64("slow.bytes", 2<<20, "how far the follower of TestCatchUpOverASlowLink is behind, in bytes of values")
+
+// linked starts three replicas that reach each other over links. config says how each pair is linked.
+func linked(t *testing.T, config func(a, b int) link.Config, flags ...string) *cluster {
+	t.Helper()
+	return linkedThrough(t, config, func(_, _ int, addr string) string { return addr }, flags...)
+}
+
+// linkedThrough puts something before the links: through returns where a replica finds the link to another one, which has the
+// given address.
+func linkedThrough(t *testing.T, config func(a, b int) link.Config, through func(from, to int, addr string) string, flags ...string) *cluster {
+	t.Helper()
+	c := newCluster(t, 0, flags...)
+	c.addMembers(3)
+	addrs := map[[2]int]string{}
+	for _, from := range c.members {
+		for _, to := range c.members {
+			if from.id == to.id {
+				continue
+			}
+			p, err := link.Listen(fmt.Sprintf("127.0.0.1:%d", to.peer), config(from.id, to.id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := p.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			addrs[[2]int{from.id, to.id}] = through(from.id, to.id, p.Addr())
+		}
+	}
+	c.route = func(from, to int) string { return addrs[[2]int{from, to}] }
+	for id := range 3 {
+		c.start(id+1, "--bootstrap")
+	}
+	return c
+}
+
+// A round trip of nearly two heartbeats: reads that wait for a round of heartbeats, or for a lease, are answered, and so are
+// they after all connections have been lost at once.
+func TestReadsOverLongLinks(t *testing.T) {
+	for _, reads := range []string{"index", "lease"} {
+		t.Run(reads, func(t *testing.T) {
+			c := linked(t, func(int, int) link.Config { return link.Config{Delay: 45 * time.Millisecond} }, "--reads", reads)
+			leader := c.leader()
+			load := c.load(4*time.Second, "--mix", "put:0.5,get:0.5", "--keys", "1000", "--preload", "yes", "--window", "64", "--closed")
+			c.untilQueried(leader, 200)
+			if code := load.exit(t, 60*time.Second); code != 0 && code != exitInvalid {
+				t.Fatalf("loadgen ended with %d:\n%s", code, load.text())
+			}
+			if s := c.mustStatus(leader); s.Role != "leader" {
+				t.Errorf("replica %d led, and is %s now", leader, s.Role)
+			}
+			c.agree()
+		})
+	}
+}
+
+// A follower that is behind by more than its link carries in many election timeouts catches up at no less than half of what
+// the link carries, and nobody else notices.
+func TestCatchUpOverASlowLink(t *testing.T) {
+	const rate, value, slow = 250e3, 1 << 10, 3
+	c := linked(t, func(a, b int) link.Config {
+		if a == slow || b == slow {
+			return link.Config{Delay: 5 * time.Millisecond, Rate: rate}
+		}
+		return link.Config{}
+	}, "--machine", "noop")
+	leader := c.leader()
+	for leader == slow {
+		leader = c.deposeWhileIdle(leader)
+	}
+	c.until("the follower follows", func() bool { s, err := c.status(slow); return err == nil && s.Leader == leader })
+	c.signal(slow, syscall.SIGKILL)
+	before := c.executedBy(leader)
+	for (c.executedBy(leader)-before)*value < uint64(*slowBytes) {
+		c.mustLoad(500*time.Millisecond, "--rate", "2k", "--value-size", fmt.Sprint(value))
+	}
+	behind := float64((c.executedBy(leader) - before) * value)
+	ballot := c.mustStatus(leader).Ballot
+	c.start(slow)
+	c.until("the follower has recovered", func() bool { _, err := c.status(slow); return err == nil })
+	resumed := time.Now()
+	limit := time.Duration(2 * behind / rate * float64(time.Second))
+	for c.behind(slow, leader) {
+		if time.Since(resumed) > limit+2*time.Second {
+			t.Fatalf("%.1f MB behind, the follower has not caught up in %v: slot %d of %d\n%s", behind/1e6, time.Since(resumed).Round(time.Millisecond),
+				c.mustStatus(slow).Applied, c.mustStatus(leader).Applied, c.replicas[slow].text())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	took := time.Since(resumed)
+	t.Logf("%.1f MB in %v: %.0f KB/s of %.0f", behind/1e6, took.Round(time.Millisecond), behind/took.Seconds()/1e3, rate/1e3)
+	if s := c.mustStatus(leader); s.Role != "leader" || s.Ballot != ballot {
+		t.Errorf("replica %d led with ballot %s; now it is %s, with %s", leader, ballot, s.Role, s.Ballot)
+	}
+	c.agree()
+}
+
+// behind reports whether a replica has applied less than another one.
+func (c *cluster) behind(id, other int) bool {
+	c.t.Helper()
+	return c.mustStatus(id).Applied < c.mustStatus(other).Applied
+}
+
+// A leader dies when 16 MiB that it had proposed are on a quorum of disks and nobody knows that they are chosen. Whoever
+// follows it gets them over a link of 10 MB/s, in one candidacy.
+func TestElectionWithALongSuffix(t *testing.T) {
+	const suffix = 16 << 20
+	answers := map[int]*proxy{} // of the followers 2 and 3, which dial the leader
+	c := linkedThrough(t, func(a, b int) link.Config {
+		if a != 1 && b != 1 {
+			return link.Config{Rate: 10e6}
+		}
+		return link.Config{}
+	}, func(from, to int, addr string) string {
+		if to != 1 {
+			return addr
+		}
+		answers[from] = newProxy(t, addr)
+		return answers[from].addr()
+	}, "--election-timeout", "4s")
+	for leader := c.leader(); leader != 1; {
+		leader = c.deposeWhileIdle(leader)
+	}
+	load := c.load(20*time.Second, "--closed", "--window", "128", "--value-size", "65536", "--keys", "1000", "--stall", "30s")
+	c.until("values at full speed", func() bool { return c.mustStatus(2).Journal.Bytes > 8*suffix })
+	for _, p := range answers {
+		p.ahead.set(true) // the leader hears nothing any more, and is heard
+	}
+	began := c.mustStatus(2).Journal.Bytes
+	c.until("a long suffix on a follower's disk", func() bool { return c.mustStatus(2).Journal.Bytes-began >= suffix/2 })
+	commit, elections := c.mustStatus(2).Commit, c.mustStatus(2).Paxos.Elections+c.mustStatus(3).Paxos.Elections
+	c.signal(1, syscall.SIGKILL)
+	next := c.otherLeader(1)
+	c.until("the suffix is chosen", func() bool { return c.mustStatus(next).Commit > commit+10 })
+	if got := c.mustStatus(2).Paxos.Elections + c.mustStatus(3).Paxos.Elections - elections; got != 1 {
+		t.Errorf("%d candidacies, want 1", got)
+	}
+	if err := load.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range answers {
+		p.ahead.set(false)
+	}
+	c.start(1)
+	c.agree()
+}
