@@ -126,3 +126,23 @@ func TestRule29RoundTripsOfManyHeartbeats(t *testing.T) {
 		})
 	}
 }
+
+func TestRoundsAllocateNothing(t *testing.T) {
+	h := newHand(t, 1, 3)
+	h.leads()
+	h.opens(2)
+	var m wire.Message
+	round := func() {
+		h.startRound()
+		for _, id := range h.cfg.Replicas[1:] {
+			m = wire.NewHeartbeatReply(h.ballot, h.rounds.newest.number, 0, 0, h.commit)
+			m.From = id
+			h.Step(h.now, &m)
+		}
+		h.Ready()
+	}
+	round()
+	if n := testing.AllocsPerRun(100, round); n != 0 {
+		t.Errorf("%v allocations for a round with its answers", n)
+	}
+}

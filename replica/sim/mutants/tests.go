@@ -61,4 +61,5 @@ var foundBy = map[string]named{
 	"any-round-believed":               {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
 	"released-before-next-slot":        {"./replica/storage", "TestJournalIsReleasedBehindADurableSlot"},
 	"window-not-held":                  {"./replica/node", "TestGrantedWindowIsHeldTo"},
+	"adopt-lowest-ballot":              {"./replica/paxos", "TestRule1HighestAcceptedBallotWins"},
 }
