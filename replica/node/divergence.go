@@ -22,7 +22,8 @@ import (
 
 // judge is what a leader knows about who agrees. It is forgotten with the leadership.
 type judge struct {
-	equal [wire.MaxReplicas + 1]wire.Slot // by follower, the newest slot after which it had the leader's digest
+	equal [wire.MaxReplicas + 1]wire.Slot     // by follower, the newest slot after which it had the leader's digest
+	heard [wire.MaxReplicas + 1]time.Duration // its last answer
 
 	slot  wire.Slot     // in question, because a follower differs; 0: none
 	found wire.Digests  // after that slot
@@ -33,10 +34,10 @@ type judge struct {
 }
 
 const (
-	// An open question is answered within answerTimeouts election timeouts, or never. The leader stops one later, so that
-	// those whom it has told have heard of it.
+	// An open question is answered within answerTimeouts election timeouts, or never; by those that lag behind the slot within
+	// lagTimeouts. The leader stops one later, so that those whom it has told have heard of it.
 	answerTimeouts = 2
-	stopTimeouts   = 3
+	lagTimeouts    = 20
 )
 
 // compare takes what a message says about digests.
@@ -74,15 +75,19 @@ func (n *Node) addDigest(m *wire.Message) {
 
 // hearDigest takes what a follower has answered to this leader.
 func (n *Node) hearDigest(now time.Duration, m *wire.Message) {
-	slot, digest, ok := m.Digest()
-	own, known := n.digests.at(slot)
-	if !ok || !known || !n.leading || m.Ballot != n.core.Ballot() {
+	j := &n.judge
+	if !n.leading || m.Ballot != n.core.Ballot() {
 		return
 	}
-	j := &n.judge
+	j.heard[m.From] = now
+	slot, digest, ok := m.Digest()
+	own, known := n.digests.at(slot)
+	if !ok || !known {
+		return
+	}
 	if digest == own {
 		j.equal[m.From] = max(j.equal[m.From], slot)
-	} else if j.slot == 0 {
+	} else if j.slot < slot {
 		n.raise(now, slot)
 	}
 	if j.slot == 0 {
@@ -96,11 +101,15 @@ func (n *Node) hearDigest(now time.Duration, m *wire.Message) {
 	n.tickJudge(now)
 }
 
-// raise makes a slot the one in question.
+// raise makes a slot the one in question, if need be in the place of an earlier one: a replica that has taken over a snapshot
+// since knows nothing of that, and who differed there differs here.
 func (n *Node) raise(now time.Duration, slot wire.Slot) {
 	j := &n.judge
+	if j.slot == 0 {
+		j.since, j.told = now, false
+	}
 	own, _ := n.digests.at(slot)
-	j.slot, j.since, j.found, j.told = slot, now, wire.Digests{}, false
+	j.slot, j.found = slot, wire.Digests{}
 	for _, id := range n.cfg.Paxos.Replicas {
 		if id == n.cfg.Paxos.Self || j.equal[id] >= slot {
 			j.found[id] = wire.Digest{Known: true, Value: own}
@@ -115,7 +124,8 @@ func (n *Node) tickJudge(now time.Duration) {
 		return
 	}
 	right, decided := majority(&j.found, len(n.cfg.Paxos.Replicas))
-	switch timeout := n.cfg.Paxos.ElectionTimeout; {
+	limit, waited := n.answerTime(now), now-j.since
+	switch {
 	case agree(&j.found):
 		j.slot = 0 // what has differed has been repaired meanwhile
 	case decided:
@@ -124,12 +134,23 @@ func (n *Node) tickJudge(now time.Duration) {
 			n.failDiverged(j.slot, &j.found)
 		}
 		j.slot = 0
-	case now >= j.since+stopTimeouts*timeout:
+	case waited >= limit+n.cfg.Paxos.ElectionTimeout:
 		n.failDiverged(j.slot, &j.found)
-	case now >= j.since+answerTimeouts*timeout && !j.told:
+	case waited >= limit && !j.told:
 		n.tellDiverged(0, false)
 		j.told = true
 	}
+}
+
+// answerTime returns how long the open question may be open: longer while a follower that answers has yet to come to the slot.
+func (n *Node) answerTime(now time.Duration) time.Duration {
+	j, timeout := &n.judge, n.cfg.Paxos.ElectionTimeout
+	for _, id := range n.cfg.Paxos.Replicas {
+		if !j.found[id].Known && j.heard[id] != 0 && now <= j.heard[id]+timeout {
+			return lagTimeouts * timeout
+		}
+	}
+	return answerTimeouts * timeout
 }
 
 // tellDiverged tells the followers that are known to differ from what is right, or all if nobody knows what is.

@@ -134,6 +134,48 @@ func TestThirdReplicaDecides(t *testing.T) {
 	c.settle()
 }
 
+// One that lags is waited for as long as it answers.
+func TestReplicaThatLagsDecides(t *testing.T) {
+	c := newTrio(t, false)
+	r := differing(c, true)
+	third := c.other(r)
+	c.lose = func(m *wire.Message) bool { return m.To == third.id && m.Type.Bulk() }
+	c.put(1, 10)
+	for range 6 * int(testTimeout/testTick) {
+		c.step()
+	}
+	if r.died != nil {
+		t.Fatalf("the leader stopped although one follower had yet to come to the slot: %v", r.died)
+	}
+	c.lose = nil
+	c.until("end", func() bool { return r.died != nil })
+	c.until("another leader", func() bool { return c.leader() != nil })
+	c.puts(5)
+	c.settle()
+}
+
+// A replica that knows nothing of the slot where the difference was first seen decides all the same.
+func TestReplicaWithAFreshSnapshotDecides(t *testing.T) {
+	c := newTrio(t, false)
+	r := differing(c, true)
+	third := c.other(r)
+	c.lose = func(m *wire.Message) bool { return m.From == third.id && m.Type == wire.TypeHeartbeatReply }
+	c.put(1, 10)
+	c.until("difference", func() bool { return r.node.judge.slot != 0 })
+	c.put(5, 10)
+	fresh := newDigests(16)
+	fresh.note(third.node.state.Applied(), third.node.state.Digest())
+	third.node.digests = fresh
+	c.lose = nil
+	c.until("end", func() bool { return r.died != nil })
+	if text := r.died.Error(); !strings.Contains(text, fmt.Sprintf("Replica %d differs from the majority", r.id)) {
+		t.Errorf("it says: %s", text)
+	}
+	c.until("another leader", func() bool { return c.leader() != nil })
+	c.puts(5)
+	c.settle()
+}
+
 // What was said about a replica before it was repaired does not stop it again, and what was said to another does not stop it
 // either.
 func TestOldVerdictsAreHarmless(t *testing.T) {

@@ -26,6 +26,7 @@ type fetching struct {
 	next    wire.Slot      // first one that has not been asked for
 	ahead   wire.Message   // a part that has overtaken the one before it; without a body: none
 	heard   time.Duration  // when the peer was asked first, or last brought something
+	nothing bool           // it has answered that it has nothing of what was asked for
 	current time.Duration  // when the commit index was last seen to move, or to be what it should
 
 	source wire.ReplicaID // peer that entries are fetched from, as long as it knows slots beyond commit; see Prefer
@@ -69,7 +70,7 @@ func (c *Core) fetch() {
 		if c.commit < f.knows {
 			f.peer = f.source
 		}
-		f.next, f.heard, f.ahead = c.commit+1, c.now, wire.Message{}
+		f.next, f.heard, f.nothing, f.ahead = c.commit+1, c.now, false, wire.Message{}
 	}
 	if f.asked == 0 {
 		c.askForEntries()
@@ -120,18 +121,29 @@ func (c *Core) missing(s wire.Slot) (first, last wire.Slot) {
 	return s, c.target
 }
 
-// tickFetch turns to the next peer when the one asked does not answer.
+// tickFetch turns to the next peer when the one asked does not answer, or has nothing.
 func (c *Core) tickFetch() {
 	f := &c.fetching
-	if c.role == Leader || f.peer != 0 && c.now < f.heard+f.flows[f.peer].Patience() {
+	if c.role == Leader || f.peer != 0 && c.now < f.heard+f.wait(c.cfg.Heartbeat) {
 		return
 	}
 	if f.peer != 0 {
-		f.flows[f.peer].Silent()
+		if !f.nothing {
+			f.flows[f.peer].Silent()
+		}
 		c.targetFrom, f.knows = c.peerAfter(f.peer), 0
 		c.stopFetching()
 	}
 	c.advance()
+}
+
+// wait returns how long the peer that is asked is waited for. Who has nothing may be the only one that is up, and is not asked
+// again and again.
+func (f *fetching) wait(heartbeat time.Duration) time.Duration {
+	if f.nothing {
+		return heartbeat
+	}
+	return f.flows[f.peer].Patience()
 }
 
 func (c *Core) peerAfter(id wire.ReplicaID) wire.ReplicaID {
@@ -224,13 +236,16 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 		return
 	}
 	if moved {
-		f.heard = c.now
+		f.heard, f.nothing = c.now, false
 		f.source, f.knows = m.From, m.Commit
 	}
 	switch {
 	case m.Slot > c.commit+1 && f.ahead.Body == nil: // it may have overtaken what comes before it
 		f.ahead, m.Body = *m, nil
-	case m.Slot == f.asked && m.Slot <= c.commit+1 && m.Last() >= m.Slot: // else a second part, or nothing: patience ends, then another peer is asked
+	case m.Slot == f.asked && m.Last() < m.Slot:
+		f.took(m, c.now)
+		f.heard, f.nothing = c.now, true
+	case m.Slot == f.asked && m.Slot <= c.commit+1: // else it is a second part
 		f.took(m, c.now)
 		f.asked = 0
 		f.next = max(f.next, min(m.Through(), m.Commit)+1)

@@ -92,6 +92,24 @@ func TestLateAnswerIsUsed(t *testing.T) {
 	}
 }
 
+// A peer that has nothing of what is wanted has answered: another one is asked soon, however patient this one was with the
+// first, and not at once, because it may have nothing either.
+func TestPeerThatHasNothingIsNotWaitedFor(t *testing.T) {
+	h := newHand(t, 3, 3)
+	h.follows(4)
+	h.waits(h.cfg.ElectionTimeout/2 + time.Millisecond)
+	for range 10 {
+		h.fetching.flows[1].Silent()
+	}
+	if asked := fetches(h.gets(1, wire.NewEntries(1, 0, 0, nil))); len(asked) != 0 {
+		t.Fatalf("asked at once: %v", asked)
+	}
+	asked := fetches(h.waits(h.cfg.Heartbeat))
+	if len(asked) != 1 || asked[0].To != 2 || asked[0].Slot != 1 {
+		t.Fatalf("asked a heartbeat later: %v", asked)
+	}
+}
+
 // A part that has overtaken the one before it is kept until that has come, and asked for no more.
 func TestPartThatIsAheadIsKept(t *testing.T) {
 	b := ballot(1, 1)

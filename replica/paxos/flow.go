@@ -29,8 +29,8 @@ const (
 	// leastBytes is what a step does not fall below. One batch may exceed any step.
 	leastBytes = 4 << 10
 
-	// maxSilences bounds the patience to 64 times what it is after an answer.
-	maxSilences = 6
+	// maxSilences bounds the patience to 16 times what it is after an answer.
+	maxSilences = 4
 )
 
 // NewFlow returns the flow to a peer that nothing is known of. Steps have most bytes at most; an answer is waited for at

@@ -144,11 +144,12 @@ func (w *world) probeDivergence(*replica) {
 	w.progress(w.healTime, "replica %d has stopped because it differed, and the others are up", r.id)
 }
 
-// abreast reports whether nobody needs a snapshot: that of a replica which has gone astray is no better than its state.
+// abreast reports whether nobody lags, and nobody needs a snapshot: that of a replica which has gone astray is no better than its state.
 func (w *world) abreast() bool {
 	leader := w.leader()
 	for _, r := range w.replicas {
-		if leader == nil || !r.up || r.node.Core().Commit()+1 < leader.node.Core().FirstSlot() || r.node.Snapshots().Fetching != 0 {
+		if leader == nil || !r.up || r.node.Core().Commit()+16 < leader.node.Core().Commit() ||
+			r.node.Core().Commit()+1 < leader.node.Core().FirstSlot() || r.node.Snapshots().Fetching != 0 {
 			return false
 		}
 	}

@@ -10,6 +10,8 @@ var foundBy = map[string]named{
 	"steps-never-grow":      {"./replica/paxos", "TestFastAcceptorsAreSentAWindow"},
 	"steps-never-shrink":    {"./replica/paxos", "TestFlowFollowsALinkThatBecomesSlow"},
 	"patience-never-grows":  {"./replica/paxos", "TestFlowWaitsLongerInSilence"},
+	"nothing-is-silence":    {"./replica/paxos", "TestPeerThatHasNothingIsNotWaitedFor"},
+	"question-never-moves":  {"./replica/node", "TestReplicaWithAFreshSnapshotDecides"},
 	"arrival-unseen":        {"./replica/paxos", "TestCatchUpPassesALargeBatch"},
 	"fetch-asks-twice":      {"./replica/paxos", "TestFetchAsksForNothingTwice"},
 	"fetch-what-may-arrive": {"./replica/paxos", "TestWhatMayArriveIsNotFetched"},
