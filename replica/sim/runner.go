@@ -67,8 +67,8 @@ func (r *replica) onThread(work func()) {
 	switch {
 	case r.paused:
 		r.threads = append(r.threads, work)
-	case r.stalled > r.w.now:
-		r.whileAlive(r.stalled-r.w.now, func() { r.onThread(work) })
+	case r.stalled > r.w.now: // the stall may end before its time
+		r.whileAlive(min(r.stalled-r.w.now, r.w.heartbeat), func() { r.onThread(work) })
 	default:
 		work()
 	}
