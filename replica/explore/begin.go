@@ -9,8 +9,8 @@ import (
 	"paxosbench/wire"
 )
 
-// Move is a part of the way to where a walk begins: an event, and then all that comes of it between some replicas, whose messages
-// arrive and whose disks sync. Nothing reaches the others, and what was sent before does not arrive.
+// Move is a part of the way to where a walk begins: an event of one replica, and then all that comes of it at some others: what it and
+// they send reaches them, and their disks sync. Nothing reaches anybody else, and what was sent before does not arrive.
 type Move struct {
 	event   event
 	replica wire.ReplicaID
@@ -23,11 +23,17 @@ func Elect(among ...wire.ReplicaID) Move { return Move{timeout, among[0], among}
 // Put has the first replica, which leads, be given a batch, and propose it to the others.
 func Put(among ...wire.ReplicaID) Move { return Move{propose, among[0], among} }
 
+// Send is the same, but nothing comes back to the leader, and its disk does not sync.
+func Send(leader wire.ReplicaID, to ...wire.ReplicaID) Move { return Move{propose, leader, to} }
+
 // Beat lets a heartbeat's time pass for the first replica: a leader begins a round, one without a vote asks for it again.
 func Beat(among ...wire.ReplicaID) Move { return Move{tick, among[0], among} }
 
 // Lose has a replica lose its disk.
 func Lose(id wire.ReplicaID) Move { return Move{event: lose, replica: id} }
+
+// Crash has a replica crash.
+func Crash(id wire.ReplicaID) Move { return Move{event: crash, replica: id} }
 
 // begin goes to the state in which the walk begins. It returns false if that violates an invariant.
 func (s *search) begin() bool {
@@ -80,7 +86,7 @@ func (s *search) begins(m Move) bool {
 			came[deliver|event(message)] = true
 		}
 	}
-	if !s.move(i, m.event) || !s.settle(m.among, came) {
+	if !s.move(i, m.event) || !s.settle(m, came) {
 		return false
 	}
 	at := s.prefix[len(s.prefix)-1]
@@ -106,11 +112,11 @@ func (s *search) move(i int, e event) bool {
 	return true
 }
 
-// settle delivers what the replicas have sent each other, each message once and not what came before, and syncs their disks, until
-// nothing is left.
-func (s *search) settle(among []wire.ReplicaID, came map[event]bool) bool {
+// settle delivers what the replicas of a move have sent each other, each message once and not what came before, and syncs their disks,
+// until nothing is left.
+func (s *search) settle(m Move, came map[event]bool) bool {
 	for {
-		i, e, err := s.unsettled(among, came)
+		i, e, err := s.unsettled(m, came)
 		switch {
 		case err != nil:
 			s.prefix = append(s.prefix, s.prefix[len(s.prefix)-1])
@@ -125,9 +131,9 @@ func (s *search) settle(among []wire.ReplicaID, came map[event]bool) bool {
 }
 
 // unsettled returns an event that settle has happen next, and to which replica; no event if there is none.
-func (s *search) unsettled(among []wire.ReplicaID, came map[event]bool) (int, event, error) {
+func (s *search) unsettled(m Move, came map[event]bool) (int, event, error) {
 	at := s.prefix[len(s.prefix)-1]
-	for _, id := range among {
+	for _, id := range m.among {
 		i := int(id - 1)
 		steps, err := s.replicas[i].from(at[i], at[maxReplicas+i])
 		if err != nil {
@@ -135,7 +141,7 @@ func (s *search) unsettled(among []wire.ReplicaID, came map[event]bool) (int, ev
 		}
 		for j := range steps {
 			e := steps[j].event
-			if next, _, err := s.after(at, i, &steps[j]); next != at && err == nil && !came[e] && s.settles(e, among) {
+			if next, _, err := s.after(at, i, &steps[j]); next != at && err == nil && !came[e] && s.settles(e, m) {
 				return i, e, nil
 			}
 		}
@@ -144,6 +150,10 @@ func (s *search) unsettled(among []wire.ReplicaID, came map[event]bool) (int, ev
 }
 
 // settles reports whether an event is the arrival of a message from one of the replicas, or a sync.
-func (s *search) settles(e event, among []wire.ReplicaID) bool {
-	return e.kind() == sync || e.kind() == deliver && slices.Contains(among, s.net.messages[e.about()].From)
+func (s *search) settles(e event, m Move) bool {
+	if e.kind() != deliver {
+		return e.kind() == sync
+	}
+	from := s.net.messages[e.about()].From
+	return from == m.replica || slices.Contains(m.among, from)
 }

@@ -34,6 +34,8 @@ var Scopes = []Scope{
 		Begin: []Move{Elect(1, 2), Put(1, 2)}},
 	{Name: "three ballots", Replicas: 3, Ballots: ballots("1.1", "2.2", "3.3"), Slots: 2, Rounds: 1,
 		Begin: []Move{Elect(1, 2), Put(1)}},
+	{Name: "the third finds two values", Replicas: 3, Ballots: ballots("1.1", "2.2", "3.3"), Slots: 2, Rounds: 3, Crashes: 1,
+		Begin: []Move{Elect(1, 2, 3), Put(1), Elect(2, 3), Crash(1)}},
 	{Name: "the first comes back", Replicas: 3, Ballots: ballots("1.1", "2.2", "3.1"), Slots: 2, Rounds: 3,
 		Begin: []Move{Elect(1, 2, 3), Put(1), Elect(2, 3)}},
 
@@ -42,22 +44,24 @@ var Scopes = []Scope{
 		Begin: []Move{Elect(1, 2, 3), Put(1, 2)}},
 	{Name: "crash, two replicas", Replicas: 2, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 2, Crashes: 1, Partial: true,
 		Begin: []Move{Elect(1, 2)}},
-	{Name: "crash with stale slots", Replicas: 3, Ballots: ballots("1.1", "2.2", "3.1"), Slots: 3, Rounds: 3, Crashes: 1,
-		Begin: []Move{Elect(1, 2, 3), Put(1), Elect(2, 3), Put(2, 3), Beat(2, 3)}},
+	{Name: "crash with stale slots", Replicas: 3, Ballots: ballots("1.1", "2.2", "3.1"), Slots: 3, Rounds: 3, Crashes: 1, Late: []wire.Type{wire.TypeAccept},
+		Begin: []Move{Elect(1, 2, 3), Put(1), Elect(2, 3), Put(2, 3)}},
 
-	// Lost disks.
-	{Name: "lost disk", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 3, LostDisks: 1,
-		Begin: []Move{Elect(1, 2, 3)}},
-	{Name: "lost disk, two replicas", Replicas: 2, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 2, LostDisks: 1,
-		Begin: []Move{Elect(1, 2)}},
-	{Name: "lost vote", Replicas: 3, Ballots: ballots("1.1", "2.3"), Slots: 2, Rounds: 3, LostDisks: 1,
-		Begin: []Move{Elect(1, 2, 3), Put(1, 2), Lose(2), Beat(2, 1, 3), Beat(1, 2, 3)}},
+	{Name: "late votes", Replicas: 3, Ballots: ballots("1.1", "2.1"), Slots: 3, Rounds: 2, Crashes: 1, Late: []wire.Type{wire.TypeAccepted},
+		Begin: []Move{Elect(1, 2, 3), Send(1, 2), Send(1, 2), Crash(1), Elect(1, 3)}},
+
+	// Lost disks: with nothing before; with a vote for what is chosen; a promise that late Accepts violate; in the quorum of a new leader, and
+	// found by the old one; twice, with a late answer to the first time.
+	{Name: "lost disk", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 3, LostDisks: 1, Begin: []Move{Elect(1, 2, 3)}},
+	{Name: "lost disk, two replicas", Replicas: 2, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 2, LostDisks: 1, Begin: []Move{Elect(1, 2)}},
+	{Name: "lost vote", Replicas: 3, Ballots: ballots("1.1", "2.3"), Slots: 2, Rounds: 3, LostDisks: 1, Late: []wire.Type{wire.TypeRejoinReply},
+		Begin: []Move{Elect(1, 2, 3), Put(1, 2), Lose(2), Beat(2, 1), Beat(1, 3, 1)}},
 	{Name: "lost promise", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 3, Rounds: 3, LostDisks: 1, Late: []wire.Type{wire.TypeAccept},
 		Begin: []Move{Elect(1, 2, 3), Put(1), Put(1), Elect(2, 3), Lose(3), Beat(3, 1, 2), Beat(2, 1, 3)}},
 	{Name: "old leader", Replicas: 3, Ballots: ballots("1.1", "2.3"), Slots: 2, Rounds: 3, LostDisks: 1, Late: []wire.Type{wire.TypeHeartbeatReply},
-		Begin: []Move{Elect(1, 2, 3), Elect(3, 2), Lose(2), Beat(2, 1)}},
-	{Name: "two lost disks", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 4, LostDisks: 2, Late: []wire.Type{wire.TypeRejoinReply},
-		Begin: []Move{Elect(1, 2, 3), Lose(3), Beat(3, 1, 2), Beat(1, 2, 3), Put(1, 3), Lose(3)}},
+		Begin: []Move{Elect(1, 2, 3), Elect(3, 2), Lose(2), Beat(1, 2), Beat(2, 1)}},
+	{Name: "two lost disks", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 5, LostDisks: 2, Late: []wire.Type{wire.TypeRejoinReply},
+		Begin: []Move{Elect(1, 2, 3), Lose(3), Beat(3, 1, 2), Beat(1, 2, 3), Send(1, 3), Beat(1), Lose(3), Beat(1, 3)}},
 
 	// Flexible quorums.
 	{Name: "quorums 1 and 3", Replicas: 3, Quorum1: 1, Quorum2: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 2, Crashes: 1,

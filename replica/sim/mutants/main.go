@@ -107,7 +107,7 @@ func (c *cli) hunt(m *mutant, dir string) (seeds, finding string, err error) {
 		return "", "", err
 	}
 	if c.Explore {
-		return c.program(m, dir, overlay, "./replica/explore/explorer", "--until", "--states", "1000000")
+		return c.program(m, dir, overlay, "./replica/explore/explorer", "--until", "--states", "500000")
 	}
 	if by, ok := foundBy[m.name]; ok {
 		return c.test(by, overlay)
