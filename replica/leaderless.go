@@ -152,6 +152,9 @@ func (l *loop) whyNoLeader() string {
 	}
 	peers := l.peers()
 	states := []string{l.ownState()}
+	if l.storage.Cluster() == 0 {
+		states = append(states, "it does not know the cluster's id: a member with data tells it, or, if all are new, all of them draw one with --bootstrap")
+	}
 	for _, p := range peers {
 		states = append(states, p.state())
 	}

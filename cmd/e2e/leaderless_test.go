@@ -66,11 +66,20 @@ func TestTwoReplicasOneLostDisk(t *testing.T) {
 	c.agree()
 }
 
+func TestMostLostTheirDisks(t *testing.T) {
+	c := newCluster(t, 3)
+	c.leader()
+	c.loseDisks(2, 3)
+	c.saysWhy(1, "that takes 2 of 3 replicas, and 2 do not vote")
+	c.saysWhy(2, "that takes 2 of 3 replicas, and 2 do not vote")
+}
+
+// With the last disk the cluster's identity is gone, too.
 func TestAllLostTheirDisks(t *testing.T) {
 	c := newCluster(t, 3)
 	c.leader()
 	c.loseDisks(1, 2, 3)
-	c.saysWhy(2, "that takes 2 of 3 replicas, and 3 do not vote")
+	c.saysWhy(2, "does not know the cluster's id")
 }
 
 // A replica that hangs keeps its connections, and is told from one that takes part in elections.
