@@ -45,10 +45,8 @@ func (m *membership) SetCluster(cluster uint64) error {
 	return m.recorded(m.l.storage.SetCluster(cluster))
 }
 
-// Founder implements transport.Membership. A replica that rejoins cannot be founding anything.
-func (m *membership) Founder() bool {
-	return m.l.cfg.ID == slices.Min(m.l.cfg.ids()) && !m.l.storage.Amnesiac()
-}
+// Founder implements transport.Membership.
+func (m *membership) Founder() bool { return m.l.cfg.ID == slices.Min(m.l.cfg.ids()) }
 
 // Met implements transport.Membership.
 func (m *membership) Met() (met, by wire.Members) { return m.l.storage.Met() }

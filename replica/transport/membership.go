@@ -45,7 +45,7 @@ func (t *Transport) introduce(h *wire.PeerHello) (settled bool, err error) {
 	if m.Cluster() == 0 {
 		cluster := h.Cluster
 		if cluster == 0 {
-			cluster = t.found(h.From)
+			cluster = t.found(h)
 		}
 		if cluster == 0 {
 			return false, nil
@@ -92,17 +92,20 @@ func lostText(who, peer wire.ReplicaID) string {
 }
 
 // found notes a member that does not know the cluster either, and returns the id of a new one if it is time to draw it, 0
-// if not. A replica that the others remember never draws one.
-func (t *Transport) found(from wire.ReplicaID) uint64 {
-	t.nameless = t.nameless.With(from)
+// if not. A replica that the others remember never draws one. If there are some that rejoin there has been a cluster, which
+// those who are missing may know: then all must have come.
+func (t *Transport) found(h *wire.PeerHello) uint64 {
+	t.nameless = t.nameless.With(h.From)
 	seen := 1 // this one
 	for id := range t.cfg.Peers {
 		if t.nameless.Has(id) {
 			seen++
 		}
 	}
+	met, _ := t.cfg.Membership.Met()
+	t.rejoining = t.rejoining || met.Has(t.cfg.Self) || h.Met.Has(h.From) // who rejoins has met everybody
 	all := len(t.cfg.Peers) + 1
-	enough := seen == all || seen > all/2 && time.Since(t.start) > foundingPatience
+	enough := seen == all || seen > all/2 && !t.rejoining && time.Since(t.start) > foundingPatience
 	if t.lost || !t.cfg.Membership.Founder() || !enough {
 		return 0
 	}

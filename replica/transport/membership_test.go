@@ -69,20 +69,21 @@ func answer(t *testing.T, tr *Transport, h *wire.PeerHello) wire.PeerHello {
 
 // The founder waits for all members; if some do not come, for a while and a majority. Nobody else draws anything.
 func TestFoundingWithoutAll(t *testing.T) {
-	nameless := peerHello()
-	nameless.Cluster = 0
 	for _, tt := range []struct {
 		name    string
 		founder bool
 		members int
 		waited  bool
+		rejoins wire.Members
 		want    bool
 	}{
-		{"one of two others", true, 3, false, false},
-		{"one of two others, after a while", true, 3, true, true},
-		{"one of three others, after a while", true, 4, true, false},
-		{"all", true, 2, false, true},
-		{"another replica", false, 2, true, false},
+		{"one of two others", true, 3, false, 0, false},
+		{"one of two others, after a while", true, 3, true, 0, true},
+		{"one of two others, after a while, but that rejoins", true, 3, true, members(1, 2, 3), false},
+		{"one of three others, after a while", true, 4, true, 0, false},
+		{"all", true, 2, false, 0, true},
+		{"all, and the other rejoins", true, 2, false, members(1, 2), true},
+		{"another replica", false, 2, true, 0, false},
 	} {
 		cfg := peered(1, 2, "unused:2")
 		for id := 3; id <= tt.members; id++ {
@@ -93,6 +94,8 @@ func TestFoundingWithoutAll(t *testing.T) {
 		if tt.waited {
 			onLoop(tr, func() { tr.start = tr.start.Add(-2 * foundingPatience) })
 		}
+		nameless := peerHello()
+		nameless.Cluster, nameless.Met = 0, tt.rejoins
 		h := answer(t, tr, nameless)
 		if m := memory(tr); h.Cluster != m.cluster || (m.cluster != 0) != tt.want {
 			t.Errorf("%s: the answer names cluster %#x, remembered is %#x; want one: %v", tt.name, h.Cluster, m.cluster, tt.want)

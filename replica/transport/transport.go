@@ -66,6 +66,7 @@ type Transport struct {
 	links      map[*link]struct{}         // open connections to peers
 	peers      [wire.MaxReplicas + 1]peer // by id; 0 is whoever has not said who it is
 	nameless   wire.Members               // peers that did not know the cluster either when last heard of
+	rejoining  bool                       // one of them, or this replica, rejoins
 	lost       bool                       // peers remember this replica, and it does not remember them
 	lastSaid   time.Duration              // that the cluster is not known
 	gone       []*Client                  // that have closed, and the Handler has yet to hear of it
