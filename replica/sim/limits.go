@@ -47,10 +47,30 @@ func (p *plan) drawLimits() {
 	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
 		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away
 	}
+	if p.logBytes < 1<<20 {
+		p.windowBytes = max(p.windowBytes, 64<<10) // an acceptor counts what it holds in whole buffers, and must hold a window
+	}
 	if p.durability == journal.DurabilityNone {
 		p.pinBytes = 1 << 20 // what leaves the memory while a snapshot travels is gone
 	}
 }
+
+// drawWindow keeps clients from having so much in flight that it cannot be answered before they ask again: then the cluster has
+// only repetitions to do.
+func (p *plan) drawWindow() {
+	if p.batching.Policy.Kind != batching.None {
+		return
+	}
+	depth := p.windowBytes / smallBatch
+	if p.depth.N > 0 {
+		depth = min(depth, p.depth.N)
+	}
+	answered := max(1, depth) * int(p.clientTimeout/(2*p.delay+p.sync+tickInterval))
+	p.window = min(p.window, max(1, answered/2/p.clients))
+}
+
+// smallBatch is about how long the batch of one command is.
+const smallBatch = 64
 
 // longLife is how many slots a long life has.
 const longLife = 100_000

@@ -5,6 +5,9 @@ import (
 	"time"
 )
 
+// heartbeat is the interval of a leader's.
+const heartbeat = 20 * time.Millisecond
+
 // tickInterval is how often a replica is told the time.
 const tickInterval = 5 * time.Millisecond
 
@@ -25,14 +28,19 @@ type times struct {
 	readTimeout   time.Duration // before a reader gives a query up: long enough for a few rounds
 }
 
-// drawTimes draws how long messages take.
+// drawTimes draws how long messages take. In one run of twelve it is up to ten heartbeats, so that several of them are under way
+// at any time.
 func drawTimes(rng *rand.Rand) times {
+	if rng.IntN(12) == 0 {
+		return newTimes(time.Duration(1+rng.IntN(10)) * heartbeat)
+	}
 	return newTimes([]time.Duration{100 * time.Microsecond, time.Millisecond, 10 * time.Millisecond}[rng.IntN(3)])
 }
 
 // newTimes returns what follows from the mean delay.
 func newTimes(delay time.Duration) times {
-	t := times{heartbeat: 20 * time.Millisecond, electionTimeout: 150 * time.Millisecond, delay: delay}
+	// An election takes two round trips and more, so that its timeout must be a multiple of them.
+	t := times{heartbeat: heartbeat, electionTimeout: max(150*time.Millisecond, 8*delay), delay: delay}
 	t.faultTime, t.healTime, t.settleTime = 40*t.electionTimeout, 134*t.electionTimeout, 200*t.electionTimeout
 	t.failoverTime, t.stepTime = 40*t.electionTimeout, 8*t.electionTimeout
 	t.clientTimeout, t.readTimeout = 2*t.electionTimeout, 4*max(t.heartbeat, t.delay)
