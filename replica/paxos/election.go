@@ -156,14 +156,22 @@ func (c *Core) diskStalled(d time.Duration) bool {
 func (c *Core) DiskStalled() bool { return c.diskStalled(c.cfg.ElectionTimeout) }
 
 // quorumHeard reports whether enough replicas for either phase have answered within the election timeout.
-func (c *Core) quorumHeard() bool {
+func (c *Core) quorumHeard() bool { return c.heardBut(0) >= max(c.cfg.Quorum1, c.cfg.Quorum2) }
+
+// canSpare reports whether this replica leads, and enough for either phase answer it without a replica.
+func (c *Core) canSpare(id wire.ReplicaID) bool {
+	return c.role == Leader && c.heardBut(id) >= max(c.cfg.Quorum1, c.cfg.Quorum2)
+}
+
+// heardBut returns how many replicas, this one included and but for one, have answered within the election timeout.
+func (c *Core) heardBut(but wire.ReplicaID) int {
 	n := 1
 	for _, id := range c.cfg.Replicas {
-		if id != c.cfg.Self && c.now <= c.heard[id]+c.cfg.ElectionTimeout {
+		if id != c.cfg.Self && id != but && c.now <= c.heard[id]+c.cfg.ElectionTimeout {
 			n++
 		}
 	}
-	return n >= max(c.cfg.Quorum1, c.cfg.Quorum2)
+	return n
 }
 
 func (c *Core) onHeartbeat(m *wire.Message) {

@@ -86,7 +86,10 @@ func (c *Core) advanceLeader() {
 	c.reopen()
 }
 
-// onReject takes note of a higher ballot, or of an acceptor that knows more, and gives way.
+// onReject takes note of a higher ballot, or of an acceptor that knows more, and gives way: what that one knows chosen it does
+// not accept again, and the quorum may need it. If the others are enough, the leader goes on with them: what it proposes for
+// those slots is what has been chosen, and one that is ahead and cannot hand out what it knows, because its disk hangs, must
+// not depose one leader after the other.
 func (c *Core) onReject(m *wire.Message) {
 	promised := m.Promised()
 	c.maxSeen = max(c.maxSeen, promised)
@@ -94,7 +97,7 @@ func (c *Core) onReject(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	if promised > c.ballot || m.Commit > c.commit {
+	if promised > c.ballot || m.Commit > c.commit && !c.canSpare(m.From) {
 		c.rejections.Add(m.From)
 		c.stepDown()
 		c.learnTarget(m.From, m.Commit)

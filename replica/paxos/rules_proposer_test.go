@@ -305,3 +305,23 @@ func TestProposingWithoutRoomIsABug(t *testing.T) {
 	}()
 	newHand(t, 2, 3).Propose(0, 1, batch("x"))
 }
+
+// An acceptor that knows more does not depose a leader that does without it: it may not be able to hand out what it knows. If the
+// quorum needs it, the leader gives way and learns.
+func TestRule13WhoIsAheadDeposesNobodyUnlessNeeded(t *testing.T) {
+	h := newHand(t, 1, 3)
+	b := h.leads()
+	for range 3 {
+		h.gets(3, wire.NewReject(b, b, 7))
+		if h.Role() != Leader {
+			t.Fatalf("a %v, although replicas 1 and 2 are enough", h.Role())
+		}
+	}
+	h.waits(h.cfg.ElectionTimeout - 1)
+	h.gets(3, wire.NewHeartbeatReply(b, h.rounds.newest.number, 0, 0, 7)) // replica 2 is silent
+	h.waits(2)
+	h.gets(3, wire.NewReject(b, b, 7))
+	if h.Role() == Leader {
+		t.Fatal("leads on, although no quorum is left without the one that knows more")
+	}
+}
