@@ -76,7 +76,7 @@ func (s *search) begins(m Move) bool {
 	i := int(m.replica - 1)
 	for _, id := range m.among {
 		at := s.prefix[len(s.prefix)-1]
-		if r := s.replicas[id-1]; m.event == timeout && id != m.replica && r.after(at[id-1], silence).taken && !s.move(int(id-1), silence) {
+		if r := s.replicas[id-1]; m.event == timeout && id != m.replica && r.after(at[id-1], silence).taken && !s.move(int(id-1), silence, map[event]bool{}) {
 			return false
 		}
 	}
@@ -86,7 +86,7 @@ func (s *search) begins(m Move) bool {
 			came[deliver|event(message)] = true
 		}
 	}
-	if !s.move(i, m.event) || !s.settle(m, came) {
+	if !s.move(i, m.event, came) || !s.settle(m, came) {
 		return false
 	}
 	at := s.prefix[len(s.prefix)-1]
@@ -96,8 +96,8 @@ func (s *search) begins(m Move) bool {
 	return true
 }
 
-// move has an event happen on the way to the beginning.
-func (s *search) move(i int, e event) bool {
+// move has an event happen on the way to the beginning. What it sends has not come, even if the same was sent before.
+func (s *search) move(i int, e event, came map[event]bool) bool {
 	at := s.prefix[len(s.prefix)-1]
 	o := s.replicas[i].after(at[i], e)
 	if o.err == nil && !o.taken {
@@ -109,6 +109,12 @@ func (s *search) move(i int, e event) bool {
 		return s.violated(0, i, e, err)
 	}
 	s.prefix = append(s.prefix, next)
+	came[e] = e.kind() == deliver
+	for _, send := range o.sent {
+		for _, message := range s.replicas[i].sends[send] {
+			came[deliver|event(message)] = false
+		}
+	}
 	return true
 }
 
@@ -123,10 +129,9 @@ func (s *search) settle(m Move, came map[event]bool) bool {
 			return s.violated(0, i, e, err)
 		case e == 0:
 			return true
-		case !s.move(i, e):
+		case !s.move(i, e, came):
 			return false
 		}
-		came[e] = e.kind() == deliver
 	}
 }
 

@@ -57,11 +57,11 @@ var Scopes = []Scope{
 	{Name: "lost vote", Replicas: 3, Ballots: ballots("1.1", "2.3"), Slots: 2, Rounds: 3, LostDisks: 1, Late: []wire.Type{wire.TypeRejoinReply},
 		Begin: []Move{Elect(1, 2, 3), Put(1, 2), Lose(2), Beat(2, 1), Beat(1, 3, 1)}},
 	{Name: "lost promise", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 3, Rounds: 3, LostDisks: 1, Late: []wire.Type{wire.TypeAccept},
-		Begin: []Move{Elect(1, 2, 3), Put(1), Put(1), Elect(2, 3), Lose(3), Beat(3, 1, 2), Beat(2, 1, 3)}},
+		Begin: []Move{Elect(1, 2, 3), Put(1), Put(1), Elect(2, 3), Lose(3), Beat(3, 1, 2), Beat(2, 1, 3), Beat(3)}},
 	{Name: "old leader", Replicas: 3, Ballots: ballots("1.1", "2.3"), Slots: 2, Rounds: 3, LostDisks: 1, Late: []wire.Type{wire.TypeHeartbeatReply},
 		Begin: []Move{Elect(1, 2, 3), Elect(3, 2), Lose(2), Beat(1, 2), Beat(2, 1)}},
 	{Name: "two lost disks", Replicas: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 5, LostDisks: 2, Late: []wire.Type{wire.TypeRejoinReply},
-		Begin: []Move{Elect(1, 2, 3), Lose(3), Beat(3, 1, 2), Beat(1, 2, 3), Send(1, 3), Beat(1), Lose(3), Beat(1, 3)}},
+		Begin: []Move{Elect(1, 2, 3), Lose(3), Beat(3, 1, 2), Beat(1, 2, 3), Beat(3), Send(1, 3), Beat(1), Lose(3), Beat(1, 3)}},
 
 	// Flexible quorums.
 	{Name: "quorums 1 and 3", Replicas: 3, Quorum1: 1, Quorum2: 3, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 2, Crashes: 1,
