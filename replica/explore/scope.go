@@ -112,7 +112,8 @@ func (s *Scope) allows(m *wire.Message) bool {
 	return true
 }
 
-// allowsRecord does so for a record: a candidate writes its ballot down before it names it to anybody.
+// allowsRecord does so for a record: a candidate writes its ballot down before it names it to anybody. Whoever promises no
+// ballot at all has a bug, and that is for the invariants.
 func (s *Scope) allowsRecord(r *wire.Record) bool {
-	return r.Kind != wire.RecordPromise || slices.Contains(s.Ballots, r.Ballot)
+	return r.Kind != wire.RecordPromise || r.Ballot == 0 || slices.Contains(s.Ballots, r.Ballot)
 }

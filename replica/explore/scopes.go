@@ -17,6 +17,12 @@ func ballots(names ...string) (list []wire.Ballot) {
 // Scopes are what the explorer walks through. Those that begin with nothing reach all that may happen to an election; the others
 // begin behind one or more, and reach what comes after them.
 var Scopes = []Scope{
+	// Small enough for all of their states.
+	{Name: "smallest", Replicas: 2, Ballots: ballots("1.1"), Slots: 2, Rounds: 1},
+	{Name: "smallest, crash", Replicas: 2, Ballots: ballots("1.1"), Slots: 2, Rounds: 1, Crashes: 1},
+	{Name: "smallest, succession", Replicas: 2, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 1, Crashes: 1, Begin: []Move{Elect(1, 2), Put(1, 2)}},
+	{Name: "smallest, three replicas", Replicas: 3, Ballots: ballots("1.1"), Slots: 4, Rounds: 1, Begin: []Move{Elect(1, 2, 3)}},
+
 	// One leader.
 	{Name: "put", Replicas: 3, Ballots: ballots("1.1"), Slots: 1, Rounds: 1},
 	{Name: "put, two replicas", Replicas: 2, Ballots: ballots("1.1"), Slots: 3, Rounds: 1, Partial: true},

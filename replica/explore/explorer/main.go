@@ -18,7 +18,7 @@ import (
 
 type cli struct {
 	Only     string  `help:"Walk only through scopes whose name contains this." placeholder:"TEXT"`
-	States   int     `help:"States of each scope to visit at most." default:"2000000"`
+	States   int     `help:"States of each scope to visit at most." default:"5000000"`
 	Until    bool    `help:"Stop at the first violation, as for mutants."`
 	Memory   float64 `help:"GiB of memory, which bound the states of each scope." default:"4"`
 	Parallel int     `help:"Scopes at a time." default:"2"`
