@@ -20,6 +20,11 @@ func TestMutantsApply(t *testing.T) {
 			t.Errorf("a test is named for %s, which is no mutant", name)
 		}
 	}
+	for _, name := range explored {
+		if !names[name] {
+			t.Errorf("the explorer has to find %s, which is not in the list", name)
+		}
+	}
 	if len(mutants) < 30 {
 		t.Errorf("%d mutants, want at least 30", len(mutants))
 	}
