@@ -21,7 +21,7 @@ var Scopes = []Scope{
 	{Name: "smallest", Replicas: 2, Ballots: ballots("1.1"), Slots: 2, Rounds: 1},
 	{Name: "smallest, crash", Replicas: 2, Ballots: ballots("1.1"), Slots: 2, Rounds: 1, Crashes: 1},
 	{Name: "smallest, succession", Replicas: 2, Ballots: ballots("1.1", "2.2"), Slots: 2, Rounds: 1, Crashes: 1, Begin: []Move{Elect(1, 2), Put(1, 2)}},
-	{Name: "smallest, three replicas", Replicas: 3, Ballots: ballots("1.1"), Slots: 4, Rounds: 1, Begin: []Move{Elect(1, 2, 3)}},
+	{Name: "smallest, three replicas", Replicas: 3, Ballots: ballots("1.1"), Slots: 3, Rounds: 1, Begin: []Move{Elect(1, 2, 3)}},
 
 	// One leader.
 	{Name: "put", Replicas: 3, Ballots: ballots("1.1"), Slots: 1, Rounds: 1},
