@@ -12,8 +12,8 @@ import (
 	"fmt"
 	"time"
 
-	"paxosbench/ring"
 	"paxosbench/wire"
+	"paxosbench/wire/ring"
 )
 
 // Config describes a Builder.

@@ -14,9 +14,9 @@ import (
 	"paxosbench/replica/machine"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
-	"paxosbench/ring"
 	"paxosbench/wire"
 	"paxosbench/wire/compress"
+	"paxosbench/wire/ring"
 )
 
 // Config describes a Node. All parts must have been validated.

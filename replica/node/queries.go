@@ -4,8 +4,8 @@ import (
 	"time"
 
 	"paxosbench/batching"
-	"paxosbench/ring"
 	"paxosbench/wire"
+	"paxosbench/wire/ring"
 )
 
 // Queries are gets that do not go through the log. Each waits until this replica is known to have led, and the state to

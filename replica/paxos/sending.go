@@ -3,8 +3,8 @@ package paxos
 import (
 	"time"
 
-	"paxosbench/ring"
 	"paxosbench/wire"
+	"paxosbench/wire/ring"
 )
 
 // A leader sends each acceptor its Accepts in slot order, and no more of them than its acknowledgements show that the way

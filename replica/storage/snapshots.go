@@ -4,8 +4,8 @@ import (
 	"sync"
 
 	"paxosbench/replica/snapshot"
-	"paxosbench/ring"
 	"paxosbench/wire"
+	"paxosbench/wire/ring"
 )
 
 // maxSnapshotQueue is how many pieces of a snapshot may wait for the disk, a quarter of a MiB each.

@@ -20,24 +20,24 @@ type room struct {
 var rooms = []room{
 	{dir: "wire"},
 	{dir: "wire/compress", uses: []string{"wire"}},
-	{dir: "ring"},
-	{dir: "batching", uses: []string{"wire", "ring"}},
+	{dir: "wire/ring"},
+	{dir: "batching", uses: []string{"wire", "wire/ring"}},
 	{dir: "pipeline", uses: []string{"wire"}},
 
-	{dir: "replica/paxos", uses: []string{"wire", "pipeline", "ring"}},
+	{dir: "replica/paxos", uses: []string{"wire", "pipeline", "wire/ring"}},
 	{dir: "replica/journal", uses: []string{"wire"}},
 	{dir: "replica/machine", uses: []string{"wire"}},
 	{dir: "replica/transport", uses: []string{"wire"}},
 	{dir: "replica/snapshot", uses: []string{"wire/...", "replica/machine", "replica/journal"}},
 	{dir: "replica/node", uses: []string{
-		"wire/...", "ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
+		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
 	}},
 	{dir: "replica/storage", uses: []string{
-		"wire", "ring", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot", "replica/node",
+		"wire", "wire/ring", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot", "replica/node",
 	}},
 	{dir: "replica/explore", uses: []string{"wire", "pipeline", "replica/paxos"}},
 	{dir: "replica/sim", uses: []string{
-		"wire/...", "ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
+		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
 		"replica/node", "replica/storage",
 	}},
 	{dir: "replica", uses: []string{

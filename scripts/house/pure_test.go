@@ -8,7 +8,7 @@ import (
 
 // purePackages are functions of their arguments: now is an argument, randomness a seed. That is what lets a simulator
 // run them as they are and replay a failure from its seed.
-var purePackages = []string{"wire", "ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/node"}
+var purePackages = []string{"wire", "wire/ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/node"}
 
 // impureImports are the trees of the standard library that lead out of a pure package.
 var impureImports = []string{"net", "os", "sync", "syscall", "math/rand", "crypto/rand", "log", "runtime"}
