@@ -42,7 +42,7 @@ func (p *plan) drawLimits() {
 		},
 		windowBytes: pick(1, 2<<10, 64<<10, 1<<20), pinBytes: pick(64<<10, 1<<20),
 		segmentBytes:  int64(pick(4, 8, 16, 256)) * journal.BlockSize,
-		snapshotPiece: pick(64, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
+		snapshotPiece: pick(1<<10, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
 	}
 	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
 		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away
