@@ -8,8 +8,9 @@
 // for each replica's state and one for the set of messages that were ever sent to it. (Holzmann's SPIN calls that collapse
 // compression.) The walk is breadth-first, so the first violation found has a shortest transcript.
 //
-//	scope.go       what may happen, and how often
-//	freeze.go      copies and encodings of a core, complete by construction
+//	scope.go       what may happen, and how often; scopes.go has those that are walked through
+//	begin.go       the way to where a walk begins
+//	freeze.go      copies and encodings of a core, complete by construction; freeze_struct.go those of structs
 //	replica.go     one replica with its disk: states, events, and what comes of them
 //	network.go     messages, and the sets of those sent to a replica
 //	local.go       what must hold in every step of one replica

@@ -21,7 +21,7 @@ type Limits struct {
 type Report struct {
 	Scope       Scope
 	States      int
-	Depth       int // of the last state that was found
+	Depth       int // every state at most so many steps from the beginning was visited
 	Transitions uint64
 	Locals      int // states of single replicas
 	Messages    int
