@@ -74,12 +74,12 @@ func TestMostLostTheirDisks(t *testing.T) {
 	c.saysWhy(2, "that takes 2 of 3 replicas, and 2 do not vote")
 }
 
-// With the last disk the cluster's identity is gone, too.
+// With the last disk the identity of the cluster is gone, too: they draw another one, and none of them votes.
 func TestAllLostTheirDisks(t *testing.T) {
 	c := newCluster(t, 3)
 	c.leader()
 	c.loseDisks(1, 2, 3)
-	c.saysWhy(2, "does not know the cluster's id")
+	c.saysWhy(2, "that takes 2 of 3 replicas, and 3 do not vote")
 }
 
 // A replica that hangs keeps its connections, and is told from one that takes part in elections.

@@ -15,27 +15,35 @@ type archive struct {
 	// may be something else than what was chosen.
 	covered wire.Slot
 
-	// Once mark records are durable, the journal holds everything up to slot marked, as it does up to slot settled
-	// already.
-	released, settled, marked wire.Slot
-	mark                      uint64
+	released wire.Slot // the journal has been cut up to here
+	next     cut
 }
 
-// release lets go of the part of the journal that is of no more use. It does so only once the slot after the newest
-// snapshot has a durable record: a restart can then tell that the journal, cut short, and the snapshot belong together.
+// cut is one that is due: what is up to slot through is of no use, and may go once so many records are durable.
+type cut struct {
+	through wire.Slot // 0: nothing is due, but time to look again
+	records uint64
+}
+
+// release lets go of the part of the journal that is of no more use. It does so only once a slot after the snapshot that was the
+// newest then has a durable record: a restart can then tell that the journal, cut short, and the snapshot, or one that is newer
+// still, belong together. It does not wait for the newest one of now: where the disk is slow and snapshots are small, that one
+// would always be ahead of what is durable.
 func (s *Storage) release(durable uint64) {
 	if s.volatile {
 		return
 	}
 	a := &s.archive
-	if durable >= a.mark { // records are appended before the slots that they are for are applied
-		a.settled = a.marked
-		a.mark, a.marked = s.appended, s.replica.State().Applied()
+	if durable < a.next.records {
+		return
 	}
-	through := s.replica.Releasable()
-	if through > a.released && a.settled > s.replica.Snapshots().Newest.Slot {
-		a.released = through
-		s.journal.Truncate(through)
+	if a.next.through > a.released {
+		a.released = a.next.through
+		s.journal.Truncate(a.released)
+	}
+	a.next = cut{records: s.appended} // records are appended before the slots that they are for are applied
+	if s.replica.State().Applied() > s.replica.Snapshots().Newest.Slot {
+		a.next.through = s.replica.Releasable()
 	}
 }
 

@@ -133,3 +133,28 @@ func TestJournalIsReleasedBehindADurableSlot(t *testing.T) {
 		t.Errorf("what follows the snapshot: %+v", m)
 	}
 }
+
+// On a slow disk every snapshot that is stored may be ahead of what is durable. The journal is cut all the same, behind the one
+// before.
+func TestJournalIsReleasedWhileSnapshotsRunAhead(t *testing.T) {
+	l := begin(t, newDisk())
+	apply := func(slot wire.Slot) {
+		l.Append(chosen(slot, "x"))
+		l.replica.State().EndBatch(slot, 0)
+		l.replica.newest = node.SnapshotStatus{Newest: snapshot.Info{Slot: slot - 1}}
+		l.replica.releasable = slot - 1
+		l.Tick()
+	}
+	for slot := wire.Slot(1); slot <= 60; slot++ {
+		apply(slot)
+		l.Append(chosen(slot+1, "x")) // the next slot is on its way, and a snapshot up to this one is stored
+		l.replica.newest.Newest.Slot, l.replica.releasable = slot, slot
+		if _, err := l.Persist(true); err != nil {
+			t.Fatal(err)
+		}
+		l.Tick()
+	}
+	if m := l.fetch(1, 40); !m.Truncated() {
+		t.Error("nothing has been cut")
+	}
+}

@@ -225,7 +225,7 @@ var mutants = []mutant{
 	{"coverage-not-noted", "the journal is not asked for what a peer's snapshot stands for", "replica/storage/snapshots.go",
 		"s.archive.covered = info.Slot", "_ = info.Slot"},
 	{"released-before-next-slot", "the journal is cut only once a restart can tell what belongs to it", "replica/storage/archive.go",
-		" && a.settled > s.replica.Snapshots().Newest.Slot", ""},
+		"if durable < a.next.records {\n\t\treturn\n\t}\n\tif a.next", "if a.next"},
 	{"snapshot-error-ignored", "a snapshot that could not be stored stands for nothing", "replica/storage/snapshots.go",
 		"w.storage.snapshotEnded(slot, info, err)", "_, _ = info, err\n\t\tw.storage.snapshotEnded(slot, snapshot.Info{Slot: slot, Bytes: 1}, nil)"},
 	{"fetch-above-asked", "a peer is told no more than what is chosen", "replica/storage/archive.go",
