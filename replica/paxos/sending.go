@@ -97,11 +97,27 @@ func (p *sending) rewind(next wire.Slot, now time.Duration) {
 	p.next, p.rewound = min(p.next, next), now
 }
 
+// leftBehind reports whether an acceptor has to catch up before it is of use again: it lags by several windows, and the others are
+// enough. What it were sent meanwhile it would have to keep, on its disk too, until it has come so far.
+func (c *Core) leftBehind(id wire.ReplicaID) bool {
+	inFlight, _ := c.window.InFlight()
+	return c.sending[id].commit+wire.Slot(lagWindows*max(inFlight, leastLag)) < c.commit && c.canSpare(id)
+}
+
+// An acceptor that lags by so many windows, or so many times leastLag slots if a window holds less, is left behind.
+const (
+	lagWindows = 4
+	leastLag   = 16
+)
+
 // sendOpen sends an acceptor the open slots that it has not been sent, as far as there is room. What it could not take
 // before it has caught up is not sent.
 func (c *Core) sendOpen(to wire.ReplicaID) {
 	p := &c.sending[to]
 	p.next = max(p.next, c.commit+1)
+	if c.leftBehind(to) {
+		return
+	}
 	for p.next < c.window.Next() && p.hasRoom() && p.next <= p.commit+c.cfg.Limits.MaxAhead {
 		s := p.next
 		p.next++
