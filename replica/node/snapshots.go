@@ -251,7 +251,12 @@ func (n *Node) notePeer(now time.Duration, m *wire.Message) {
 	case wire.TypeFetch:
 		n.pin(now, m.From, max(m.Slot, 1)-1)
 	case wire.TypeHeartbeatReply:
-		if p := &n.snapshots.pins[m.From]; p.active && m.Commit > p.slot {
+		switch p := &n.snapshots.pins[m.From]; {
+		case !p.active:
+		case !n.cfg.Volatile && m.Commit+1 >= n.core.FirstSlot(): // what it lacks is in memory
+			*p = pin{}
+			n.repin()
+		case m.Commit > p.slot:
 			p.slot = m.Commit
 			n.repin()
 		}
