@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	"paxosbench/replica/journal"
 	"paxosbench/replica/machine"
+	"paxosbench/replica/transport/freeport"
 	"paxosbench/wire"
 )
 
@@ -69,20 +69,7 @@ func twoMembers(t *testing.T, id wire.ReplicaID, members []Member) Config {
 
 // freeMembers returns two members at addresses that are free.
 func freeMembers(t *testing.T) []Member {
-	var members []Member
-	for id := wire.ReplicaID(1); id <= 2; id++ {
-		var addrs [2]string
-		for i := range addrs {
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close() // once all are known, so that they differ
-			addrs[i] = l.Addr().String()
-		}
-		members = append(members, Member{id, addrs[0], addrs[1]})
-	}
-	return members
+	return []Member{{1, freeport.Addr(t), freeport.Addr(t)}, {2, freeport.Addr(t), freeport.Addr(t)}}
 }
 
 // Two replicas that differ in one setting refuse each other, and each says the setting's name and both values, whichever of

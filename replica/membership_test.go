@@ -4,13 +4,13 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 	"time"
 
+	"paxosbench/replica/transport/freeport"
 	"paxosbench/wire"
 )
 
@@ -27,7 +27,7 @@ func newTrial(t *testing.T, change func(*Config)) *trial {
 	dir := t.TempDir()
 	var members []Member
 	for id := wire.ReplicaID(1); id <= 3; id++ {
-		members = append(members, Member{id, freeAddr(t), freeAddr(t)})
+		members = append(members, Member{id, freeport.Addr(t), freeport.Addr(t)})
 	}
 	for i := range tr.configs {
 		c := Default()
@@ -42,16 +42,6 @@ func newTrial(t *testing.T, change func(*Config)) *trial {
 		}
 	})
 	return tr
-}
-
-// freeAddr returns an address that nobody listens on.
-func freeAddr(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func (tr *trial) start(i int, said chan<- struct{}, text string) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"paxosbench/replica/journal"
+	"paxosbench/replica/transport/freeport"
 	"paxosbench/wire"
 )
 
@@ -128,7 +129,7 @@ func TestStartFails(t *testing.T) {
 // One of two replicas waits for the other, and says so.
 func TestWaitsForPeer(t *testing.T) {
 	c := alone(t)
-	c.Members = []Member{{1, "127.0.0.1:39981", "127.0.0.1:0"}, {2, "127.0.0.1:39982", "127.0.0.1:39983"}}
+	c.Members = []Member{{1, freeport.Addr(t), "127.0.0.1:0"}, {2, freeport.Addr(t), freeport.Addr(t)}}
 	c.Heartbeat, c.ElectionTimeout = 5*time.Millisecond, 20*time.Millisecond
 	r := started(t, c)
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)

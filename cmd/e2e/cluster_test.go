@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"paxosbench/replica/transport/freeport"
 )
 
 // bin is where TestMain has built the programs.
@@ -138,32 +139,10 @@ func newCluster(t *testing.T, n int, flags ...string) *cluster {
 
 // addMembers finds ports for n replicas.
 func (c *cluster) addMembers(n int) {
-	ports := freePorts(c.t, 3*n)
+	ports := freeport.Reserve(c.t, 3*n)
 	for i := range n {
 		c.members = append(c.members, member{id: i + 1, peer: ports[3*i], client: ports[3*i+1], admin: ports[3*i+2]})
 	}
-}
-
-// nextPort is where the search for free ports goes on. They lie below those that the system gives to whoever does not ask for
-// one: between the moment when a port is found free and the moment when a replica listens there, nobody gets it by chance.
-var nextPort = 28500
-
-// freePorts returns ports that nobody listens on.
-func freePorts(t *testing.T, n int) []int {
-	t.Helper()
-	var ports []int
-	for ; len(ports) < n; nextPort++ {
-		if nextPort > 32000 {
-			t.Fatal("no free ports left")
-		}
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", nextPort))
-		if err != nil {
-			continue
-		}
-		_ = l.Close()
-		ports = append(ports, nextPort)
-	}
-	return ports
 }
 
 func (c *cluster) args(id int) []string {

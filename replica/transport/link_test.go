@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"paxosbench/replica/transport/freeport"
 	"paxosbench/wire"
 )
 
@@ -479,12 +480,7 @@ func TestSendToReset(t *testing.T) {
 
 // The dialler keeps trying until the peer is there.
 func TestPeerComesLate(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	_ = l.Close()
+	addr := freeport.Addr(t)
 	var log logBuffer
 	two := newTestHandler()
 	cfg := peered(2, 1, addr)
