@@ -3,6 +3,7 @@ package load
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -67,13 +68,22 @@ type Config struct {
 // GeneratorID says which of several generators of one cluster this is; they divide the keys.
 type GeneratorID struct{ Index, Of int }
 
+// maxGenerators leaves each generator a good many tags for its runs.
+const maxGenerators = 1024
+
+// tag returns a tag for the values of a run: not 0, see idUnknown, and never one of another generator of the cluster.
+func (g GeneratorID) tag(random uint16) uint16 {
+	each := math.MaxUint16 / g.Of
+	return uint16(1 + int(random)%each*g.Of + g.Index)
+}
+
 // UnmarshalText parses I/N, with I from 1.
 func (g *GeneratorID) UnmarshalText(text []byte) error {
 	index, of, ok := strings.Cut(string(text), "/")
 	i, err1 := strconv.Atoi(index)
 	n, err2 := strconv.Atoi(of)
-	if !ok || err1 != nil || err2 != nil || i < 1 || i > n {
-		return fmt.Errorf("generator %q: want I/N, as in 2/3 for the second of three", text)
+	if !ok || err1 != nil || err2 != nil || i < 1 || i > n || n > maxGenerators {
+		return fmt.Errorf("generator %q: want I/N, as in 2/3 for the second of three, and at most %d", text, maxGenerators)
 	}
 	*g = GeneratorID{Index: i - 1, Of: n}
 	return nil
@@ -121,8 +131,21 @@ func (c *Config) open() bool { return c.Rate > 0 }
 func (c *Config) tick() time.Duration { return c.Tick.Of(c.Rate / Rate(c.Threads)) }
 
 func (c *Config) keySpace() keySpace {
-	return newKeySpace(uint64(c.Keys), uint64(c.Clients*c.Generator.Of))
+	return newKeySpace(uint64(c.Keys), c.Generator, uint64(c.Clients))
 }
+
+// random returns the random word of the configuration's seed that belongs to a purpose. Each generator has its own: two that
+// are started with one seed draw other operations and other arrivals.
+func (c *Config) random(purpose uint64) uint64 {
+	return hash(hash(c.Seed+purpose) + uint64(c.Generator.Index))
+}
+
+// Purposes of random words.
+const (
+	randomWorkload = iota
+	randomWarmup
+	randomMeasurement
+)
 
 // maxRate bounds rates to what can be scheduled in nanoseconds and counted at all.
 const maxRate = Rate(1e9)

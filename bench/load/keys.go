@@ -93,7 +93,7 @@ func (d KeyDist) shared() bool { return d.kind >= distZipf }
 
 // site is where in the workload an operation stands: all that its key may depend on.
 type site struct {
-	session uint64 // among all sessions of all generators
+	session uint64 // among the sessions of the generator
 	number  uint64 // of the operation within its session, from 0
 	random  uint64
 	op      wire.Op
@@ -126,7 +126,7 @@ func newPicker(d KeyDist, space keySpace, mix Mix) picker {
 		hot := max(1, uint64(math.Round(d.a*float64(space.keys))))
 		return &hotPicker{keys: space.keys, hot: hot, threshold: fraction(d.b)}
 	case distConflict:
-		return &conflictPicker{space: newKeySpace(space.keys-1, space.sessions), threshold: fraction(d.a / 100)}
+		return &conflictPicker{space: newKeySpace(space.keys-1, space.generator, space.sessions), threshold: fraction(d.a / 100)}
 	}
 	return &uniformPicker{space}
 }
@@ -139,16 +139,22 @@ func fraction(p float64) uint64 {
 	return uint64(p * (1 << 63) * 2)
 }
 
-// keySpace is the keys 0..keys-1, of which session s owns those that are s modulo sessions.
+// keySpace is the keys 0..keys-1, dealt out twice: to the generators in turn, and what a generator gets to its sessions in
+// turn. So what a generator owns does not depend on how many sessions another one has.
 type keySpace struct {
-	keys     uint64
-	sessions uint64
+	keys      uint64
+	generator GeneratorID
+	sessions  uint64 // of this generator
+	// Session s owns the keys first + s*step, and from there every sessions*step.
+	first, step uint64
 	// Every session owns each keys, the first extra ones one more. Dividing once saves a division per operation.
 	each, extra uint64
 }
 
-func newKeySpace(keys, sessions uint64) keySpace {
-	return keySpace{keys: keys, sessions: sessions, each: keys / sessions, extra: keys % sessions}
+func newKeySpace(keys uint64, generator GeneratorID, sessions uint64) keySpace {
+	index, of := uint64(generator.Index), uint64(generator.Of)
+	mine := (keys + of - 1 - index) / of
+	return keySpace{keys: keys, generator: generator, sessions: sessions, first: index, step: of, each: mine / sessions, extra: mine % sessions}
 }
 
 // owned returns how many keys the session owns.
@@ -160,7 +166,7 @@ func (k keySpace) owned(session uint64) uint64 {
 }
 
 // own returns the i-th key that the session owns.
-func (k keySpace) own(session, i uint64) uint64 { return session + i*k.sessions }
+func (k keySpace) own(session, i uint64) uint64 { return k.first + (session+i*k.sessions)*k.step }
 
 type uniformPicker struct{ space keySpace }
 

@@ -251,3 +251,62 @@ func TestSeedDeterminesTheWorkload(t *testing.T) {
 		t.Errorf("%d of 1000 operations are the same with another seed", same)
 	}
 }
+
+// Generators never write each other's keys nor make each other's values, whatever the number of their sessions.
+func TestGeneratorsShareNothing(t *testing.T) {
+	for _, dist := range []string{"uniform", "seq", "latest"} {
+		owner := make(map[uint64]int)
+		for index, clients := range []int{3, 8, 1} {
+			cfg := testConfig()
+			cfg.Keys, cfg.Clients, cfg.Generator, cfg.Preload = 1000, clients, GeneratorID{Index: index, Of: 3}, true
+			cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
+			if err := cfg.KeyDist.UnmarshalText([]byte(dist)); err != nil {
+				t.Fatal(err)
+			}
+			w := newWorkload(cfg, newPicker(cfg.KeyDist, cfg.keySpace(), cfg.Mix), 0xbeef, 0, clients)
+			for i := range 20_000 {
+				o := w.operation(i%clients, client.Number(i/clients+1))
+				if before, ok := owner[o.key]; ok && before != index || o.key >= 1000 {
+					t.Fatalf("%s: key %d is used by generators %d and %d", dist, o.key, before, index)
+				}
+				owner[o.key] = index
+			}
+		}
+		if len(owner) != 1000 {
+			t.Errorf("%s: %d of 1000 keys are used", dist, len(owner))
+		}
+	}
+	tags := make(map[uint16]int)
+	for index := range 3 {
+		for random := range 1 << 16 {
+			tag := GeneratorID{Index: index, Of: 3}.tag(uint16(random))
+			if before, ok := tags[tag]; ok && before != index || tag == 0 {
+				t.Fatalf("tag %d of generators %d and %d", tag, before, index)
+			}
+			tags[tag] = index
+		}
+	}
+}
+
+// With one seed, the sessions of one generator do not draw what those of another do, also where keys are shared.
+func TestGeneratorsDrawApart(t *testing.T) {
+	workloads := make([]*workload, 2)
+	for i := range workloads {
+		cfg := testConfig()
+		cfg.Generator, cfg.Clients = GeneratorID{Index: i, Of: 2}, 2+i
+		cfg.KeyDist.UnmarshalText([]byte("zipf:0.5"))
+		cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
+		workloads[i] = newWorkload(cfg, newPicker(cfg.KeyDist, cfg.keySpace(), cfg.Mix), 0xbeef, 0, cfg.Clients)
+	}
+	same := 0
+	for session := range 2 {
+		for n := client.Number(1); n <= 1000; n++ {
+			if workloads[0].operation(session, n) == workloads[1].operation(session, n) {
+				same++
+			}
+		}
+	}
+	if same > 20 {
+		t.Errorf("%d of 2000 operations of two generators are the same", same)
+	}
+}

@@ -63,11 +63,12 @@ func (a Arrival) String() string {
 // MarshalText renders the arrival process as String does.
 func (a Arrival) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// Pacer returns the schedule of one of several threads that share a rate evenly: together the threads of a constant
-// schedule are evenly spaced, those of the others independent.
-func (a Arrival) Pacer(rate Rate, thread, threads int, seed uint64) Pacer {
+// Pacer returns the schedule of one of several threads that share a rate evenly. Together the threads of a constant schedule
+// are evenly spaced, and those of several generators of the same rate, which begin at the same time; those of the others
+// are independent.
+func (a Arrival) Pacer(rate Rate, thread, threads int, generator GeneratorID, seed uint64) Pacer {
 	gap := float64(time.Second) / float64(rate) * float64(threads)
-	offset := gap / float64(threads) * float64(thread)
+	offset := gap / float64(threads) * (float64(thread) + float64(generator.Index)/float64(generator.Of))
 	switch a.kind {
 	case arrivalPoisson:
 		return &poissonPacer{gap: gap, rng: rand.New(rand.NewPCG(seed, uint64(thread)))}

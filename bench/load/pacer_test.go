@@ -17,7 +17,7 @@ func parseArrival(t *testing.T, text string) Arrival {
 }
 
 func TestConstantScheduleIsFractionalAndAbsolute(t *testing.T) {
-	p := parseArrival(t, "constant").Pacer(3, 0, 1, 0)
+	p := parseArrival(t, "constant").Pacer(3, 0, 1, GeneratorID{Of: 1}, 0)
 	for i, want := range []time.Duration{0, 333333333, 666666666, 1e9, 1333333333} {
 		if got := p.Next(); got != want {
 			t.Errorf("operation %d is due at %v, want %v", i, got, want)
@@ -33,7 +33,7 @@ func TestConstantScheduleIsFractionalAndAbsolute(t *testing.T) {
 func TestThreadsShareASchedule(t *testing.T) {
 	var both []time.Duration
 	for thread := range 2 {
-		p := parseArrival(t, "constant").Pacer(1000, thread, 2, 0)
+		p := parseArrival(t, "constant").Pacer(1000, thread, 2, GeneratorID{Of: 1}, 0)
 		for range 50 {
 			both = append(both, p.Next())
 		}
@@ -47,7 +47,7 @@ func TestThreadsShareASchedule(t *testing.T) {
 }
 
 func TestBurstsAreDueTogether(t *testing.T) {
-	p := parseArrival(t, "burst:4").Pacer(1000, 0, 1, 0)
+	p := parseArrival(t, "burst:4").Pacer(1000, 0, 1, GeneratorID{Of: 1}, 0)
 	for i := range 20 {
 		if got, want := p.Next(), time.Duration(i/4)*4*time.Millisecond; got != want {
 			t.Errorf("operation %d is due at %v, want %v", i, got, want)
@@ -59,7 +59,7 @@ func TestBurstsAreDueTogether(t *testing.T) {
 // Kolmogorov-Smirnov distance. Seed 1, 100,000 gaps; the tolerances are those of the 99.9 % level.
 func TestPoissonGaps(t *testing.T) {
 	const n, mean = 100_000, float64(time.Millisecond)
-	p := parseArrival(t, "poisson").Pacer(1000, 0, 1, 1)
+	p := parseArrival(t, "poisson").Pacer(1000, 0, 1, GeneratorID{Of: 1}, 1)
 	gaps := make([]float64, n)
 	last := time.Duration(0)
 	sum, squares := 0.0, 0.0
@@ -88,5 +88,46 @@ func TestPoissonGaps(t *testing.T) {
 	}
 	if limit := 1.95 / math.Sqrt(n); distance > limit {
 		t.Errorf("Kolmogorov-Smirnov distance %.5f from the exponential distribution, limit %.5f", distance, limit)
+	}
+}
+
+// Generators of one rate and one seed are not in step: constant arrivals interleave, Poisson's are drawn apart.
+func TestGeneratorsDoNotArriveInStep(t *testing.T) {
+	const n = 3
+	var all []time.Duration
+	for index := range n {
+		for thread := range 2 {
+			p := parseArrival(t, "constant").Pacer(1000, thread, 2, GeneratorID{Index: index, Of: n}, 0)
+			for range 50 {
+				all = append(all, p.Next())
+			}
+		}
+	}
+	slices.Sort(all)
+	for i := 1; i < len(all); i++ {
+		if gap := all[i] - all[i-1]; (gap - time.Millisecond/n).Abs() > 2 {
+			t.Fatalf("arrivals %d and %d of all generators are %v apart, want a third of a millisecond", i-1, i, gap)
+		}
+	}
+
+	// Arrivals of independent sources add up: the variance of counts is their mean. In step it is n times that.
+	counts := make([]float64, 1000) // in intervals of 10 ms
+	for index := range n {
+		cfg := testConfig()
+		cfg.Generator = GeneratorID{Index: index, Of: n}
+		p := parseArrival(t, "poisson").Pacer(2000, 0, 1, cfg.Generator, newSeeds(cfg).measure)
+		for at := p.Next(); at < 10*time.Second; at = p.Next() {
+			counts[at/(10*time.Millisecond)]++
+		}
+	}
+	mean, variance := 0.0, 0.0
+	for _, c := range counts {
+		mean += c / float64(len(counts))
+	}
+	for _, c := range counts {
+		variance += (c - mean) * (c - mean) / float64(len(counts))
+	}
+	if ratio := variance / mean; ratio < 0.8 || ratio > 1.2 {
+		t.Errorf("arrivals of %d generators have a variance of %.1f at a mean of %.1f: not independent", n, variance, mean)
 	}
 }

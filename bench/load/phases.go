@@ -55,7 +55,7 @@ func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
 	e.offerAll()
 	var f feeder = closedFeeder{end}
 	if e.cfg.open() {
-		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, seed), start, end, e.cfg.tick())
+		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, e.cfg.Generator, seed), start, end, e.cfg.tick())
 	}
 	err := e.drive(f, end, nil)
 	return f, err

@@ -78,7 +78,7 @@ func Run(ctx context.Context, cfg *Config, output Output, progress Progress) (*O
 	}
 	r := &run{cfg: cfg, start: time.Now(), progress: progress}
 	r.makeSets()
-	r.seeds = newSeeds(cfg.Seed)
+	r.seeds = newSeeds(cfg)
 	r.warm, r.quiet, r.begin = newBarrier(cfg.Threads+1), newBarrier(cfg.Threads+1), newBarrier(cfg.Threads+1)
 	if err := r.makeEngines(); err != nil {
 		return nil, err
@@ -92,13 +92,13 @@ func Run(ctx context.Context, cfg *Config, output Output, progress Progress) (*O
 	return r.execute(ctx, output)
 }
 
-func newSeeds(seed uint64) seeds {
+func newSeeds(cfg *Config) seeds {
 	var random [10]byte
 	crand.Read(random[:])
 	return seeds{
-		warmup:  hash(seed + 1),
-		measure: hash(seed + 2),
-		tag:     binary.LittleEndian.Uint16(random[8:]) | 1, // not 0, see idUnknown
+		warmup:  cfg.random(randomWarmup),
+		measure: cfg.random(randomMeasurement),
+		tag:     cfg.Generator.tag(binary.LittleEndian.Uint16(random[8:])),
 		nonce:   binary.LittleEndian.Uint64(random[:]),
 	}
 }

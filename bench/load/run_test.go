@@ -358,7 +358,7 @@ func TestCoordinatedOmission(t *testing.T) {
 	}
 }
 
-// TestGeneratorsShareACluster runs two generators at once and merges them.
+// TestGeneratorsShareACluster runs two generators with different numbers of sessions at once and merges them.
 func TestGeneratorsShareACluster(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	start := time.Now().Add(200 * time.Millisecond)
@@ -367,6 +367,7 @@ func TestGeneratorsShareACluster(t *testing.T) {
 	for i := range results {
 		cfg := shortConfig(server.Addr())
 		cfg.Generator, cfg.StartAt, cfg.Preload = GeneratorID{Index: i, Of: 2}, start, true
+		cfg.Clients += 3 * i
 		cfg.Name = fmt.Sprint("generator ", i)
 		cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
 		go func() {

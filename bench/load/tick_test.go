@@ -87,7 +87,7 @@ func TestAnswersDoNotShortenTheTick(t *testing.T) {
 func TestFullWindowsDoNotSpin(t *testing.T) {
 	e := idleEngine(t, testConfig())
 	const start, tick = time.Second, time.Millisecond
-	f := newOpenFeeder(parseArrival(t, "constant").Pacer(1000, 0, 1, 0), start, never, tick)
+	f := newOpenFeeder(parseArrival(t, "constant").Pacer(1000, 0, 1, GeneratorID{Of: 1}, 0), start, never, tick)
 	if got := f.wake(e); got != never {
 		t.Errorf("wakes at %v although there is no room", got)
 	}

@@ -13,7 +13,7 @@ type workload struct {
 	cfg     *Config
 	seed    uint64
 	tag     uint16 // of the run, in every value
-	first   uint64 // number of the thread's first session among all sessions of all generators
+	first   uint64 // number of the thread's first session among those of the generator
 	space   keySpace
 	picker  picker
 	only    wire.Op // if the mix has one operation only, else 0
@@ -37,9 +37,9 @@ type operation struct {
 func newWorkload(cfg *Config, p picker, tag uint16, first, sessions int) *workload {
 	w := &workload{
 		cfg:     cfg,
-		seed:    hash(cfg.Seed),
+		seed:    cfg.random(randomWorkload),
 		tag:     tag,
-		first:   uint64(cfg.Generator.Index*cfg.Clients + first),
+		first:   uint64(first),
 		space:   cfg.keySpace(),
 		picker:  p,
 		table:   cfg.Mix.table(),
@@ -67,7 +67,7 @@ func (w *workload) operation(session int, n client.Number) operation {
 	return w.operationOf(w.first+uint64(session), uint64(n))
 }
 
-// operationOf returns operation n of any session, numbered among all sessions of all generators.
+// operationOf returns operation n of any session of the generator.
 func (w *workload) operationOf(session, n uint64) operation {
 	n--
 	if w.preload {

@@ -13,13 +13,13 @@ import (
 // mustAgree lists the keys of the configuration in which results that are added up must agree: otherwise operations of
 // one kind are added to those of another, or the generators have not divided the keys.
 var mustAgree = []string{
-	"mode", "warmup", "duration", "timeout", "verify", "clients",
+	"mode", "warmup", "duration", "timeout", "verify",
 	"keys", "key_dist", "key_size", "value_size", "compress_ratio", "mix", "preload",
 }
 
 // shouldAgree lists those of which a merged result has only what the first generator had: sums mean something all the
 // same.
-var shouldAgree = []string{"addrs", "rate_ops_per_s", "arrival", "tick", "conns", "threads", "window", "session_window"}
+var shouldAgree = []string{"addrs", "rate_ops_per_s", "arrival", "tick", "conns", "clients", "threads", "window", "session_window"}
 
 // Checks of a merged result.
 const (
