@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"paxosbench/bench/record"
+	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
 
@@ -137,8 +138,7 @@ func (r *Runner) saturation(probe suite.Cell) float64 {
 	if len(found) == 0 {
 		return 0
 	}
-	slices.Sort(found)
-	return found[len(found)/2]
+	return stat.Median(found).Median
 }
 
 // command repeats a run: its cell, as often as it takes to come to its repeat.

@@ -204,3 +204,26 @@ func TestHostIsDescribed(t *testing.T) {
 		t.Errorf("what is no program is of commit %s", commit)
 	}
 }
+
+// TestSaturationIsTheMedian wants the mean of the two middle probes of an even number: the upper one would be what half of
+// the runs do not reach.
+func TestSaturationIsTheMedian(t *testing.T) {
+	d := newDir(t)
+	var probe suite.Cell
+	for i, p := range d.Plan {
+		if p.Kind == suite.KindProbe && p.Repeat < 3 && p.Cell.Get("batch") == "none" {
+			probe = p.Cell
+			run := suite.Run{Planned: p, Status: suite.StatusInvalid, Result: &record.Result{ThroughputOpsPerS: float64(100 * (i + 1))}}
+			if err := d.Append(run); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	values := make([]float64, 0, 2)
+	for _, r := range d.Runs() {
+		values = append(values, r.Result.ThroughputOpsPerS)
+	}
+	if got, want := (&Runner{Dir: d}).saturation(probe), (values[0]+values[1])/2; got != want || values[0] == values[1] {
+		t.Errorf("probes of %v: saturation %g, want %g", values, got, want)
+	}
+}

@@ -44,8 +44,12 @@ func measuredAxis(c suite.Column, values []float64, log bool) axis {
 
 func seconds(s float64) string { return paint.Time(1e9 * s) }
 
-// Spell writes a value of a column; times get a unit, other values are in that of the column.
+// Spell writes a value of a column; times get a unit, other values are in that of the column. What is worse than any
+// figure is none.
 func Spell(c suite.Column, v float64) string {
+	if math.IsInf(v, 0) {
+		return "none"
+	}
 	switch c.Unit {
 	case "ns", "ns/op":
 		return paint.Time(v)

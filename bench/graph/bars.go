@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"image/color"
 	"math"
 	"strings"
 
@@ -56,35 +57,66 @@ func (g group) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	xs := knobAxis{values: g.d.Xs, names: true}
 	slot := 0.8 / float64(len(g.d.Series))
-	for _, s := range g.spots {
-		middle := xs.place(s.X) - 0.4 + slot*(float64(g.index)+0.5)
+	if g.y.log { // markers, unlike bars, do not need the room, and are compared more easily where they are near
+		slot = min(slot, 0.2)
+	}
+	for i := range g.spots {
+		s := &g.spots[i]
+		middle := xs.place(s.X) + slot*(float64(g.index)-float64(len(g.d.Series)-1)/2)
 		half := (toX(middle+slot/2) - toX(middle)) * 0.86
-		at := vg.Point{X: toX(middle), Y: toY(s.Y.Median)}
-		top := vg.Point{X: at.X, Y: toY(s.Y.Hi)}
+		at := vg.Point{X: toX(middle), Y: toY(s.Figure)}
 		if g.y.log {
-			bar(c, paint.Colour(g.index), vg.Point{X: at.X, Y: toY(s.Y.Lo)}, top)
-			c.DrawGlyph(draw.GlyphStyle{Color: paint.Colour(g.index), Radius: vg.Points(markerRadius + 1), Shape: paint.Marker(g.index, s.Hollow)}, at)
-			top.Y = max(top.Y, at.Y+vg.Points(markerRadius+1))
+			c.DrawGlyph(draw.GlyphStyle{Color: paint.Colour(g.index), Radius: vg.Points(markerRadius + 1), Shape: paint.Marker(g.index, s.Fill())}, at)
 		} else {
 			g.bar(c, s, at, half, toY(0))
-			bar(c, paint.Ink, vg.Point{X: at.X, Y: toY(s.Y.Lo)}, top)
 		}
+		top := vg.Point{X: at.X, Y: g.runs(c, s, at, half, toY)}
+		top.Y = max(top.Y, upright(c, paint.Ink, s, at.X, &p.Y, toY))
 		if s.Bound > 0 {
 			y := toY(s.Bound)
 			if c.Contains(vg.Point{X: at.X, Y: y}) {
 				c.StrokeLine2(boundStyle(paint.Ink), at.X-half, y, at.X+half, y)
 			}
 		}
-		c.FillText(g.figures, vg.Point{X: at.X, Y: top.Y + vg.Points(figureGap)}, g.y.spell(s.Y.Median))
+		c.FillText(g.figures, vg.Point{X: at.X, Y: top.Y + vg.Points(figureGap)}, g.d.figure(s, g.y))
 	}
 }
 
-// bar draws a bar from its foot to its median, hollow if its figures need a reservation.
-func (g group) bar(c draw.Canvas, s Spot, at vg.Point, half, foot vg.Length) {
+// figure is what stands above a bar.
+func (d *Data) figure(s *Spot, y axis) string {
+	if note := d.note(s); note != "" {
+		return y.spell(s.Figure) + ", " + note
+	}
+	return y.spell(s.Figure)
+}
+
+// runs draws the single runs beside the middle of a bar, one after the other, and tells how high they and the bar reach.
+func (g group) runs(c draw.Canvas, s *Spot, at vg.Point, half vg.Length, toY func(float64) vg.Length) vg.Length {
+	top := at.Y + vg.Points(markerRadius+1)
+	for i, run := range s.Runs {
+		if math.IsNaN(run.Y) {
+			continue
+		}
+		x := at.X + half*0.7*vg.Length(2*(float64(i)+0.5)/float64(len(s.Runs))-1)
+		colour := paint.Colour(g.index)
+		if !g.y.log {
+			colour = color.RGBA{A: 255} // upon a bar of the series' own
+		}
+		dot(c, colour, run, vg.Point{X: x, Y: toY(run.Y)})
+		top = max(top, toY(run.Y)+vg.Points(dotRadius))
+	}
+	return top
+}
+
+// bar draws a bar from its foot to its figure: pale if some runs did not hold, hollow if most did not.
+func (g group) bar(c draw.Canvas, s *Spot, at vg.Point, half, foot vg.Length) {
 	colour := paint.Colour(g.index)
 	corners := []vg.Point{{X: at.X - half, Y: foot}, {X: at.X + half, Y: foot}, {X: at.X + half, Y: at.Y}, {X: at.X - half, Y: at.Y}}
-	if !s.Hollow {
+	switch s.Fill() {
+	case paint.Full:
 		c.FillPolygon(colour, corners)
+	case paint.Half:
+		c.FillPolygon(color.NRGBA{R: colour.R, G: colour.G, B: colour.B, A: 110}, corners)
 	}
 	c.StrokeLines(draw.LineStyle{Color: colour, Width: vg.Points(1.2)}, append(corners, corners[0]))
 }
@@ -107,8 +139,8 @@ func (d *Data) figureStyle(y axis) figureStyle {
 	room := 0.8 * d.groupWidth() / vg.Length(len(d.Series))
 	style := textStyle(8, false, draw.XCenter, draw.YBottom)
 	widest := vg.Length(0)
-	for _, s := range d.Spots {
-		widest = max(widest, style.Width(y.spell(s.Y.Median)))
+	for i := range d.Spots {
+		widest = max(widest, style.Width(d.figure(&d.Spots[i], y)))
 	}
 	height := style.Font.Size
 	if widest > room {

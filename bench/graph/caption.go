@@ -68,7 +68,7 @@ func (d *Data) reading() string {
 	case least < stat.MinPairs:
 		interval = "range of the runs (too few for a 95 % interval)"
 	}
-	text := fmt.Sprintf("Medians of runs, %s; %s.", n, d.readingMarks(interval))
+	text := fmt.Sprintf("Medians of all runs, %s; %s.", n, d.readingMarks(interval))
 	if len(d.Facets) > 1 && d.Graph.Kind != suite.KindHeatmap && !d.scale().log {
 		text += " Panels have scales of their own."
 	}
@@ -94,10 +94,32 @@ func (d *Data) readingMarks(interval string) string {
 	case d.Graph.Kind == suite.KindLine:
 		text = "bands and " + text
 	}
-	if d.anyHollow() {
-		text += "; hollow: load not kept up with, or invalid runs"
+	if d.Graph.Kind != suite.KindHeatmap {
+		text += "; faint points: the runs"
 	}
-	return text
+	return text + d.readingFills()
+}
+
+// readingFills says what came of runs that did not hold.
+func (d *Data) readingFills() string {
+	half, hollow := d.any(paint.Half), d.any(paint.Hollow)
+	if !half && !hollow {
+		return ""
+	}
+	text := "; a run that was invalid or did not keep up counts as worse than any figure"
+	if d.Graph.Kind == suite.KindHeatmap {
+		if hollow {
+			text += "; in brackets: so did most, and the figure is the median of what was measured"
+		}
+		return text
+	}
+	if half {
+		text += "; half filled: some did so"
+	}
+	if hollow {
+		text += "; hollow: most did so, there is no figure, and the mark is at the median of what was measured"
+	}
+	return text + "; rings: those runs"
 }
 
 func (d *Data) readingTiles(interval string) string {
@@ -113,10 +135,7 @@ func (d *Data) readingTiles(interval string) string {
 	if len(d.Facets) > 1 {
 		text += " of a panel"
 	}
-	if d.anyHollow() {
-		text += "; !: load not kept up with, or invalid runs"
-	}
-	return text
+	return text + d.readingFills()
 }
 
 func (d *Data) readingCourses() string {

@@ -3,9 +3,11 @@ package graph
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"paxosbench/bench/model"
+	"paxosbench/bench/paint"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -32,15 +34,44 @@ type Data struct {
 type Spot struct {
 	Cell             suite.Cell
 	Facet, Series, X string
+	// Y is the median over all runs, those that did not hold counting as worse than any figure: it is none where most did
+	// not. Figure is where the mark stands.
+	Y stat.Summary
+	// Figure is the median, or where that is none, the median of what was measured, for a hollow mark.
+	Figure float64
 	// XValue is the place along X if X is measured.
 	XValue stat.Summary
-	Y      stat.Summary
-	// Hollow marks figures to be read with reservations: all runs were invalid, or the load offered was not kept up with.
-	Hollow bool
+	// Runs are all runs that were made of the cell, Held how many of them held.
+	Runs []Dot
+	Held int
+	// Untold counts runs that held, and did not tell the figure.
+	Untold int
 	// Bound is the model's, and Resource what it is bound by; 0: none.
 	Bound    float64
 	Resource string
 }
+
+// Dot is a single run as it was measured; NaN where nothing was.
+type Dot struct {
+	Repeat int
+	X, Y   float64
+	Held   bool
+	Status string
+}
+
+// Fill says how many of the runs of a spot held: all, most or fewer.
+func (s *Spot) Fill() paint.Fill {
+	switch {
+	case s.Held == len(s.Runs):
+		return paint.Full
+	case s.Y.IsFigure():
+		return paint.Half
+	}
+	return paint.Hollow
+}
+
+// HeldText says it in words.
+func (s *Spot) HeldText() string { return fmt.Sprintf("held in %d of %d", s.Held, len(s.Runs)) }
 
 // Course is one run over time.
 type Course struct {
@@ -48,10 +79,7 @@ type Course struct {
 	Run           *suite.Run
 }
 
-// keptUp is the share of an offered load that must have been answered for it to count as kept up with.
-const keptUp = 0.98
-
-// Collect gathers the figures of a graph. Runs that failed or are invalid are left out where a cell has others. The
+// Collect gathers the figures of a graph, of all runs that were made: none is left out for what came of it. The
 // calibration may be nil: then there are no bounds.
 func Collect(s *suite.Suite, g suite.Graph, m suite.Manifest, runs []suite.Run, calibration *model.Calibration) (*Data, error) {
 	d := &Data{Suite: s, Graph: g, Manifest: m}
@@ -105,20 +133,13 @@ func (d *Data) measuredX() bool {
 func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Calibration) error {
 	settings := d.Suite.Settings(cell)
 	spot := Spot{Cell: cell, Facet: get(settings, d.Graph.Facet), Series: get(settings, d.series())}
-	usable := without(runs, func(r *suite.Run) bool { return !r.Usable() })
-	spot.Hollow = len(usable) == 0
-	if spot.Hollow {
-		usable = without(runs, func(r *suite.Run) bool { return r.Status == suite.StatusFailed })
-	}
-	values := valuesOf(usable, d.Column.Name)
-	if len(values) == 0 {
+	d.measure(&spot, runs)
+	if math.IsNaN(spot.Figure) {
 		d.Missing++
 		return nil
 	}
-	spot.Y = stat.Median(values)
-	spot.Hollow = spot.Hollow || behind(usable)
 	if d.measuredX() {
-		spot.XValue = stat.Median(valuesOf(usable, d.Graph.X))
+		spot.XValue = stat.Median(measuredOf(spot.Runs, func(r Dot) float64 { return r.X }))
 	} else {
 		spot.X = settings.Get(d.Graph.X)
 		if other := d.at(spot); other != nil {
@@ -137,19 +158,40 @@ func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Ca
 	return nil
 }
 
-func without(runs []*suite.Run, what func(*suite.Run) bool) []*suite.Run {
-	return slices.DeleteFunc(slices.Clone(runs), what)
-}
-
-// behind tells whether runs in an open loop answered less than was offered.
-func behind(runs []*suite.Run) bool {
-	var shares []float64
+// measure fills in what the runs of a cell say.
+func (d *Data) measure(spot *Spot, runs []*suite.Run) {
 	for _, r := range runs {
-		if throughput, ok := r.Value("throughput"); ok && r.Offered > 0 {
-			shares = append(shares, throughput/r.Offered)
+		dot := Dot{Repeat: r.Repeat, X: orNaN(r.Value(d.Graph.X)), Y: orNaN(r.Value(d.Column.Name)), Held: r.Held(), Status: r.Status}
+		spot.Runs = append(spot.Runs, dot)
+		if dot.Held {
+			spot.Held++
 		}
 	}
-	return len(shares) > 0 && stat.Median(shares).Median < keptUp
+	figures := suite.Figures(runs, d.Column)
+	spot.Y = stat.Median(figures)
+	spot.Untold = len(runs) - len(figures)
+	spot.Figure = spot.Y.Median
+	if !spot.Y.IsFigure() {
+		spot.Figure = stat.Median(measuredOf(spot.Runs, func(r Dot) float64 { return r.Y })).Median
+	}
+}
+
+func orNaN(v float64, ok bool) float64 {
+	if !ok {
+		return math.NaN()
+	}
+	return v
+}
+
+// measuredOf gathers what was measured of something.
+func measuredOf(runs []Dot, of func(Dot) float64) []float64 {
+	var values []float64
+	for _, r := range runs {
+		if v := of(r); !math.IsNaN(v) {
+			values = append(values, v)
+		}
+	}
+	return values
 }
 
 // at returns the spot at the place of another one, nil if it is free.
@@ -197,16 +239,6 @@ func with(list []string, item string) []string {
 	return append(list, item)
 }
 
-func valuesOf(runs []*suite.Run, column string) []float64 {
-	var values []float64
-	for _, r := range runs {
-		if v, ok := r.Value(column); ok {
-			values = append(values, v)
-		}
-	}
-	return values
-}
-
 // of returns the spots of one line, in order.
 func (d *Data) of(facet, series string) []Spot {
 	var spots []Spot
@@ -222,16 +254,16 @@ func (d *Data) of(facet, series string) []Spot {
 func (d *Data) repeats() (least, most int) {
 	for i, s := range d.Spots {
 		if i == 0 {
-			least = s.Y.N
+			least = len(s.Runs)
 		}
-		least, most = min(least, s.Y.N), max(most, s.Y.N)
+		least, most = min(least, len(s.Runs)), max(most, len(s.Runs))
 	}
 	return least, most
 }
 
-// anyHollow tells whether a spot is to be read with reservations.
-func (d *Data) anyHollow() bool {
-	return slices.ContainsFunc(d.Spots, func(s Spot) bool { return s.Hollow })
+// any tells whether a spot has such a mark.
+func (d *Data) any(fill paint.Fill) bool {
+	return slices.ContainsFunc(d.Spots, func(s Spot) bool { return s.Fill() == fill })
 }
 
 // anyBound tells whether there is a model to draw.

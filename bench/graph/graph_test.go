@@ -6,6 +6,7 @@ import (
 	"errors"
 	"image/png"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"testing"
 
 	"paxosbench/bench/graph/graphtest"
+	"paxosbench/bench/paint"
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
 )
@@ -168,52 +170,110 @@ func TestCollect(t *testing.T) {
 // TestHollow wants points past saturation marked: their runs are invalid or answered less than was offered.
 func TestHollow(t *testing.T) {
 	for _, s := range collect(t, parse(t, loaded), "knee").Spots {
-		if past := s.Cell.Get("load") == "105%"; past != s.Hollow {
-			t.Errorf("%s: hollow %v", s.Cell, s.Hollow)
+		if past := s.Cell.Get("load") == "105%"; past != (s.Fill() == paint.Hollow) {
+			t.Errorf("%s: %s", s.Cell, s.HeldText())
 		}
 	}
 }
 
-// TestInvalidRuns wants invalid runs left out where there are others, and shown as such where there are none.
-func TestInvalidRuns(t *testing.T) {
-	s := parse(t, everything)
+// TestNoRunIsLeftOut wants runs that failed, are invalid or did not keep up to count as worse than any figure, the mark
+// to say how many held, and every run that measured something to be a point.
+func TestNoRunIsLeftOut(t *testing.T) {
+	s := parse(t, strings.Replace(everything, "repeats: 3", "repeats: 4", 1))
 	runs := graphtest.Runs(s, s.Plan(1, s.Repeats))
 	cells := s.Cells()
 	for i := range runs {
-		switch runs[i].Cell.String() {
+		r := &runs[i]
+		r.Status = suite.StatusValid
+		if r.Result == nil {
+			continue
+		}
+		switch r.Cell.String() {
 		case cells[0].String():
-			if runs[i].Repeat == 1 {
-				runs[i].Status = suite.StatusInvalid
+			if r.Repeat == 1 {
+				r.Status = suite.StatusInvalid
 			}
 		case cells[1].String():
-			runs[i].Status = suite.StatusInvalid
+			if r.Repeat < 4 {
+				r.Status = suite.StatusInvalid
+			}
 		case cells[2].String():
-			runs[i].Status, runs[i].Result = suite.StatusFailed, nil
+			r.Status, r.Result = suite.StatusFailed, nil
+		case cells[3].String():
+			r.Offered = 2 * r.Result.ThroughputOpsPerS // of all four, half is answered
 		}
 	}
 	d, err := Collect(s, s.Graphs[0], suite.Manifest{}, runs, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	of := func(cell suite.Cell) *Spot {
-		i := slices.IndexFunc(d.Spots, func(s Spot) bool { return s.Cell.String() == cell.String() })
-		if i < 0 {
-			return nil
+	for i, want := range []struct {
+		held int
+		fill paint.Fill
+	}{{3, paint.Half}, {1, paint.Hollow}, {}, {0, paint.Hollow}, {4, paint.Full}} {
+		at := slices.IndexFunc(d.Spots, func(s Spot) bool { return s.Cell.String() == cells[i].String() })
+		if i == 2 {
+			if at >= 0 || d.Missing == 0 {
+				t.Errorf("four failed runs are on the picture, or are not said to be missing")
+			}
+			continue
 		}
-		return &d.Spots[i]
-	}
-	if got := of(cells[0]); got == nil || got.Hollow || got.Y.N != 2 {
-		t.Errorf("one invalid run of three: %+v", got)
-	}
-	if got := of(cells[1]); got == nil || !got.Hollow {
-		t.Errorf("three invalid runs: %+v", got)
-	}
-	if got := of(cells[2]); got != nil || d.Missing == 0 {
-		t.Errorf("three failed runs: %+v", got)
+		spot := &d.Spots[at]
+		if spot.Held != want.held || spot.Fill() != want.fill || len(spot.Runs) != 4 || spot.Y.N != 4 {
+			t.Errorf("%s: %s, fill %d: %+v", spot.Cell, spot.HeldText(), spot.Fill(), spot)
+		}
+		if spot.Y.IsFigure() == (want.fill == paint.Hollow) || math.IsNaN(spot.Figure) || math.IsInf(spot.Figure, 0) {
+			t.Errorf("%s: median %g, mark at %g", spot.Cell, spot.Y.Median, spot.Figure)
+		}
 	}
 	if d.anyBound() {
 		t.Error("a bound without a calibration")
 	}
+}
+
+// TestPublished draws measurements that were published as "2.92 M held, p99 75.6 ms": that was the one of six runs that was
+// not invalid. Over all six there is no such figure, and the picture says so.
+func TestPublished(t *testing.T) {
+	dir, err := suite.Open(filepath.Join("testdata", "latency-throughput"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := slices.IndexFunc(dir.Suite.Graphs, func(g suite.Graph) bool { return g.Name == "p99" })
+	d, err := Collect(dir.Suite, dir.Suite.Graphs[i], dir.Manifest, dir.Runs(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	of := func(batch, load string) *Spot {
+		return &d.Spots[slices.IndexFunc(d.Spots, func(s Spot) bool { return s.Cell.Get("batch") == batch && s.Cell.Get("load") == load })]
+	}
+	lucky := of("adaptive", "95%")
+	if lucky.HeldText() != "held in 1 of 6" || lucky.Fill() != paint.Hollow || lucky.Y.IsFigure() || math.Abs(lucky.Figure/127.3e6-1) > 0.001 {
+		t.Errorf("%s, fill %d, median %g, mark at %g", lucky.HeldText(), lucky.Fill(), lucky.Y.Median, lucky.Figure)
+	}
+	if some := of("adaptive", "25%"); some.Held != 4 || some.Fill() != paint.Half || !math.IsInf(some.Y.Hi, 1) {
+		t.Errorf("%s, fill %d, interval %g to %g", some.HeldText(), some.Fill(), some.Y.Lo, some.Y.Hi)
+	}
+	if all := of("none", "95%"); all.Held != 6 || all.Fill() != paint.Full {
+		t.Errorf("%s, fill %d", all.HeldText(), all.Fill())
+	}
+	runs := 0
+	for _, s := range d.Spots {
+		runs += len(s.Runs)
+	}
+	if runs != 192 {
+		t.Errorf("%d runs are on the picture, want 192", runs)
+	}
+	var svg bytes.Buffer
+	if err := d.Write(&svg, "svg"); err != nil {
+		t.Fatal(err)
+	}
+	words := textOf(t, svg.Bytes())
+	for _, want := range []string{"held in 1 of 6", "held in 0 of 6", "4 of 6", "counts as worse than any figure"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("no %q in the picture", want)
+		}
+	}
+	keep(t, "published", d)
 }
 
 func TestTwoCellsOnOneSpot(t *testing.T) {

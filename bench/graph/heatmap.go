@@ -69,7 +69,7 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 			{X: toX(x - 0.48), Y: toY(y - 0.47)}, {X: toX(x + 0.48), Y: toY(y - 0.47)},
 			{X: toX(x + 0.48), Y: toY(y + 0.47)}, {X: toX(x - 0.48), Y: toY(y + 0.47)},
 		}
-		ground := shade(share(s.Y.Median))
+		ground := shade(share(s.Figure))
 		c.FillPolygon(ground, corners)
 		if s == best {
 			frame = append(corners, corners[0])
@@ -81,14 +81,16 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// write puts the figure on a tile, and below it how much of the bound that is, or how far runs were apart.
+// write puts the figure on a tile, and below it how many of the runs held if that is not all of them, how much of the bound
+// the figure is, or how far runs were apart.
 func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, ink color.Color) {
 	style := textStyle(size, true, draw.XCenter, draw.YBottom)
 	style.Color = ink
 	c.FillText(style, at, t.figure(s))
 	style.Font, style.YAlign = paint.Font(0.8*size, false), draw.YTop
-	note := ""
+	note := t.d.note(s)
 	switch {
+	case note != "":
 	case s.Bound > 0:
 		note = paint.SI(math.Round(100*s.Y.Median/s.Bound)) + " % of bound"
 	case s.Y.N > 1 && s.Y.Median > 0:
@@ -97,11 +99,11 @@ func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, ink colo
 	c.FillText(style, vg.Point{X: at.X, Y: at.Y - vg.Points(2)}, note)
 }
 
-// figure is what stands on a tile, with a mark if it needs a reservation.
+// figure is what stands on a tile, in brackets if it is no median that counts.
 func (t tiles) figure(s *Spot) string {
-	text := Spell(t.d.Column, s.Y.Median)
-	if s.Hollow {
-		text += " !"
+	text := Spell(t.d.Column, s.Figure)
+	if s.Fill() == paint.Hollow {
+		return "(" + text + ")"
 	}
 	return text
 }
@@ -145,7 +147,7 @@ func luminance(c color.RGBA) float64 {
 func (d *Data) extremes() (low, high float64, log bool) {
 	var values []float64
 	for _, s := range d.Spots {
-		values = append(values, s.Y.Median)
+		values = append(values, s.Figure)
 	}
 	low, high = lowest(values), greatest(values)
 	return low, high, low > 0 && high/low > 10
@@ -167,10 +169,10 @@ func (t tiles) best() *Spot {
 	var best *Spot
 	for i := range t.d.Spots {
 		s := &t.d.Spots[i]
-		if s.Facet != t.facet || s.Hollow {
+		if s.Facet != t.facet || s.Fill() == paint.Hollow {
 			continue
 		}
-		if best == nil || (s.Y.Median > best.Y.Median) == t.d.Column.HigherIsBetter {
+		if best == nil || (s.Figure > best.Figure) == t.d.Column.HigherIsBetter {
 			best = s
 		}
 	}

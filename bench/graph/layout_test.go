@@ -16,7 +16,10 @@ import (
 func spread(d *Data, highest float64) {
 	for i := range d.Spots {
 		v := 1 + (highest-1)*float64(i)/float64(len(d.Spots)-1)
-		d.Spots[i].Y = stat.Summary{N: 3, Lo: v, Median: v, Hi: v}
+		d.Spots[i].Y, d.Spots[i].Figure = stat.Summary{N: 3, Lo: v, Median: v, Hi: v}, v
+		for j := range d.Spots[i].Runs {
+			d.Spots[i].Runs[j].Y = v
+		}
 	}
 }
 
@@ -91,7 +94,7 @@ func TestFiguresFit(t *testing.T) {
 		highest := 0.0
 		for _, s := range d.Spots {
 			if s.Facet == d.Facets[0] {
-				highest = max(highest, s.Y.Hi)
+				highest = max(highest, greatest(extent([]Spot{s}, 0)))
 			}
 		}
 		style := d.figureStyle(d.scale())

@@ -127,5 +127,5 @@ func (d *Data) key(index int) draw.GlyphDrawer {
 	if d.Graph.Kind == suite.KindBars && !d.scale().log {
 		return draw.BoxGlyph{}
 	}
-	return paint.Marker(index, false)
+	return paint.Marker(index, paint.Full)
 }

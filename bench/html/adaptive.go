@@ -41,13 +41,13 @@ type comparer struct {
 	s      *suite.Suite
 	column suite.Column
 	open   bool
-	runs   map[string][]*suite.Run // usable ones, by cell
+	runs   map[string][]*suite.Run // by cell
 }
 
 func (c *comparer) index(runs []suite.Run) {
 	c.runs = make(map[string][]*suite.Run)
 	for i := range runs {
-		if r := &runs[i]; r.Kind == suite.KindRun && r.Usable() {
+		if r := &runs[i]; r.Kind == suite.KindRun {
 			c.runs[r.Cell.String()] = append(c.runs[r.Cell.String()], r)
 		}
 	}
@@ -59,7 +59,7 @@ func (c *comparer) table() table {
 	t := table{
 		Title: "Adaptive batching against the best fixed setting: " + c.column.Label,
 		Note: "The best fixed setting is chosen after the fact, for each row anew, which no one could do beforehand: the comparison " +
-			"leans towards it. Ratios are adaptive to fixed, of runs of the same repeat; below six repeats the interval is their range.",
+			"leans towards it. A run that did not hold counts as worse than any figure. Ratios are adaptive to fixed, of runs of the same repeat; below six repeats the interval is their range.",
 		Head: []string{"at", "adaptive", "best fixed", "setting", "ratio", "interval", "outcome"},
 	}
 	if c.open {
@@ -93,7 +93,7 @@ func (c *comparer) contested(cell suite.Cell) bool {
 func (c *comparer) row(cell suite.Cell) []entry {
 	own := make(map[int]float64)
 	for _, r := range c.runs[cell.String()] {
-		if v, ok := r.Value(c.column.Name); ok && v > 0 {
+		if v, ok := r.Figure(c.column); ok {
 			own[r.Repeat] = v
 		}
 	}
@@ -118,7 +118,7 @@ func (c *comparer) row(cell suite.Cell) []entry {
 	}
 	return append(row, number(best.of.Median, graph.Spell(c.column, best.of.Median)), words(best.setting),
 		number(outcome.Ratio, fmt.Sprintf("%.3f", outcome.Ratio)),
-		number(outcome.Hi-outcome.Lo, fmt.Sprintf("%.3f to %.3f", outcome.Lo, outcome.Hi)), words(c.verdict(outcome)))
+		number(outcome.Hi-outcome.Lo, fmt.Sprintf("%.3f to %.3f", outcome.Lo, outcome.Hi)+ranged(outcome.IsRange())), words(c.verdict(outcome)))
 }
 
 // nobody says why there is no rival.
@@ -132,7 +132,10 @@ func (c *comparer) nobody() string {
 // verdict says who is ahead, in words for the column at hand.
 func (c *comparer) verdict(o stat.Comparison) string {
 	apart := fmt.Sprintf("%.1f %%", 100*math.Abs(o.Ratio-1))
-	if factor := max(o.Ratio, 1/o.Ratio); factor > 2 {
+	switch factor := max(o.Ratio, 1/o.Ratio); {
+	case math.IsInf(factor, 1):
+		apart = "what cannot be told: most runs of the other did not hold"
+	case factor > 2:
 		apart = fmt.Sprintf("a factor of %.3g", factor)
 	}
 	if o.Pairs < stat.MinPairs {
@@ -174,8 +177,7 @@ func (c *comparer) valueOf(cell suite.Cell, setting string, repeat int) (float64
 		if r == nil {
 			return 0, false
 		}
-		v, ok := r.Value(c.column.Name)
-		return v, ok && v > 0
+		return r.Figure(c.column)
 	}
 	r := c.find(cell, repeat)
 	if r == nil {
@@ -219,7 +221,7 @@ func (c *comparer) curve(cell suite.Cell, setting string, repeat int) curve {
 			continue
 		}
 		if r := c.find(other, repeat); r != nil {
-			if v, ok := r.Value(c.column.Name); ok && v > 0 && r.Offered > 0 {
+			if v, ok := r.Figure(c.column); ok && r.Offered > 0 {
 				points = append(points, point{r.Offered, v})
 			}
 		}
@@ -239,6 +241,9 @@ func (c curve) at(load float64) (float64, bool) {
 			return p.latency, true
 		}
 		before := c[i-1]
+		if worst := max(before.latency, p.latency); math.IsInf(worst, 1) { // at one end nothing held
+			return worst, true
+		}
 		share := (load - before.load) / (p.load - before.load)
 		return math.Exp(math.Log(before.latency) + share*(math.Log(p.latency)-math.Log(before.latency))), true
 	}

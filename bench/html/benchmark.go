@@ -2,6 +2,7 @@ package html
 
 import (
 	"bytes"
+	"math"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -19,18 +20,23 @@ var benchmarkColumns = []struct {
 	{"loadgen-cpu-sec/op", "cpu_loadgen", 1e-9}, {"commands/batch", "batch_mean", 1},
 }
 
-// benchmarkText writes usable runs in Go's benchmark format, a line each, for benchstat to group by /knob and compare.
+// worstTime is what a time of a run that did not hold counts as, in seconds: benchstat takes medians, and knows no figure
+// that is worse than any.
+const worstTime = float64(math.MaxInt64) * 1e-9
+
+// benchmarkText writes all runs in Go's benchmark format, a line each, for benchstat to group by /knob and compare. Those that
+// did not hold are marked by held, and count as worse than any figure.
 func benchmarkText(dir *suite.Dir) ([]byte, error) {
 	var out bytes.Buffer
 	w := benchfmt.NewWriter(&out)
-	for _, unit := range []string{"op/s", "commands/batch"} {
+	for _, unit := range []string{"op/s", "commands/batch", "held"} {
 		if err := w.Write(&benchfmt.UnitMetadata{UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"}, OrigUnit: unit, Value: "higher"}); err != nil {
 			return nil, err
 		}
 	}
 	runs := dir.Runs()
 	for i := range runs {
-		if r := &runs[i]; r.Kind == suite.KindRun && r.Usable() {
+		if r := &runs[i]; r.Kind == suite.KindRun {
 			if err := w.Write(benchmarkOf(dir, r)); err != nil {
 				return nil, err
 			}
@@ -40,15 +46,24 @@ func benchmarkText(dir *suite.Dir) ([]byte, error) {
 }
 
 func benchmarkOf(dir *suite.Dir, r *suite.Run) *benchfmt.Result {
-	b := &benchfmt.Result{Name: benchfmt.Name(benchmarkName(dir.Suite.Name, r.Cell)), Iters: int(max(1, r.Result.Ops.OK))}
+	b := &benchfmt.Result{Name: benchfmt.Name(benchmarkName(dir.Suite.Name, r.Cell)), Iters: 1}
+	held := 0.0
+	if r.Result != nil {
+		b.Iters = int(max(1, r.Result.Ops.OK))
+	}
+	if r.Held() {
+		held = 1
+	}
 	for _, c := range [][2]string{{"goos", "linux"}, {"pkg", "paxosbench/bench"}, {"cpu", dir.Manifest.Host.CPU}, {"commit", dir.Manifest.Commit}} {
 		b.Config = append(b.Config, benchfmt.Config{Key: c[0], Value: []byte(c[1]), File: true})
 	}
 	for _, c := range benchmarkColumns {
-		if v, ok := r.Value(c.column); ok {
-			b.Values = append(b.Values, benchfmt.Value{Value: v * c.scale, Unit: c.unit})
+		column, _ := suite.ColumnOf(c.column)
+		if v, ok := r.Figure(column); ok {
+			b.Values = append(b.Values, benchfmt.Value{Value: min(max(v*c.scale, 0), worstTime), Unit: c.unit})
 		}
 	}
+	b.Values = append(b.Values, benchfmt.Value{Value: held, Unit: "held"})
 	return b
 }
 

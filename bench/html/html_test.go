@@ -139,16 +139,20 @@ func TestBenchmark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	read := 0
+	read, held := 0, 0
 	for r := benchfmt.NewReader(bytes.NewReader(data), BenchmarkFile); r.Scan(); {
 		switch rec := r.Result().(type) {
 		case *benchfmt.SyntaxError:
 			t.Errorf("%v", rec)
 		case *benchfmt.Result:
 			read++
-			if v, ok := rec.Value("op/s"); !ok || v <= 0 || !strings.HasPrefix(string(rec.Name), "Mixed/batch=") {
+			ops, _ := rec.Value("op/s")
+			p99, _ := rec.Value("p99-sec")
+			holds, told := rec.Value("held")
+			if !told || (holds == 1) != (ops > 0) || (holds == 0) != (p99 > 9e9) || !strings.HasPrefix(string(rec.Name), "Mixed/batch=") {
 				t.Errorf("%s: %v", rec.Name, rec.Values)
 			}
+			held += int(holds)
 		}
 	}
 	usable := 0
@@ -157,8 +161,8 @@ func TestBenchmark(t *testing.T) {
 			usable++
 		}
 	}
-	if read != usable || usable == 0 {
-		t.Errorf("%d lines for %d usable runs", read, usable)
+	if read != len(dir.Runs()) || held != usable || usable == 0 || usable == read {
+		t.Errorf("%d lines for %d runs, of which %d held; want %d", read, len(dir.Runs()), held, usable)
 	}
 }
 

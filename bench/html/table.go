@@ -3,6 +3,7 @@ package html
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"paxosbench/bench/graph"
 	"paxosbench/bench/paint"
@@ -37,7 +38,7 @@ func number(key float64, text string) entry {
 	if math.IsNaN(key) {
 		return entry{Text: "–"}
 	}
-	return entry{Text: text, Key: key, Number: true}
+	return entry{Text: text, Key: min(max(key, -math.MaxFloat64), math.MaxFloat64), Number: true}
 }
 
 // knobEntry sorts values that are numbers as such.
@@ -60,7 +61,7 @@ func tableOf(d *graph.Data) table {
 	if measured {
 		t.Head = append(t.Head, x.Label)
 	}
-	t.Head = append(t.Head, fmt.Sprintf("%s, median", d.Column.Label), "interval", "runs", "remarks")
+	t.Head = append(t.Head, fmt.Sprintf("%s, median", d.Column.Label), "interval", "held", "as measured", "remarks")
 	bounded := false
 	for _, s := range d.Spots {
 		bounded = bounded || s.Bound > 0
@@ -77,7 +78,8 @@ func tableOf(d *graph.Data) table {
 			row = append(row, number(s.XValue.Median, graph.Spell(x, s.XValue.Median)))
 		}
 		row = append(row, number(s.Y.Median, graph.Spell(d.Column, s.Y.Median)),
-			interval(d.Column, s.Y), number(float64(s.Y.N), fmt.Sprint(s.Y.N)), remarks(s))
+			interval(d.Column, s.Y), number(float64(s.Held)/float64(len(s.Runs)), fmt.Sprintf("%d of %d", s.Held, len(s.Runs))),
+			asMeasured(d.Column, s.Runs), remarks(s))
 		if bounded {
 			row = append(row, boundEntries(s)...)
 		}
@@ -98,32 +100,60 @@ func interval(c suite.Column, s stat.Summary) entry {
 	switch {
 	case s.N == 1:
 		return words("–")
-	case s.IsRange():
-		text += " (range)"
 	}
-	return number(s.Hi-s.Lo, text)
+	if s.Hi == s.Lo { // of infinite ones no difference can be taken
+		return number(0, text+ranged(s.IsRange()))
+	}
+	return number(s.Hi-s.Lo, text+ranged(s.IsRange()))
+}
+
+func ranged(is bool) string {
+	if is {
+		return " (range)"
+	}
+	return ""
+}
+
+// asMeasured lists what every single run measured, in the order of the repeats, those that did not hold in brackets.
+func asMeasured(c suite.Column, runs []graph.Dot) entry {
+	var list []string
+	for _, r := range runs {
+		text := "–"
+		if !math.IsNaN(r.Y) {
+			text = graph.Spell(c, r.Y)
+		}
+		if !r.Held {
+			text = "(" + text + ")"
+		}
+		list = append(list, text)
+	}
+	return words(strings.Join(list, ", "))
 }
 
 func remarks(s graph.Spot) entry {
-	text := ""
-	if s.Hollow {
-		text = "load not kept up with, or invalid runs"
+	var list []string
+	if s.Fill() == paint.Hollow {
+		list = append(list, "no figure: too few runs held")
+	}
+	if s.Untold > 0 {
+		list = append(list, fmt.Sprintf("not told by %d that held", s.Untold))
 	}
 	if s.Y.Noisy() {
-		if text != "" {
-			text += "; "
-		}
-		text += "noisy"
+		list = append(list, "noisy")
 	}
-	return words(text)
+	return words(strings.Join(list, "; "))
 }
 
 func boundEntries(s graph.Spot) []entry {
 	if s.Bound == 0 {
 		return []entry{words("–"), words("–"), words("–")}
 	}
+	bound := number(s.Bound, paint.SI(s.Bound))
+	if !s.Y.IsFigure() {
+		return []entry{bound, words("–"), words(s.Resource)}
+	}
 	share := s.Y.Median / s.Bound
-	return []entry{number(s.Bound, paint.SI(s.Bound)), number(share, fmt.Sprintf("%.0f %%", 100*share)), words(s.Resource)}
+	return []entry{bound, number(share, fmt.Sprintf("%.0f %%", 100*share)), words(s.Resource)}
 }
 
 // knobsOf lists the knobs that spots differ in, in the order of their cells.
@@ -198,16 +228,7 @@ func (p *page) Reservations() table {
 	return t
 }
 
-func joined(reasons []string) string {
-	text := ""
-	for i, r := range reasons {
-		if i > 0 {
-			text += "; "
-		}
-		text += r
-	}
-	return text
-}
+func joined(reasons []string) string { return strings.Join(reasons, "; ") }
 
 // Tally counts runs by status, and those that are still to be made.
 func (p *page) Tally() string {

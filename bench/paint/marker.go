@@ -34,53 +34,80 @@ const (
 	hexagon
 )
 
+// Fill is how much of a marker is filled: what it stands for needs no reservation, some, or all of them.
+type Fill int
+
+// The fills.
+const (
+	Full Fill = iota
+	Half
+	Hollow
+)
+
 // marker draws points.
 type marker struct {
 	shape
-	hollow bool
+	fill Fill
 }
 
-// Marker is that of the i-th series, filled, or hollow for points that need a reservation.
-func Marker(i int, hollow bool) draw.GlyphDrawer { return marker{shapes[i%len(shapes)], hollow} }
+// Marker is that of the i-th series.
+func Marker(i int, fill Fill) draw.GlyphDrawer { return marker{shapes[i%len(shapes)], fill} }
 
 // DrawGlyph implements draw.GlyphDrawer.
 func (m marker) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {
-	outline := m.outline(style.Radius, at)
+	corners := m.outline(style.Radius, at)
+	outline := closed(corners)
 	c.SetLineDash(nil, 0)
-	c.SetColor(style.Color)
-	if m.hollow {
-		c.SetColor(color.White)
+	if m.fill == Full {
+		c.SetColor(style.Color)
+		c.Fill(outline)
+		c.SetColor(color.White) // a rim, so that markers stand apart where they meet
+		c.SetLineWidth(vg.Points(0.5))
+		c.Stroke(outline)
+		return
 	}
+	c.SetColor(color.White)
 	c.Fill(outline)
 	c.SetColor(style.Color)
-	if !m.hollow {
-		c.SetColor(color.White) // a rim, so that markers stand apart where they meet
+	if m.fill == Half {
+		lower := draw.Canvas{Canvas: c.Canvas, Rectangle: below(at)}
+		c.Fill(closed(lower.ClipPolygonXY(corners)))
 	}
 	c.SetLineWidth(vg.Points(1.1))
-	if !m.hollow {
-		c.SetLineWidth(vg.Points(0.5))
-	}
 	c.Stroke(outline)
 }
 
-func (m marker) outline(radius vg.Length, at vg.Point) vg.Path {
+// below is the half of the plane below a point, as far as markers reach.
+func below(at vg.Point) vg.Rectangle {
+	const far = 1000
+	return vg.Rectangle{Min: vg.Point{X: at.X - far, Y: at.Y - far}, Max: vg.Point{X: at.X + far, Y: at.Y}}
+}
+
+func closed(corners []vg.Point) vg.Path {
 	var p vg.Path
-	for i := range m.corners {
-		m.corner(&p, radius, at, float64(i), m.radius)
-		if m.waist > 0 {
-			m.corner(&p, radius, at, float64(i)+0.5, m.waist)
+	for i, corner := range corners {
+		if i == 0 {
+			p.Move(corner)
+			continue
 		}
+		p.Line(corner)
 	}
 	p.Close()
 	return p
 }
 
-func (m marker) corner(p *vg.Path, radius vg.Length, at vg.Point, i, out float64) {
-	sin, cos := math.Sincos(2 * math.Pi * (m.turn + i/float64(m.corners)))
-	to := vg.Point{X: at.X + radius*vg.Length(out*cos), Y: at.Y + radius*vg.Length(out*sin)}
-	if len(*p) == 0 {
-		p.Move(to)
-		return
+// outline returns the corners of the marker.
+func (m marker) outline(radius vg.Length, at vg.Point) []vg.Point {
+	var corners []vg.Point
+	corner := func(i, out float64) {
+		sin, cos := math.Sincos(2 * math.Pi * (m.turn + i/float64(m.corners)))
+		corners = append(corners, vg.Point{X: at.X + radius*vg.Length(out*cos), Y: at.Y + radius*vg.Length(out*sin)})
 	}
-	p.Line(to)
+	for i := range m.corners {
+		corner(float64(i), m.radius)
+		if m.waist > 0 {
+			corner(float64(i)+0.5, m.waist)
+		}
+	}
+	return corners
 }

@@ -62,8 +62,8 @@ func TestLogTicks(t *testing.T) {
 func TestWrite(t *testing.T) {
 	paint := func(c draw.Canvas) {
 		NewPlot("title", "x", "y").Draw(c)
-		for i := range 2 * len(shapes) {
-			c.DrawGlyph(draw.GlyphStyle{Color: Colour(i), Radius: 3, Shape: Marker(i, i >= len(shapes))}, vg.Point{X: vg.Length(10 + 10*i), Y: 20})
+		for i := range 3 * len(shapes) {
+			c.DrawGlyph(draw.GlyphStyle{Color: Colour(i), Radius: 3, Shape: Marker(i, Fill(i%3))}, vg.Point{X: vg.Length(10 + 10*i), Y: 20})
 		}
 		c.FillText(draw.TextStyle{Font: Font(9, true), Handler: plot.DefaultTextHandler}, vg.Point{X: 10, Y: 10}, "bold")
 	}
@@ -94,7 +94,7 @@ func TestWrite(t *testing.T) {
 // TestSeriesDiffer wants neighbours apart in colour and in shape.
 func TestSeriesDiffer(t *testing.T) {
 	for i := range len(palette) {
-		if Colour(i) == Colour(i+1) || Marker(i, false) == Marker(i+1, false) || Marker(i, true) == Marker(i, false) {
+		if Colour(i) == Colour(i+1) || Marker(i, Full) == Marker(i+1, Full) || Marker(i, Hollow) == Marker(i, Full) || Marker(i, Half) == Marker(i, Full) {
 			t.Errorf("series %d and %d look the same", i, i+1)
 		}
 	}

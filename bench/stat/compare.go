@@ -33,7 +33,7 @@ type Comparison struct {
 	// Ratio is A over B: the exponential of the median of the log-ratios of the pairs.
 	Ratio float64
 	// Lo and Hi bound the ratio: order statistics that cover it with at least Confidence, as those of Median. Of fewer than
-	// MinPairs they are the range.
+	// MinPairs they are the range, and IsRange says so.
 	Lo, Hi float64
 	// Wins counts pairs in which A was greater, Losses those in which B was.
 	Wins, Losses int
@@ -43,7 +43,8 @@ type Comparison struct {
 }
 
 // Compare compares values measured in pairs, a[i] with b[i]. What the two of a pair have in common, such as a busy
-// hour, cancels out. All values must be positive.
+// hour, cancels out. Values are zero or more, or one of the infinities: that is how a value counts that is worse than any
+// figure. Equal ones are ties, the infinite too.
 func Compare(a, b []float64) (Comparison, error) {
 	if len(a) != len(b) || len(a) == 0 {
 		return Comparison{}, fmt.Errorf("compare: %d values with %d: want pairs", len(a), len(b))
@@ -51,10 +52,10 @@ func Compare(a, b []float64) (Comparison, error) {
 	logs := make([]float64, len(a))
 	c := Comparison{Pairs: len(a)}
 	for i := range a {
-		if !positive(a[i]) || !positive(b[i]) {
-			return Comparison{}, fmt.Errorf("compare: pair %d is %g and %g: want positive values", i+1, a[i], b[i])
+		if !admissible(a[i]) || !admissible(b[i]) {
+			return Comparison{}, fmt.Errorf("compare: pair %d is %g and %g: want values of zero or more", i+1, a[i], b[i])
 		}
-		logs[i] = math.Log(a[i] / b[i])
+		logs[i] = logRatio(a[i], b[i])
 		switch {
 		case logs[i] > 0:
 			c.Wins++
@@ -68,7 +69,20 @@ func Compare(a, b []float64) (Comparison, error) {
 	return c, nil
 }
 
-func positive(v float64) bool { return v > 0 && !math.IsInf(v, 1) }
+func admissible(v float64) bool { return v >= 0 || math.IsInf(v, -1) }
+
+// logRatio is infinite where one of the two is zero or worse than any figure, and zero where both are alike.
+func logRatio(a, b float64) float64 {
+	switch {
+	case a == b:
+		return 0
+	case a <= 0 || math.IsInf(b, 1):
+		return math.Inf(-1)
+	case b <= 0 || math.IsInf(a, 1):
+		return math.Inf(1)
+	}
+	return math.Log(a / b)
+}
 
 // signTest returns the two-sided probability that of so many pairs at least so many go to one side.
 func signTest(pairs, ahead int) float64 {
@@ -96,8 +110,11 @@ func Holm(ps []float64) []float64 {
 // 1.
 func (c Comparison) Different() bool { return c.P <= 1-Confidence }
 
+// IsRange tells whether there were too few pairs for an interval of the wanted coverage.
+func (c Comparison) IsRange() bool { return c.Pairs < MinPairs }
+
 // Noisy tells whether the interval is too wide to quote the ratio alone.
-func (c Comparison) Noisy() bool { return c.Hi-c.Lo > NoiseLimit*c.Ratio }
+func (c Comparison) Noisy() bool { return wide(c.Lo, c.Ratio, c.Hi) }
 
 // Verdict says the outcome in words, for values of which more is better: "no difference", or which of the two is
 // faster, by how much, and between which bounds.
@@ -114,6 +131,9 @@ func (c Comparison) Verdict(a, b string) string {
 }
 
 func faster(who string, ratio, lo, hi float64) string {
+	if math.IsInf(ratio, 1) {
+		return who + " ahead: most runs of the other did not hold"
+	}
 	return fmt.Sprintf("%s faster by %.1f %% [%.1f, %.1f]", who, 100*(ratio-1), 100*(lo-1), 100*(hi-1))
 }
 

@@ -31,7 +31,8 @@ type Summary struct {
 
 // Median returns the median of values and the narrowest order-statistic interval that covers it with at least
 // Confidence: the number of values below the true median is binomial, whatever the distribution. Fewer than six values
-// reach no such coverage; the interval is then their range, and IsRange says so. The values are left as they are.
+// reach no such coverage; the interval is then their range, and IsRange says so. A value that is worse than any figure is
+// one of the infinities; where most are, so is the median, and IsFigure is false. The values are left as they are.
 func Median(values []float64) Summary {
 	n := len(values)
 	if n == 0 {
@@ -57,8 +58,16 @@ func Median(values []float64) Summary {
 // least and the greatest of them.
 func (s Summary) IsRange() bool { return s.Coverage < Confidence }
 
+// IsFigure tells whether the median is a number that was measured, or lies between two that were.
+func (s Summary) IsFigure() bool { return !math.IsNaN(s.Median) && !math.IsInf(s.Median, 0) }
+
 // Noisy tells whether the interval is too wide for the median to be quoted alone.
-func (s Summary) Noisy() bool { return s.Hi-s.Lo > NoiseLimit*math.Abs(s.Median) }
+func (s Summary) Noisy() bool { return wide(s.Lo, s.Median, s.Hi) }
+
+// wide tells whether an interval is too wide for what it is around. One with an end that is no figure is.
+func wide(lo, middle, hi float64) bool {
+	return lo != hi && (math.IsInf(hi-lo, 0) || hi-lo > NoiseLimit*math.Abs(middle))
+}
 
 // middle returns the median of values in ascending order.
 func middle(sorted []float64) float64 {

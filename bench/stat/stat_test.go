@@ -288,7 +288,7 @@ func TestCompareFew(t *testing.T) {
 }
 
 func TestCompareRefuses(t *testing.T) {
-	for _, c := range [][2][]float64{{{1}, {1, 2}}, {{}, {}}, {{0}, {1}}, {{1}, {math.NaN()}}, {{1}, {math.Inf(1)}}} {
+	for _, c := range [][2][]float64{{{1}, {1, 2}}, {{}, {}}, {{-1}, {1}}, {{1}, {math.NaN()}}} {
 		if _, err := Compare(c[0], c[1]); err == nil {
 			t.Errorf("%v was compared", c)
 		}
@@ -308,5 +308,99 @@ func TestVerdict(t *testing.T) {
 		if got := c.comparison.Verdict("A", "B"); got != c.want {
 			t.Errorf("got %q, want %q", got, c.want)
 		}
+	}
+}
+
+// TestWorseThanAnyFigure wants values that are no figures to count as what they are: the median moves to their side, and
+// where most are so, there is none.
+func TestWorseThanAnyFigure(t *testing.T) {
+	worst := math.Inf(1)
+	for _, c := range []struct {
+		values []float64
+		median float64
+		figure bool
+	}{
+		{[]float64{75, worst, worst, worst, worst, worst}, worst, false},
+		{[]float64{1, 2, 3, worst, worst, worst}, worst, false},
+		{[]float64{1, 2, 3, 4, worst, worst}, 3.5, true},
+		{[]float64{worst}, worst, false},
+		{[]float64{math.Inf(-1), 5, 7}, 5, true},
+	} {
+		got := Median(c.values)
+		if got.N != len(c.values) || got.Median != c.median || got.IsFigure() != c.figure {
+			t.Errorf("of %v: %+v, a figure: %v", c.values, got, got.IsFigure())
+		}
+	}
+	if s := Median([]float64{1, worst, worst, worst}); s.Hi != worst || !s.Noisy() {
+		t.Errorf("of one figure in four: %+v, noisy: %v", s, s.Noisy())
+	}
+}
+
+// TestCompareWithRunsThatDidNotHold wants a pair with one such run to be won by the other, one with two to be a tie, and
+// zero to be a value like any other.
+func TestCompareWithRunsThatDidNotHold(t *testing.T) {
+	worst := math.Inf(1)
+	c, err := Compare([]float64{worst, worst, 3, 0, 0}, []float64{2, worst, worst, 0, 5})
+	if err != nil || c.Pairs != 5 || c.Wins != 1 || c.Losses != 2 || c.Ratio != 1 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	c, err = Compare([]float64{1, 1, 1, 1, 1, 1}, []float64{worst, worst, worst, worst, worst, 2})
+	if err != nil || c.Losses != 6 || c.Ratio != 0 || !c.Different() || c.Verdict("A", "B") != "B ahead: most runs of the other did not hold" {
+		t.Errorf("%+v, %v: %s", c, err, c.Verdict("A", "B"))
+	}
+}
+
+// TestUnpaired compares with the tables of Mann and Whitney (1947): at 5 %, two-sided, samples of 4 and 4 need U = 0, of 5
+// and 5 U <= 2, of 6 and 6 U <= 5, of 10 and 10 U <= 23; of 3 and 3 nothing can be shown.
+func TestUnpaired(t *testing.T) {
+	for n, want := range map[int]int{4: 0, 5: 2, 6: 5, 10: 23} {
+		if got := critical(n, n); got != want {
+			t.Errorf("%d and %d: U <= %d shows a difference, want %d", n, n, got, want)
+		}
+	}
+	u, err := CompareUnpaired(seq(3), []float64{100, 200, 300})
+	if err != nil || u.Different() || !u.IsRange() || math.Abs(u.Lo-0.01/3) > 1e-9 || math.Abs(u.Hi-0.03) > 1e-9 {
+		t.Errorf("three of each: %+v, %v", u, err)
+	}
+	u, err = CompareUnpaired([]float64{8, 8, 8, 8, 8, 8}, []float64{4, 4, 4, 4, 4, 4})
+	if err != nil || !u.Different() || u.IsRange() || math.Abs(u.Ratio-2) > 1e-12 {
+		t.Errorf("twice as much: %+v, %v", u, err)
+	}
+	if _, err := CompareUnpaired(nil, []float64{1}); err == nil {
+		t.Error("nothing was compared with something")
+	}
+	if _, err := CompareUnpaired([]float64{-1}, []float64{1}); err == nil {
+		t.Error("a negative value was compared")
+	}
+}
+
+// TestUnpairedIntervalIsTheTest wants the two never to contradict each other, with ties and with runs that did not hold.
+func TestUnpairedIntervalIsTheTest(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	draw := func(n int, shift float64) []float64 {
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = max(0, math.Round(10+3*random.NormFloat64())) + shift
+			if random.IntN(8) == 0 {
+				values[i] = math.Inf(1)
+			}
+		}
+		return values
+	}
+	different := 0
+	for range 2000 {
+		u, err := CompareUnpaired(draw(3+random.IntN(8), 0), draw(3+random.IntN(8), float64(random.IntN(9))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if out := u.Lo > 1 || u.Hi < 1; !u.IsRange() && out != u.Different() || u.IsRange() && u.Different() {
+			t.Fatalf("%+v: the interval leaves out 1: %v, the test says different: %v", u, out, u.Different())
+		}
+		if u.Different() {
+			different++
+		}
+	}
+	if different < 200 || different > 1800 {
+		t.Errorf("%d of 2000 differ: one of the two is not tested", different)
 	}
 }

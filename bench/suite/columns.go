@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"math"
 	"strings"
 
 	"paxosbench/bench/record"
@@ -15,6 +16,14 @@ type Column struct {
 	HigherIsBetter bool
 
 	value func(*Run) (float64, bool)
+}
+
+// Worst is worse than any figure of the column.
+func (c Column) Worst() float64 {
+	if c.HigherIsBetter {
+		return math.Inf(-1)
+	}
+	return math.Inf(1)
 }
 
 // columns lists all measured quantities. No knob has the name of one.

@@ -53,6 +53,37 @@ type Point struct {
 // Usable tells whether the run's figures describe the system under test.
 func (r *Run) Usable() bool { return r.Status == StatusValid || r.Status == StatusDegraded }
 
+// KeptUp is the share of an offered load that must have been answered for a run to count as having kept up with it.
+const KeptUp = 0.98
+
+// Held tells whether the run is one of the system under test and of the load that it was given: usable, and no less
+// answered than was offered. A point of a graph says of how many of its runs that is true.
+func (r *Run) Held() bool {
+	return r.Usable() && (r.Offered <= 0 || r.Result != nil && r.Result.ThroughputOpsPerS >= KeptUp*r.Offered)
+}
+
+// Figure returns what a run counts for in medians and comparisons of a measured column. A run that did not hold counts as
+// worse than any figure, and so does a latency where nothing was answered: to leave such runs out would be to choose by
+// what came of them. It is false of a run that held and whose replicas did not tell the figure.
+func (r *Run) Figure(c Column) (float64, bool) {
+	v, ok := c.value(r)
+	if !r.Held() || !ok && c.Unit == "ns" {
+		return c.Worst(), true
+	}
+	return v, ok
+}
+
+// Figures gathers what runs count for.
+func Figures(runs []*Run, c Column) []float64 {
+	var figures []float64
+	for _, r := range runs {
+		if v, ok := r.Figure(c); ok {
+			figures = append(figures, v)
+		}
+	}
+	return figures
+}
+
 // Value returns a measured column of the run, or a knob of its cell as a number. It is false if the run has none.
 func (r *Run) Value(column string) (float64, bool) {
 	if c, ok := ColumnOf(column); ok {
