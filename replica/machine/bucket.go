@@ -170,6 +170,24 @@ func (b *bucket) candidates(want entry) uint64 {
 		w[4].like(want)<<4 | w[5].like(want)<<5 | w[6].like(want)<<6
 }
 
+// noSmallWord is where no small record begins.
+const noSmallWord = bucketWords - 1
+
+// smallWord returns where the small record begins whose entry is e but for its value, or noSmallWord.
+func (b *bucket) smallWord(e entry) int {
+	word := noSmallWord // each of the following lines is a conditional move
+	if (b.words[0]^e)&smallRecord == 0 {
+		word = 0
+	}
+	if (b.words[2]^e)&smallRecord == 0 {
+		word = 2
+	}
+	if (b.words[4]^e)&smallRecord == 0 {
+		word = 4
+	}
+	return word
+}
+
 // like returns 1 if the hash bits are the wanted ones, and 0 otherwise.
 func (e entry) like(want entry) uint64 { return (uint64(e^want)>>entryShift - 1) >> 63 }
 

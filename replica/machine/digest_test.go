@@ -75,6 +75,9 @@ func (l *lossy) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, 
 	return l.KV.Apply(op, flags, key, value)
 }
 
+// ApplyPuts leaves every put to Apply, to count it.
+func (l *lossy) ApplyPuts([]byte, int) (done, size int) { return 0, 0 }
+
 func applyOnly(k *KV, op wire.Op, key, value []byte) { k.Apply(op, 0, key, value) }
 
 // TestDigestSeesTheStore gives one of two replicas a store that does not do what it is told. The digests must differ at

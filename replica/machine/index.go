@@ -80,11 +80,14 @@ func newIndex() index {
 // level returns the number of hash bits that every bucket number uses.
 func (x *index) level() int { return bits.Len64(x.table.count) - 1 }
 
-// home returns the first bucket of the hash's chain. Buckets below the one that is split next have been split already
-// on this level: for them, and for the new ones, one more bit of the hash counts.
-func (x *index) home(hash uint64) *bucket {
-	unsplit := (x.table.count - 1 - hash&x.mask) >> 63 // 1 or 0 and no branch: that would be a coin toss
-	return x.table.at(hash & (x.mask >> unsplit))
+// home returns the first bucket of the hash's chain.
+func (x *index) home(hash uint64) *bucket { return x.table.home(hash, x.mask) }
+
+// home is index.home. Buckets below the one that is split next have been split already on this level: for them, and for the
+// new ones, one more bit of the hash counts.
+func (p *bucketPages) home(hash, mask uint64) *bucket {
+	unsplit := (p.count - 1 - hash&mask) >> 63 // 1 or 0 and no branch: that would be a coin toss
+	return p.at(hash & (mask >> unsplit))
 }
 
 // following returns the bucket behind b in its chain, or nil.

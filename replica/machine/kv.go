@@ -117,9 +117,9 @@ func (k *KV) set(home *bucket, p place, hash uint64, key, value []byte) {
 		k.insert(hash, key, value)
 	case e.small():
 		v := p.value()
-		before := smallDigest(hash, *e, *v) // the entry is the key's, and so is the hash
+		k.held -= smallDigest(hash, *e, *v) // the entry is the key's, and so is the hash
 		*e, *v = e.withValueLen(len(value)), entry(word(value))
-		k.held += smallDigest(hash, *e, *v) - before
+		k.held += smallDigest(hash, *e, *v)
 	default:
 		k.held -= k.records.digest(e.ref())
 		k.rewrite(e, key, value)

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"encoding/binary"
 	"math/bits"
 	"unsafe"
 
@@ -29,9 +30,10 @@ type lookahead struct {
 
 // glance is what is known of a command before its turn.
 type glance struct {
-	hash uint64
-	home *bucket
-	word int // of home, where the entry was seen, or is not: there are no promises until its turn
+	hash  uint64
+	home  *bucket
+	small entry // what a small record of the key looks like (see smallEntry), or 0 if the key is not small
+	word  int   // of home, where the entry was seen, or is not: there are no promises until its turn
 }
 
 // lookaheadGroup is the number of commands in a group: enough to keep the memory busy, few enough that what has been
@@ -74,21 +76,29 @@ func (k *KV) lookAhead() {
 // askForBuckets fetches the buckets of the next group.
 func (k *KV) askForBuckets() {
 	a := &k.ahead
+	table, mask := k.index.table, k.index.mask
 	var lines [lookaheadGroup]unsafe.Pointer
-	n, at := 0, 0
+	commands, n, at := a.commands, 0, 0
 	for ; a.left > 0 && n < lookaheadGroup; a.left-- {
-		op, _, key, _, end := commandAt(a.commands, at)
-		at = end
-		if op == wire.OpGet && !a.gets {
+		h := binary.LittleEndian.Uint64(commands[at:])
+		keyLen, valueLen := headerLengths(h)
+		keyEnd := at + wire.CommandHeaderSize + keyLen
+		at = keyEnd + valueLen
+		if wire.Op(h) == wire.OpGet && !a.gets {
 			continue
 		}
-		hash := hashKey(key)
-		home := k.index.home(hash)
-		*a.at(a.asked + uint(n)) = glance{hash: hash, home: home}
-		lines[n] = unsafe.Pointer(home)
+		g := a.at(a.asked + uint(n))
+		if keyLen <= smallSize {
+			g.hash = hashWordKey(wordBefore(commands, keyEnd, keyLen), keyLen)
+			g.small = smallEntry(g.hash, keyLen, 0)
+		} else {
+			g.hash, g.small = hashBytes(commands[keyEnd-keyLen:keyEnd]), 0
+		}
+		g.home = table.home(g.hash, mask)
+		lines[n] = unsafe.Pointer(g.home)
 		n++
 	}
-	a.commands = a.commands[at:]
+	a.commands = commands[at:]
 	a.asked += uint(n)
 	prefetch(&lines[0], n)
 }
@@ -101,6 +111,9 @@ func (k *KV) askForRecords() {
 	n := 0
 	for ; a.looked < a.asked; a.looked++ {
 		g := a.at(a.looked)
+		if g.word = g.home.smallWord(g.small); g.word != noSmallWord {
+			continue
+		}
 		c := g.home.candidates(hashPart(g.hash))
 		g.word = bits.TrailingZeros64(c | 1<<(bucketWords-1))
 		switch e := g.home.words[g.word]; {
@@ -113,4 +126,58 @@ func (k *KV) askForRecords() {
 		}
 	}
 	prefetch(&lines[0], n)
+}
+
+// ApplyPuts implements StateMachine: puts that change a small record where the look-ahead has seen it. That is what a busy
+// store mostly does.
+func (k *KV) ApplyPuts(commands []byte, count int) (done, size int) {
+	a := &k.ahead
+	for done < count && !k.index.frozen {
+		if a.executed == a.step {
+			k.lookAhead()
+		}
+		n := min(count-done, int(a.step-a.executed), int(a.looked-a.executed))
+		put, bytes := k.putGroup(commands[size:], n)
+		a.executed += uint(put)
+		done += put
+		size += bytes
+		if put < n || n == 0 {
+			break
+		}
+	}
+	return done, size
+}
+
+// putGroup is ApplyPuts for up to count commands that have been looked at. It calls nothing, so that what it works with stays
+// in registers. The index may have been resized since: a record that looks like the key's in a bucket that was the key's home
+// is the key's, because all such buckets have the hash bits in common that entries do not hold.
+func (k *KV) putGroup(commands []byte, count int) (done, size int) {
+	held := k.held
+	for done < count {
+		h := binary.LittleEndian.Uint64(commands[size:])
+		keyLen, valueLen := headerLengths(h)
+		if wire.Op(h) != wire.OpPut || keyLen > smallSize || valueLen > smallSize {
+			break
+		}
+		g := k.ahead.at(k.ahead.executed + uint(done))
+		p := place{g.home, g.word}
+		e := p.entry()
+		if (*e^g.small)&smallRecord != 0 {
+			break
+		}
+		v := p.value()
+		done++
+		size += wire.CommandHeaderSize + keyLen + valueLen
+		held -= smallDigest(g.hash, *e, *v)
+		*e, *v = e.withValueLen(valueLen), entry(wordBefore(commands, size, valueLen))
+		held += smallDigest(g.hash, *e, *v)
+	}
+	k.held = held
+	return done, size
+}
+
+// wordBefore returns the n bytes that end before end as a number, at most eight. There are eight before it, of whatever kind: a
+// command begins with a header of that size.
+func wordBefore(commands []byte, end, n int) uint64 {
+	return binary.LittleEndian.Uint64(commands[end-smallSize:]) >> (8 * uint(smallSize-n))
 }

@@ -30,6 +30,10 @@ type StateMachine interface {
 	// until then.
 	Prepare(commands []byte, count int, gets bool)
 
+	// ApplyPuts executes commands that Prepare has announced and whose turn it is, for as long as they are puts of a kind that
+	// it is fast at and that end with StatusOK, at most count. It returns how many, perhaps none, and their size in bytes.
+	ApplyPuts(commands []byte, count int) (done, size int)
+
 	// Len returns the number of records held.
 	Len() int
 

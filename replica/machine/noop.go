@@ -33,6 +33,9 @@ func (m *Noop) Apply(op wire.Op, _ uint8, _, _ []byte) (wire.Status, []byte) {
 // Prepare implements StateMachine.
 func (m *Noop) Prepare([]byte, int, bool) {}
 
+// ApplyPuts implements StateMachine: there is no faster way than Apply.
+func (m *Noop) ApplyPuts([]byte, int) (done, size int) { return 0, 0 }
+
 // Len implements StateMachine; a Noop holds no records.
 func (m *Noop) Len() int { return 0 }
 

@@ -123,6 +123,12 @@ func (s *State) execute(client *session, part *stretch, a answer, limit int) []b
 	s.machine.Prepare(part.commands, part.count, !a.quiet)
 	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
 	for done == 0 || done < part.count && len(a.dst) < limit {
+		if wire.Op(part.commands[at]) == wire.OpPut {
+			if n, size := s.machine.ApplyPuts(part.commands[at:], part.count-done); n > 0 {
+				oks, done, at = oks+n, done+n, at+size
+				continue
+			}
+		}
 		seq := part.first + wire.Seq(done)
 		op, flags, key, value, end := commandAt(part.commands, at)
 		at = end

@@ -30,8 +30,11 @@ var (
 )
 
 // hashSmall returns the hash of a key of at most eight bytes.
-func hashSmall(key []byte) uint64 {
-	h := (word(key) ^ lengthSeed(len(key))) * permuteA
+func hashSmall(key []byte) uint64 { return hashWordKey(word(key), len(key)) }
+
+// hashWordKey is hashSmall for a key of length bytes as a number.
+func hashWordKey(key uint64, length int) uint64 {
+	h := (key ^ lengthSeed(length)) * permuteA
 	h = (h ^ h>>32) * permuteB
 	return h ^ h>>32
 }

@@ -54,7 +54,13 @@ func (p *stretch) cut(n int) stretch {
 func commandAt(commands []byte, at int) (op wire.Op, flags uint8, key, value []byte, end int) {
 	src := commands[at:]
 	h := binary.LittleEndian.Uint64(src)
-	keyEnd := wire.CommandHeaderSize + int(h>>16&0xffff)
-	size := keyEnd + int(h>>32)
+	keyLen, valueLen := headerLengths(h)
+	keyEnd := wire.CommandHeaderSize + keyLen
+	size := keyEnd + valueLen
 	return wire.Op(h), uint8(h >> 8), src[wire.CommandHeaderSize:keyEnd], src[keyEnd:size], at + size
+}
+
+// headerLengths returns the lengths in the header of a command.
+func headerLengths(header uint64) (keyLen, valueLen int) {
+	return int(header >> 16 & 0xffff), int(header >> 32)
 }
