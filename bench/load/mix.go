@@ -80,6 +80,9 @@ func (m Mix) Reads() bool { return m.shares[wire.OpPut] < mixBlock }
 // deletes reports whether the mix has deletes.
 func (m Mix) deletes() bool { return m.shares[wire.OpDelete] > 0 }
 
+// plain reports whether the mix has but puts and gets.
+func (m Mix) plain() bool { return m.shares[wire.OpPut]+m.shares[wire.OpGet] == mixBlock }
+
 // only returns the mix's operation if it has just one.
 func (m Mix) only() (wire.Op, bool) {
 	for _, op := range mixOps {

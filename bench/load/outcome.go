@@ -98,7 +98,7 @@ func (r *run) verification(ctx context.Context) record.Verification {
 		}
 	}
 	if r.cfg.Verify == VerifyHistory {
-		checked := checkHistories(histories)
+		checked := checkHistories(histories, r.cfg.Generator.Of > 1 && r.cfg.KeyDist.shared())
 		checked.addTo(&v)
 	}
 	if r.cfg.Verify != VerifyNone && len(r.cfg.Admin) > 0 {

@@ -75,7 +75,11 @@ func newVerifier(cfg *Config, work *workload, streams *streams) *verifier {
 		}
 	}
 	if cfg.Verify == VerifyHistory {
-		v.history = newHistory(uint64(cfg.Keys))
+		limit := historyLimit
+		if cfg.Mix.plain() {
+			limit = historyPlain
+		}
+		v.history = newHistory(uint64(cfg.Keys), limit)
 	}
 	return v
 }

@@ -1,9 +1,12 @@
 package load
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/anishathalye/porcupine"
 
 	"paxosbench/bench/client"
 	"paxosbench/wire"
@@ -234,8 +237,14 @@ func (r *register) add(op wire.Op, id, expected valueID, sent, at time.Duration,
 }
 
 func (r *register) check(cut time.Duration) string {
-	h := &history{keys: map[uint64]*keyHistory{0: {entries: r.entries, cut: cut}}}
-	v := checkHistories([]*history{h})
+	return outcomeOf(checkHistories([]*history{r.history(cut)}, false))
+}
+
+func (r *register) history(cut time.Duration) *history {
+	return &history{keys: map[uint64]*keyHistory{0: {entries: r.entries, cut: cut}}}
+}
+
+func outcomeOf(v historyVerdict) string {
 	switch {
 	case len(v.illegal) > 0:
 		return "illegal"
@@ -319,8 +328,106 @@ func TestHistories(t *testing.T) {
 	}
 }
 
+// What another thread did not record any more, or another generator did, is not held against who has read it.
+func TestHistoriesOfOneKeyAreJoined(t *testing.T) {
+	const a, b, c, stranger = valueID(101), valueID(102), valueID(103), valueID(999)
+	tests := []struct {
+		name     string
+		one, two func(*register)
+		cut      time.Duration // of the second thread
+		others   bool
+		want     string
+	}{
+		{"written behind the end of the other's record", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpGet, 0, 0, 20, 21, wire.StatusOK, c)
+			r.add(wire.OpGet, 0, 0, 22, 23, wire.StatusOK, a)
+		}, func(*register) {}, 10, false, "ok"},
+		{"deleted behind the end of the other's record", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpCompareAndSet, b, a, 3, 4, wire.StatusOK, 0)
+			r.add(wire.OpCompareAndSet, c, b, 11, 12, wire.StatusMismatch, 0)
+		}, func(r *register) { r.add(wire.OpDelete, 0, 0, 5, 11, wire.StatusOK, 0) }, 10, false, "ok"},
+		{"wrong before the end of the other's record", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpGet, 0, 0, 5, 6, wire.StatusOK, a)
+		}, func(r *register) { r.add(wire.OpPut, b, 0, 3, 4, wire.StatusOK, 0) }, 10, false, "illegal"},
+		{"another generator writes in between", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpGet, 0, 0, 3, 4, wire.StatusOK, stranger)
+			r.add(wire.OpGet, 0, 0, 5, 6, wire.StatusOK, stranger+1)
+		}, func(*register) {}, never, true, "ok"},
+		{"nobody else writes", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpGet, 0, 0, 3, 4, wire.StatusOK, stranger)
+			r.add(wire.OpGet, 0, 0, 5, 6, wire.StatusOK, stranger+1)
+		}, func(*register) {}, never, false, "illegal"},
+		{"another generator makes a compare-and-set fail", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpCompareAndSet, b, a, 3, 4, wire.StatusMismatch, 0)
+			r.add(wire.OpGet, 0, 0, 5, 6, wire.StatusNotFound, 0)
+			r.add(wire.OpDelete, 0, 0, 7, 8, wire.StatusNotFound, 0)
+		}, func(*register) {}, never, true, "ok"},
+		{"another generator does not bring back what was overwritten", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpPut, b, 0, 3, 4, wire.StatusOK, 0)
+			r.add(wire.OpGet, 0, 0, 5, 6, wire.StatusOK, a)
+		}, func(*register) {}, never, true, "illegal"},
+		{"nor does it with compare-and-sets", func(r *register) {
+			r.add(wire.OpPut, a, 0, 1, 2, wire.StatusOK, 0)
+			r.add(wire.OpCompareAndSet, b, a, 3, 4, wire.StatusOK, 0)
+			r.add(wire.OpGet, 0, 0, 5, 6, wire.StatusOK, stranger)
+			r.add(wire.OpGet, 0, 0, 7, 8, wire.StatusOK, a)
+		}, func(*register) {}, never, true, "illegal"},
+	}
+	for _, tt := range tests {
+		var one, two register
+		tt.one(&one)
+		tt.two(&two)
+		if got := outcomeOf(checkHistories([]*history{one.history(never), two.history(tt.cut)}, tt.others)); got != tt.want {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// The check by clusters and the search for an order agree about small histories.
+func TestClustersAgreeWithASearch(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	verdicts := make(map[bool]int)
+	for range 20_000 {
+		var r register
+		r.add(wire.OpPut, 99, 0, -5, -4, wire.StatusOK, 0) // or a search may take what is written later for what was there before
+		writes := 1 + rng.IntN(4)
+		for id := range writes + rng.IntN(6) {
+			sent := time.Duration(1 + rng.IntN(20))
+			at := sent + 1 + time.Duration(rng.IntN(12))
+			switch {
+			case id >= writes:
+				r.add(wire.OpGet, 0, 0, sent, at, wire.StatusOK, valueID(100+rng.IntN(writes+1)))
+			case rng.IntN(5) == 0:
+				r.add(wire.OpPut, valueID(100+id), 0, sent, 0, 0, 0)
+			default:
+				r.add(wire.OpPut, valueID(100+id), 0, sent, at, wire.StatusOK, 0)
+			}
+		}
+		operations := make([]porcupine.Operation, len(r.entries))
+		for i, e := range r.entries {
+			operations[i] = e.porcupine(i, never)
+		}
+		want := porcupine.CheckOperations(registerModel(false, nil), operations)
+		wrong := checkClusters(r.entries, never, false)
+		if (wrong == "") != want {
+			t.Fatalf("clusters say %q, a search %v, of %+v", wrong, want, operations)
+		}
+		verdicts[want]++
+	}
+	if min(verdicts[true], verdicts[false]) < 2000 {
+		t.Errorf("%d histories were right and %d wrong: too few of a kind", verdicts[true], verdicts[false])
+	}
+}
+
 func TestHistoryIsBounded(t *testing.T) {
-	h := newHistory(1000)
+	h := newHistory(1000, historyLimit)
 	for _, key := range []uint64{0, 1, 2, 5, 10, 20, 50, 100, 200, 500} {
 		if !h.sampled(key) {
 			t.Errorf("key %d is not sampled", key)
