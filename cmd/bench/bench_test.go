@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
 )
 
@@ -113,7 +114,7 @@ func TestSweep(t *testing.T) {
 		t.Error(err)
 	}
 	if code, stdout, _ := invoke(t, "diff", dir, dir); code != exitDone || !strings.Contains(stdout, "1.000") ||
-		strings.Count(stdout, "--repeats 6") != 1 {
+		strings.Count(stdout, "--repeats 4") != 1 {
 		t.Errorf("compared with itself: exit code %d: %s", code, stdout)
 	}
 }
@@ -209,6 +210,36 @@ func TestUsage(t *testing.T) {
 		if code, _, stderr := invoke(t, c.args...); code != exitUsage || !strings.Contains(stderr, c.want) {
 			t.Errorf("%q: exit code %d: %s", c.args, code, stderr)
 		}
+	}
+}
+
+// Directories that were not measured alike are refused, with what they differ in, and compared if that is wanted.
+func TestDiffRefusesWhatIsNotAlike(t *testing.T) {
+	s, err := suite.Parse("tiny", []byte(tiny))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dirs := make([]string, 2)
+	for i := range dirs {
+		m := suite.Manifest{Suite: s.Name, Duration: time.Duration(1+i) * time.Second}
+		d, err := suite.Create(filepath.Join(t.TempDir(), "out"), s, []byte(tiny), m, s.Plan(1, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range d.Plan {
+			if err := d.Append(suite.Run{Planned: p, Status: suite.StatusValid, Result: &record.Result{ThroughputOpsPerS: 7}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		dirs[i] = d.Path
+		d.Close()
+	}
+	if code, _, stderr := invoke(t, "diff", dirs[0], dirs[1]); code != exitUsage || !strings.Contains(stderr, "duration: 1s and 2s") {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+	code, stdout, _ := invoke(t, "diff", "--anyway", dirs[0], dirs[1])
+	if code != exitDone || !strings.Contains(stdout, "! not measured alike: duration: 1s and 2s") || strings.Contains(stdout, "95 %") {
+		t.Errorf("exit code %d: %s", code, stdout)
 	}
 }
 
