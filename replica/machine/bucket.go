@@ -1,6 +1,9 @@
 package machine
 
-import "iter"
+import (
+	"iter"
+	"unsafe"
+)
 
 // A bucket is a cache line: seven words for entries, and a link. An entry says where a record is, in one word; or it is
 // the record, if key and value are small (see small.go), and its value takes the word behind it. So a lookup of a small
@@ -26,6 +29,9 @@ type bucket struct {
 }
 
 type entry uint64
+
+// bucketPages.at counts on it.
+var _ [bucketBytes]byte = [unsafe.Sizeof(bucket{})]byte{}
 
 const (
 	bucketWords = 7

@@ -1,6 +1,9 @@
 package machine
 
-import "math/bits"
+import (
+	"math/bits"
+	"unsafe"
+)
 
 // The index is a linear hash table (Litwin, "Linear hashing: a new tool for file and table addressing", 1980). It
 // grows by one bucket at a time: the insertion that pushes the load over the limit splits one bucket in two, in a
@@ -24,8 +27,11 @@ type bucketPages struct {
 	count uint64
 }
 
+// at returns bucket i. Plain indexing would look whether the page is nil, at its first byte: another line of memory, and another
+// page of the processor's, for every command.
 func (p *bucketPages) at(i uint64) *bucket {
-	return &p.pages[i>>bucketPageBits][i%bucketPageSize]
+	page := unsafe.Pointer(p.pages[i>>bucketPageBits])
+	return (*bucket)(unsafe.Add(page, i%bucketPageSize*bucketBytes))
 }
 
 // add appends an empty bucket and returns its number.
