@@ -208,7 +208,7 @@ func checkRun(run *Run) error {
 		return fmt.Errorf("%w: %d commands without a session", ErrField, run.Count)
 	}
 	rest := run.Commands
-	for range run.Count {
+	for left := run.Count; left > 0; {
 		if len(rest) < CommandHeaderSize {
 			return fmt.Errorf("%w: run ends inside a command", ErrLength)
 		}
@@ -218,18 +218,37 @@ func checkRun(run *Run) error {
 		if valueLen > MaxValue || n > uint64(len(rest)) {
 			return fmt.Errorf("%w: command of %d bytes in %d", ErrLength, n, len(rest))
 		}
-		// The common operations need no second look.
-		if op := Op(h); op >= OpCompareAndSet || op == 0 || run.Session == 0 {
+		if !plain(h) || run.Session == 0 {
 			if err := checkCommand(run.Session, rest[:n]); err != nil {
 				return err
 			}
+			left, rest = left-1, rest[n:]
+			continue
 		}
-		rest = rest[n:]
+		alike := countAlike(rest, left, h, int(n))
+		left, rest = left-alike, rest[alike*int(n):]
 	}
 	if len(rest) != 0 {
 		return fmt.Errorf("%w: %d bytes behind the last command of a run", ErrLength, len(rest))
 	}
 	return nil
+}
+
+// plain tells whether a command's form is right if its lengths are: it is one of the common operations.
+func plain(header uint64) bool { op := Op(header); return op != 0 && op < OpCompareAndSet }
+
+// countAlike returns how many of the first commands, at most limit, are plain and have the lengths of the first one, which has
+// that header and n bytes. Where the next header is does not wait for this one then, and neither does the processor.
+func countAlike(commands []byte, limit int, header uint64, n int) int {
+	count, at := 1, n
+	for ; count < limit && len(commands)-at >= n; count++ {
+		h := binary.LittleEndian.Uint64(commands[at:])
+		if h>>16 != header>>16 || !plain(h) {
+			break
+		}
+		at += n
+	}
+	return count
 }
 
 // checkCommand checks the operations whose form depends on more than the header.
