@@ -13,6 +13,9 @@ type Buffers struct {
 	kept int // bytes of capacity on the free lists
 }
 
+// MinBuffer is the capacity of the smallest buffers. One for more bytes has less than twice as many.
+const MinBuffer = 1 << minBufferClass
+
 const (
 	minBufferClass = 9  // 512 bytes
 	maxBufferClass = 23 // 8 MiB, room for MaxBody
@@ -39,7 +42,7 @@ func (p *Buffers) Get(size int) []byte {
 // Put gives a slice back that Get returned, or a prefix of it. The caller must hold no other view of it.
 func (p *Buffers) Put(b []byte) {
 	c := cap(b)
-	if c < 1<<minBufferClass || c&(c-1) != 0 || c > 1<<maxBufferClass || p.kept+c > maxBuffersKept {
+	if c < MinBuffer || c&(c-1) != 0 || c > 1<<maxBufferClass || p.kept+c > maxBuffersKept {
 		return
 	}
 	class := bits.TrailingZeros(uint(c))

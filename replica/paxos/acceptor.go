@@ -87,7 +87,14 @@ func (c *Core) onAccept(m *wire.Message) {
 // after the index is always taken, or nothing would ever move, and so is one for which something has been accepted
 // already: a new leader proposes again what this replica may have brought with it from its journal, however much it is.
 func (c *Core) mayHold(m *wire.Message) bool {
-	return m.Slot == c.commit+1 || c.log.get(m.Slot) != nil || m.Slot <= c.commit+c.cfg.Limits.MaxAhead && c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes
+	return m.Slot == c.commit+1 || c.log.get(m.Slot) != nil || m.Slot <= c.commit+c.cfg.Limits.MaxAhead && c.log.bytes <= c.maxLogBytes()+c.windowCost()
+}
+
+// windowCost is the most that the window of a leader with the same configuration may cost in the log: the log counts whole buffers,
+// the window the bytes in them. An acceptor that held less would turn away what the leader may have in flight, and the quorum
+// may need it.
+func (c *Core) windowCost() int {
+	return int(c.cfg.Limits.MaxAhead)*(entryOverhead+wire.MinBuffer) + 2*c.cfg.WindowBytes
 }
 
 // accept stores the entry, and acknowledges it when the record is durable. The record holds the ballot, which is the

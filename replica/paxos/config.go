@@ -51,9 +51,10 @@ type Config struct {
 // Limits are the bounds of the protocol that are neither flags nor part of its safety: any value that Validate passes is
 // right, and replicas may differ. The simulator draws small ones, so that a short run comes to every bound.
 type Limits struct {
-	// MaxAhead is how many slots above its own commit index an acceptor takes from a leader. It should exceed any leader's
-	// window, so that it only turns away the future of a follower that has to catch up first. It judges live Accepts and
-	// nothing else: what a journal or a promise brings may lie further ahead. 0: 2 * pipeline.MaxDepth.
+	// MaxAhead is how many slots above its own commit index an acceptor takes from a leader. It is at least two of the leader's
+	// windows: what an acceptor knows chosen is behind by as much as was in flight when it was told, and it only turns away the
+	// future of a follower that has to catch up first. It judges live Accepts and nothing else: what a journal or a promise brings
+	// may lie further ahead. 0: 2 * pipeline.MaxDepth.
 	MaxAhead wire.Slot
 
 	// FetchBytes bounds one step of catch-up; one batch may exceed it. 0: 1 MiB.
@@ -101,7 +102,7 @@ func (c *Config) Validate() error {
 	check(c.WindowBytes > 0, "window bytes: %d, want more than 0", c.WindowBytes)
 	check(c.Buffers != nil, "buffers: none")
 	l := c.Limits.withDefaults()
-	check(l.MaxAhead >= wire.Slot(c.Depth.N), "limit of slots ahead: %d, want at least the window's %d", l.MaxAhead, c.Depth.N)
+	check(l.MaxAhead >= 2*wire.Slot(c.Depth.N), "limit of slots ahead: %d, want at least twice the window's %d", l.MaxAhead, c.Depth.N)
 	check(l.FetchBytes > 0 && l.PromiseBytes > 0,
 		"limits of bytes: fetch %d, promise %d, want more than 0", l.FetchBytes, l.PromiseBytes)
 	return errors.Join(errs...)

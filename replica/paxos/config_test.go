@@ -20,7 +20,7 @@ func TestLimitsHaveDefaults(t *testing.T) {
 
 func TestLimitsAreValidated(t *testing.T) {
 	for want, limits := range map[string]Limits{
-		"slots ahead: 15, want at least the window's 16": {MaxAhead: 15},
+		"slots ahead: 31, want at least twice the window's 16": {MaxAhead: 31},
 		"fetch -1": {FetchBytes: -1},
 	} {
 		cfg := labConfig(3)
