@@ -240,8 +240,8 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 		f.source, f.knows = m.From, m.Commit
 	}
 	switch {
-	case m.Slot > c.commit+1 && f.ahead.Body == nil: // it may have overtaken what comes before it
-		f.ahead, m.Body = *m, nil
+	case m.Slot > c.commit+1:
+		c.overtakes(m)
 	case m.Slot == f.asked && m.Last() < m.Slot:
 		f.took(m, c.now)
 		f.heard, f.nothing = c.now, true
@@ -252,6 +252,22 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 	}
 	if moved && c.commit >= m.Commit {
 		c.stopFetching() // it has no more
+	}
+}
+
+// overtakes takes note of a part that has come before the one that it follows. If the answer to the newest question is complete
+// with it, what is missing is lost: the rest of the answer before. It is asked for at once, and not only when patience ends, which is
+// long on a slow link.
+func (c *Core) overtakes(m *wire.Message) {
+	f := &c.fetching
+	complete := m.Slot == f.asked && m.Through() == m.Last()
+	if held := &f.ahead; held.Body == nil {
+		*held, m.Body = *m, nil
+	} else if held.Slot == f.asked && m.Slot == held.Last()+1 {
+		complete = true
+	}
+	if complete {
+		f.asked, f.next = 0, c.commit+1
 	}
 }
 

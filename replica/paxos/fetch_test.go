@@ -1,6 +1,7 @@
 package paxos
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -125,6 +126,40 @@ func TestPartThatIsAheadIsKept(t *testing.T) {
 	asked = fetches(h.gets(1, first))
 	if len(asked) != 1 || asked[0].Slot != 5 || h.commit != 4 || h.value(4) != "d" {
 		t.Fatalf("with the first part: asked %v, commit %d, slot 4 holds %s", asked, h.commit, h.value(4))
+	}
+}
+
+// A part that has not come when the answer to the next question is complete is lost: it is asked for at once, and once.
+func TestLostPartIsAskedForAtOnce(t *testing.T) {
+	b := ballot(1, 1)
+	for name, rest := range map[string][]wire.Message{
+		"in one part":  {chosen(8, accepted(5, b, "e"), accepted(6, b, "f"), accepted(7, b, "g"), accepted(8, b, "h"))},
+		"in two parts": {chosen(8, accepted(5, b, "e"), accepted(6, b, "f")), chosen(8, accepted(7, b, "g"), accepted(8, b, "h"))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHand(t, 3, 3)
+			h.follows(8)
+			h.waits(h.cfg.ElectionTimeout/2 + time.Millisecond)
+			first := chosen(8, accepted(1, b, "a"), accepted(2, b, "b"))
+			first.SetThrough(4)
+			if asked := fetches(h.gets(1, first)); len(asked) != 1 || asked[0].Slot != 5 {
+				t.Fatalf("with the first part: asked %v", asked)
+			}
+			var asked []wire.Message
+			for _, m := range rest {
+				m.SetThrough(max(m.Last(), rest[len(rest)-1].Last()))
+				asked = append(asked, fetches(h.gets(1, m))...)
+			}
+			again := rest[len(rest)-1]
+			again.Body = slices.Clone(again.Body)
+			asked = append(asked, fetches(h.gets(1, again))...)
+			if len(asked) != 1 || asked[0].Slot != 3 || asked[0].To != 1 {
+				t.Fatalf("slots 3 and 4 are lost: asked %v", asked)
+			}
+			if h.gets(1, chosen(8, accepted(3, b, "c"), accepted(4, b, "d"))); h.value(6) != "f" || h.commit < 6 {
+				t.Errorf("commit %d", h.commit)
+			}
+		})
 	}
 }
 
