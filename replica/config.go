@@ -172,7 +172,7 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 		Paxos: paxos.Config{
 			Self: c.ID, Replicas: c.ids(), Quorum1: c.quorum1(), Quorum2: c.quorum2(),
 			Heartbeat: c.Heartbeat, ElectionTimeout: c.ElectionTimeout,
-			Depth: c.Pipeline, WindowBytes: int(c.PipelineBytes), LogBytes: int(c.LogBytes), PinBytes: pinBytes,
+			Depth: c.Pipeline, WindowBytes: int(c.PipelineBytes), LogBytes: int(c.LogBytes), PinBytes: c.pinBytes(),
 			Leases: c.leases(), Seed: seed, Buffers: buffers,
 		},
 		Batching:      batching.Config{Policy: c.Batch, Linger: c.Linger, MaxBytes: int(c.BatchBytes)},
@@ -188,9 +188,18 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 	}
 }
 
+// pinnedSnapshots is how much longer than usual a snapshot waits while a peer needs what it would release: with the default of
+// --snapshot-bytes for a GiB. A disk that is large enough without is so with a lagging peer, up to that factor.
+const pinnedSnapshots = 4
+
 // pinBytes is how much more than usual is kept for a peer that would otherwise be left behind: of the journal, or of the
 // memory where there is none.
-const pinBytes = 1 << 30
+func (c *Config) pinBytes() int {
+	if n := c.snapshotBytes(); n > 0 {
+		return pinnedSnapshots * n
+	}
+	return 1 << 30
+}
 
 // storage derives the configuration of the storage.
 func (c *Config) storage(log *slog.Logger) storage.Config {

@@ -78,9 +78,8 @@ func TestFullDisk(t *testing.T) {
 		s, err := c.status(small)
 		return err == nil && s.Applied > 50
 	})
-	filler := filepath.Join(dir, "filler")
-	fill(t, filler)
-	p := c.replicas[small]
+	filler, p := filepath.Join(dir, "filler"), c.replicas[small]
+	fill(t, filler, p)
 	if code := p.exit(t, 30*time.Second); code != 1 || !strings.Contains(p.text(), "no space left on device") {
 		t.Fatalf("exit code %d:\n%s", code, p.text())
 	}
@@ -91,14 +90,14 @@ func TestFullDisk(t *testing.T) {
 	c.endsWell(load)
 }
 
-// mountSmall mounts a disk of a size that a replica with small segments just fits on: while it catches up, its journal holds what
-// it is behind, and what it takes ahead of that besides, 96 MiB with the default bounds.
+// mountSmall mounts a disk that a replica with the test's segments and snapshots fits on, also while a peer lags: docs/architecture.md
+// has the bound of the journal.
 func mountSmall(t *testing.T, dir string) {
 	t.Helper()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=512m")
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=256m")
 	if errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES) {
 		t.Skip("a disk that can be filled is a tmpfs, and mounting one takes root")
 	}
@@ -112,19 +111,29 @@ func mountSmall(t *testing.T, dir string) {
 	})
 }
 
-// fill writes to a file until the disk is full.
-func fill(t *testing.T, path string) {
+// fill writes to a file until the disk is full, and whatever room the replica makes until it has ended: one that finds a segment to
+// use again, and replaces its snapshot, can go on for long on a full disk.
+func fill(t *testing.T, path string, p *process) {
 	t.Helper()
 	f, err := os.Create(path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for block := make([]byte, 64<<10); err == nil; {
-		_, err = f.Write(block)
-	}
-	if !errors.Is(err, syscall.ENOSPC) {
-		t.Fatal(err)
+	enough := time.After(20 * time.Second)
+	for block := make([]byte, 64<<10); ; {
+		if _, err := f.Write(block); err == nil {
+			continue
+		} else if !errors.Is(err, syscall.ENOSPC) {
+			t.Fatal(err)
+		}
+		select {
+		case <-p.done:
+			return
+		case <-enough:
+			return
+		case <-time.After(time.Millisecond):
+		}
 	}
 }
 

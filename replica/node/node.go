@@ -258,6 +258,9 @@ func (n *Node) Round(now time.Duration) error {
 		applied := n.apply()
 		again = proposed || durable || applied
 	}
+	if n.err != nil {
+		return n.err
+	}
 	n.answerQueries(now)
 	n.core.Trim(n.state.Applied())
 	n.takeSnapshot()

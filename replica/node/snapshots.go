@@ -247,21 +247,23 @@ func (n *Node) usable(slot wire.Slot) bool {
 
 // notePeer keeps the pins up to date with what the messages of peers say about them.
 func (n *Node) notePeer(now time.Duration, m *wire.Message) {
-	switch m.Type {
-	case wire.TypeFetch:
+	switch p := &n.snapshots.pins[m.From]; {
+	case m.Type == wire.TypeFetch && n.lacks(m.Slot):
 		n.pin(now, m.From, max(m.Slot, 1)-1)
-	case wire.TypeHeartbeatReply:
-		switch p := &n.snapshots.pins[m.From]; {
-		case !p.active:
-		case !n.cfg.Volatile && m.Commit+1 >= n.core.FirstSlot(): // what it lacks is in memory
-			*p = pin{}
-			n.repin()
-		case m.Commit > p.slot:
-			p.slot = m.Commit
-			n.repin()
-		}
+	case m.Type == wire.TypeFetch:
+		n.unpin(p)
+	case m.Type != wire.TypeHeartbeatReply || !p.active:
+	case !n.lacks(m.Commit + 1):
+		n.unpin(p)
+	case m.Commit > p.slot:
+		p.slot = m.Commit
+		n.repin()
 	}
 }
+
+// lacks reports whether a peer that has everything before a slot needs what the memory holds only as long as it is pinned, or the
+// journal as long as no snapshot takes its place. If what it needs is in memory, no snapshot has to wait for it.
+func (n *Node) lacks(slot wire.Slot) bool { return n.cfg.Volatile || slot < n.core.FirstSlot() }
 
 // pin keeps what follows a slot for a peer that is catching up, for as long as it goes on asking.
 func (n *Node) pin(now time.Duration, peer wire.ReplicaID, slot wire.Slot) {
@@ -269,12 +271,18 @@ func (n *Node) pin(now time.Duration, peer wire.ReplicaID, slot wire.Slot) {
 	n.repin()
 }
 
-// unpin ends the pins of peers that have not asked for long.
-func (n *Node) unpin(now time.Duration) {
+func (n *Node) unpin(p *pin) {
+	if p.active {
+		*p = pin{}
+		n.repin()
+	}
+}
+
+// unpinSilent ends the pins of peers that have not asked for long.
+func (n *Node) unpinSilent(now time.Duration) {
 	for i := range n.snapshots.pins {
-		if p := &n.snapshots.pins[i]; p.active && now > p.heard+pinTimeouts*n.cfg.Paxos.ElectionTimeout {
-			*p = pin{}
-			n.repin()
+		if p := &n.snapshots.pins[i]; now > p.heard+pinTimeouts*n.cfg.Paxos.ElectionTimeout {
+			n.unpin(p)
 		}
 	}
 }
@@ -294,7 +302,7 @@ func (n *Node) repin() {
 
 // tickSnapshots does what takes time to become due.
 func (n *Node) tickSnapshots(now time.Duration) {
-	n.unpin(now)
+	n.unpinSilent(now)
 	n.tickPull(now)
 	s := &n.snapshots
 	if n.cfg.Volatile && s.pinned == paxos.NoPin && s.newest.Slot != 0 && s.taking == nil && s.storing == 0 && n.pull.peer == 0 {

@@ -421,6 +421,34 @@ func TestJournalWaitsForPullers(t *testing.T) {
 	c.until("release", func() bool { return leader.node.Releasable() > slot })
 }
 
+// A replica that is asked for something keeps its journal for the peer, and delays its snapshots, only as long as the peer lacks what
+// has left the memory. A follower hears nothing more of a peer that has got on.
+func TestSnapshotsWaitOnlyForWhatHasLeftTheMemory(t *testing.T) {
+	c := newTrio(t, false)
+	c.snapshot = 0
+	c.start()
+	c.put(200, 1<<20)
+	for _, r := range []*replica{c.leader(), c.follower()} {
+		peer := 6 - c.leader().id - c.follower().id
+		ask := func(slot wire.Slot) wire.Slot {
+			m := wire.NewFetch(slot, slot, 1)
+			m.From, m.To = peer, r.id
+			r.node.Step(c.now, &m)
+			return r.node.snapshots.pinned
+		}
+		first := r.node.Core().FirstSlot()
+		if first < 10 {
+			t.Fatalf("replica %d holds everything from slot %d on in memory", r.id, first)
+		}
+		if got := ask(first - 3); got != first-4 {
+			t.Errorf("replica %d is asked for what has left the memory: everything after %d is kept, want %d", r.id, got, first-4)
+		}
+		if got := ask(first); got != paxos.NoPin {
+			t.Errorf("replica %d is asked for what the memory has: everything after %d is kept", r.id, got)
+		}
+	}
+}
+
 // TestPinBoundsMemory: without a journal the memory is all there is. It is kept for a peer that pulls, up to the bound.
 func TestPinBoundsMemory(t *testing.T) {
 	c := newTrio(t, true)
