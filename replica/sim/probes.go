@@ -110,9 +110,25 @@ func (w *world) expectSuccessor(leader *replica, others []*replica, why string) 
 		}
 		return false
 	}
-	if !w.await(w.failoverTime, next) {
-		w.fail("replica %d leads and %s, but none of the others has taken over within %v: %s", leader.id, why, w.failoverTime, w.describe())
+	within := w.failoverTime + w.catchUpTime(leader, others)
+	if !w.await(within, next) {
+		w.fail("replica %d leads and %s, but none of the others has taken over within %v: %s", leader.id, why, within, w.describe())
 	}
+}
+
+// catchUpTime is what links with a rate take at most until the others have what the leader has, which the quorum may need: twice
+// the bytes, and as long as a failover for an answer that is waited for in vain, because the leader was asked.
+func (w *world) catchUpTime(leader *replica, others []*replica) time.Duration {
+	if w.streams.rate == 0 {
+		return 0
+	}
+	lag := wire.Slot(0)
+	for _, r := range others {
+		lag = max(lag, leader.node.Core().Commit()-min(r.node.Core().Commit(), leader.node.Core().Commit()))
+	}
+	stats := leader.node.Stats()
+	batch := wire.EntryHeaderSize + stats.BytesProposed/max(stats.BatchesProposed, 1)
+	return w.failoverTime + 2*time.Duration(uint64(lag)*batch)*time.Second/time.Duration(w.streams.rate)
 }
 
 // expectStepDown: who has no quorum knows it within an election timeout, or a few ticks more, by its own clock.
@@ -132,16 +148,28 @@ func (w *world) probeDivergence(*replica) {
 	if !w.await(w.settleTime, w.abreast) {
 		return
 	}
-	w.counts.Diverged++
-	w.logf("probe: %d goes astray, it leads: %v", r.id, r.leads())
-	state := r.node.State()
-	register := wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)
-	state.ApplyRun(state.Applied()+1, &wire.Run{First: 1, Count: 1, Commands: register}, nil, false)
-	r.astray = true
+	r.tempted = true
+	if !w.await(w.settleTime, func() bool { return !r.tempted }) {
+		w.fail("no batch within %v that replica %d could go astray in: %s", w.settleTime, r.id, w.describe())
+	}
 	if !w.await(w.settleTime, func() bool { return !r.astray }) {
 		w.fail("replica %d differs from the others and goes on: %s", r.id, w.describe())
 	}
 	w.progress(w.healTime, "replica %d has stopped because it differed, and the others are up", r.id)
+}
+
+// maybeStray has a replica that is tempted go astray if it is about to apply a batch: it ends with that, and no snapshot begins in
+// its midst.
+func (r *replica) maybeStray() {
+	state := r.node.State()
+	if !r.tempted || r.node.Core().Commit() == state.Applied() {
+		return
+	}
+	r.w.counts.Diverged++
+	r.w.logf("probe: %d goes astray, it leads: %v", r.id, r.leads())
+	register := wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)
+	state.ApplyRun(state.Applied()+1, &wire.Run{First: 1, Count: 1, Commands: register}, nil, false)
+	r.tempted, r.astray = false, true
 }
 
 // abreast reports whether nobody lags, and nobody needs a snapshot: that of a replica which has gone astray is no better than its state.

@@ -30,7 +30,8 @@ type replica struct {
 	restartAt   time.Duration // 0: it stays down until it is healed
 	forgetful   bool          // it has lost its memory and does not vote yet
 	rotten      bool          // its disk may have been damaged
-	astray      bool          // it has executed what was not chosen
+	tempted     bool          // it is to execute what was not chosen, within the next batch
+	astray      bool          // it has
 	voted       bool          // in a life that kept nothing, if lives keep nothing
 
 	born     time.Duration
@@ -186,6 +187,7 @@ func (r *replica) act(do func(), waits bool) {
 		return
 	}
 	do()
+	r.maybeStray()
 	if err := r.node.Round(r.clock()); err != nil {
 		if !r.stopAstray(err) {
 			r.stop(err)

@@ -40,6 +40,7 @@ func (r *replica) connect(o batching.Origin, window int) *node.Client {
 
 // Begin implements node.Driver. Whose connection is closed is not there any more.
 func (r *replica) Begin(o batching.Origin) ([]byte, bool) {
+	r.maybeStray() // a leader learns within its round what is chosen, and answers while it applies it
 	return nil, r.connections[o&0xff].Origin == o
 }
 
