@@ -163,6 +163,38 @@ func TestLostPartIsAskedForAtOnce(t *testing.T) {
 	}
 }
 
+// The journal is asked only for what has left the memory. Of a later slot its newest durable record may be of an earlier ballot, and
+// hold what was never chosen.
+func TestJournalIsAskedForNothingThatTheMemoryHas(t *testing.T) {
+	h := newHand(t, 3, 3, func(cfg *Config) { cfg.LogBytes = 700 })
+	old, b := ballot(1, 1), ballot(2, 2)
+	for s := wire.Slot(1); s <= 20; s++ {
+		h.gets(1, accept(old, s, s-1, "chosen"))
+	}
+	h.gets(1, accept(old, 22, 20, "never chosen"))
+	h.syncs()
+	h.gets(2, accept(b, 21, 20, "chosen"))
+	h.gets(2, accept(b, 22, 20, "chosen")) // not durable yet
+	h.gets(2, wire.NewHeartbeat(b, 1, 22, 22))
+	h.Trim(h.commit)
+	first := h.FirstSlot()
+	if h.commit != 22 || first < 2 || first > 21 {
+		t.Fatalf("commit %d, the memory begins with slot %d", h.commit, first)
+	}
+	for asked := wire.Slot(1); asked <= 22; asked++ {
+		m := wire.NewFetch(asked, 22, 1<<20)
+		m.From, m.To = 1, 3
+		h.Step(h.now, &m)
+		r := h.ready()
+		switch entries := only(r.Messages, wire.TypeEntries); {
+		case asked < first && (len(r.Fetches) != 1 || len(entries) != 0 || r.Fetches[0].From != asked || r.Fetches[0].Through != first-1):
+			t.Errorf("slot %d has left the memory, which begins with slot %d: the journal is asked for %+v", asked, first, r.Fetches)
+		case asked >= first && (len(r.Fetches) != 0 || len(entries) == 0):
+			t.Errorf("slot %d is in the memory, which begins with slot %d: the journal is asked for %+v", asked, first, r.Fetches)
+		}
+	}
+}
+
 // Whatever a peer claims, nothing is believed that cannot be, and no time is spent on it.
 func TestStrangeEntriesAreHarmless(t *testing.T) {
 	b := ballot(1, 1)

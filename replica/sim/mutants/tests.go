@@ -17,6 +17,11 @@ var foundBy = map[string]named{
 	"fetch-what-may-arrive": {"./replica/paxos", "TestWhatMayArriveIsNotFetched"},
 	"fetch-what-is-held":    {"./replica/paxos", "TestFetchAsksForNothingTwice"},
 	"late-answer-dropped":   {"./replica/paxos", "TestLateAnswerIsUsed"},
+	"lost-part-waited-for":  {"./replica/paxos", "TestLostPartIsAskedForAtOnce"},
+
+	"fetch-from-stale-journal": {"./replica/paxos", "TestJournalIsAskedForNothingThatTheMemoryHas"},
+	"window-not-held-in-full":  {"./replica/paxos", "TestAcceptorHoldsAWindow"},
+	"pinned-by-what-is-held":   {"./replica/node", "TestSnapshotsWaitOnlyForWhatHasLeftTheMemory"},
 
 	"part-asked-for-once":           {"./replica/paxos", "TestRule29LostPartIsAskedForAgain"},
 	"no-progress-no-deadline":       {"./replica/paxos", "TestRule29CandidacyLastsAsLongAsItMakesProgress"},
