@@ -154,6 +154,13 @@ func (l *loop) Arriving(from wire.ReplicaID, t wire.Type) {
 	l.node.Arriving(l.transport.Now(), from, t)
 }
 
+// Gone tells the node that a peer's process seems to have ended.
+func (l *loop) Gone(id wire.ReplicaID) {
+	if !l.cfg.Unreplicated {
+		l.node.Gone(l.transport.Now(), id)
+	}
+}
+
 // Message passes a peer's message to the protocol. A heartbeat may begin the grant of a lease, which must not begin
 // before the heartbeat has come: this iteration's time may have been read long before.
 func (l *loop) Message(m *wire.Message) {

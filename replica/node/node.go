@@ -224,6 +224,9 @@ func (n *Node) Arriving(now time.Duration, from wire.ReplicaID, t wire.Type) {
 	n.core.Arriving(now, from, t)
 }
 
+// Gone tells the node that a peer's process seems to have ended (see paxos.Core.Gone).
+func (n *Node) Gone(now time.Duration, id wire.ReplicaID) { n.core.Gone(now, id) }
+
 // Tick tells the node the time; several times a heartbeat.
 func (n *Node) Tick(now time.Duration) {
 	if n.cfg.Unreplicated {

@@ -213,6 +213,10 @@ func (c *cluster) mischief() {
 			c.paused[c.anyone()] = c.soon()
 		case p < 24:
 			c.stalled[c.anyone()] = c.soon()
+		case p < 28:
+			if n := c.nodes[c.anyone()]; n.up {
+				n.core.Gone(c.now, c.anyone())
+			}
 		}
 	}
 }

@@ -68,6 +68,21 @@ func (c *Core) leaderAlive() bool {
 	return c.role == Leader || c.leader != 0 && c.now < c.leaderHeard+c.cfg.ElectionTimeout
 }
 
+// goneShare of the election timeout is what replicas that hear of the leader's end wait at most, each a random part of it, so
+// that one of them asks for votes before the others.
+const goneShare = 16
+
+// Gone says that a peer's process seems to have ended. Nobody has to wait then for the election timeout: who followed it
+// follows nobody, and so gives and asks for pre-votes. It is a hint that changes no promise, breaks no lease, and needs to be
+// right for no invariant. A leader that lives after all is not deposed by it, unless a quorum has been misled.
+func (c *Core) Gone(now time.Duration, id wire.ReplicaID) {
+	c.now = now
+	if c.role == Follower && c.leader == id {
+		c.leader = 0
+		c.deadline = min(c.deadline, c.now+c.random(c.cfg.ElectionTimeout/goneShare))
+	}
+}
+
 // electing reports whether promises are being gathered, by this replica or another that gives signs of life: a candidate
 // gives up when it makes no progress.
 func (c *Core) electing() bool {

@@ -291,3 +291,27 @@ func TestRule13NoPreVoteWhileALeaderIsHeard(t *testing.T) {
 		t.Errorf("after an election timeout of silence: %v", got)
 	}
 }
+
+// Who is told that the leader's process has ended waits no longer for it, and gives and asks for votes; but it breaks no
+// lease, and a leader that lives is followed again.
+func TestRule13ALeaderThatIsGoneIsNotWaitedFor(t *testing.T) {
+	for _, leases := range []bool{false, true} {
+		h := newHand(t, 2, 3, func(c *Config) { c.Leases = leases })
+		h.gets(1, wire.NewHeartbeat(ballot(1, 1), 1, 0, 0))
+		h.Gone(h.now, 3)
+		if h.Leader() != 1 {
+			t.Fatal("the end of another replica matters")
+		}
+		h.Gone(h.now, 1)
+		if got := h.gets(3, wire.NewPreVote(ballot(9, 3), 0)); h.Leader() != 0 || len(got) != 1 || got[0].Granted() == leases {
+			t.Errorf("leases %v: follows %d, a pre-vote is answered by %v", leases, h.Leader(), got)
+		}
+		if got := h.waits(h.cfg.ElectionTimeout / goneShare); h.Role() == Follower != leases {
+			t.Errorf("leases %v: a %v, sends %v", leases, h.Role(), got)
+		}
+		h.gets(1, wire.NewHeartbeat(ballot(1, 1), 2, 0, 0))
+		if h.Leader() != 1 || h.Role() != Follower {
+			t.Errorf("leases %v: a %v of %d, want a follower of 1, which lives", leases, h.Role(), h.Leader())
+		}
+	}
+}

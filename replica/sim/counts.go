@@ -10,7 +10,7 @@ import (
 type Counts struct {
 	// Faults. SyncErrors and FullDisks are those that struck.
 	Crashes, PowerLosses, Pauses, Partitions, SyncErrors, FullDisks, LostDisks, Stalls, Rots, Misplaced uint64
-	Clogs, SlowLinks, Jumps, Freezes, Visitors, Plots, Probes, Diverged, Deposed, Resets                uint64
+	Clogs, SlowLinks, Jumps, Freezes, Visitors, Plots, Probes, Diverged, Deposed, Resets, Hints         uint64
 
 	Lost, Duplicated, Delivered, QueueFull uint64 // messages
 

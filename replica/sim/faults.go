@@ -25,6 +25,7 @@ func (w *world) rampage() {
 	w.every(w.jumps, func() { w.victim().jump(w.between(w.heartbeat, 20*w.electionTimeout)) })
 	w.every(w.freezes, func() { w.victim().freeze(w.between(w.heartbeat, 6*w.electionTimeout)) })
 	w.every(w.visitors, w.visit)
+	w.every(w.rumours, func() { w.tellGone(w.victim(), 0.5, w.heartbeat) })
 	for w.plots != 0 && w.now < w.faultTime {
 		w.runFor(w.exponential(w.plots))
 		w.plot()

@@ -52,6 +52,7 @@ type plan struct {
 	clogs, slowLinks                                                time.Duration // of single links
 	jumps, freezes                                                  time.Duration // of clocks
 	visitors                                                        time.Duration // sessions that are registered and left
+	rumours                                                         time.Duration // that a replica is gone
 	plots                                                           time.Duration // see plots.go
 
 	drift    float64 // most that a clock runs faster or slower than true time
@@ -135,6 +136,7 @@ func (p *plan) drawMore(rng *rand.Rand) {
 	p.stalls, p.fullDisks, p.rots = seldom(2*time.Second), seldom(4*time.Second), seldom(4*time.Second)
 	p.clogs, p.slowLinks = seldom(2*time.Second), seldom(2*time.Second)
 	p.jumps, p.freezes = seldom(2*time.Second), seldom(2*time.Second)
+	p.rumours = seldom(time.Second)
 	if p.probe = rng.IntN(len(probes) + 1); rng.IntN(3) == 0 {
 		p.plots = 300*time.Millisecond + time.Duration(rng.Int64N(int64(time.Second)))
 	}
@@ -172,9 +174,9 @@ func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
 		"%d sessions, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
 		"%+v, long %v, careless %v; mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
-		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, plots %v; probe %d",
+		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, rumours %v, plots %v; probe %d",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
 		p.logBytes, p.snapshotBytes, p.maxSessions, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
 		p.sync, p.drift, p.limits, p.long, p.careless, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
-		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.plots, p.probe)
+		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.rumours, p.plots, p.probe)
 }

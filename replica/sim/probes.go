@@ -6,13 +6,14 @@ import (
 
 	"paxosbench/replica/journal"
 	"paxosbench/replica/node"
+	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
 
 // A probe tries a healthy cluster in one way. plan.probe counts them from 1.
 var probes = []func(w *world, leader *replica){
 	(*world).probeStalledDisk, (*world).probeDeaf, (*world).probeIsolated, (*world).probeComeback, (*world).probeRestart, (*world).probeSteady,
-	(*world).probeDivergence,
+	(*world).probeDivergence, (*world).probeKilled, (*world).probeRumour,
 }
 
 // runProbe runs the probe that the plan has, if the cluster is large enough for it.
@@ -39,19 +40,19 @@ func (w *world) probeStalledDisk(leader *replica) {
 		return
 	}
 	leader.stall(time.Hour)
-	w.expectSuccessor(leader, w.others(leader), "its disk has stalled")
+	w.expectSuccessor(leader.node.Core(), w.others(leader), w.failoverTime, "its disk has stalled")
 }
 
 func (w *world) probeDeaf(leader *replica) {
 	others := w.others(leader)
 	w.cut(others, []*replica{leader})
-	w.expectSuccessor(leader, others, "it hears nobody, though all hear it")
+	w.expectSuccessor(leader.node.Core(), others, w.failoverTime, "it hears nobody, though all hear it")
 	w.expectStepDown(leader)
 }
 
 func (w *world) probeIsolated(leader *replica) {
 	w.isolate([]*replica{leader})
-	w.expectSuccessor(leader, w.others(leader), "it is cut off")
+	w.expectSuccessor(leader.node.Core(), w.others(leader), w.failoverTime, "it is cut off")
 	w.expectStepDown(leader)
 }
 
@@ -97,11 +98,10 @@ func (w *world) expectSteady(leader *replica, timeouts time.Duration, why string
 	}
 }
 
-// expectSuccessor waits until another replica leads and has got on.
-func (w *world) expectSuccessor(leader *replica, others []*replica, why string) {
-	w.logf("probe: %d leads, and %s", leader.id, why)
-	before := leader.node.Core()
-	ballot, commit := before.Ballot(), before.Commit()
+// expectSuccessor waits until another replica leads than the one that had a core, and has got on.
+func (w *world) expectSuccessor(before *paxos.Core, others []*replica, within time.Duration, why string) {
+	leader, ballot, commit := before.Leader(), before.Ballot(), before.Commit()
+	w.logf("probe: %d leads, and %s", leader, why)
 	next := func() bool {
 		for _, r := range others {
 			if core := r.node.Core(); r.leads() && core.Ballot() > ballot && core.Commit() > commit {
@@ -110,25 +110,9 @@ func (w *world) expectSuccessor(leader *replica, others []*replica, why string) 
 		}
 		return false
 	}
-	within := w.failoverTime + w.catchUpTime(leader, others)
 	if !w.await(within, next) {
-		w.fail("replica %d leads and %s, but none of the others has taken over within %v: %s", leader.id, why, within, w.describe())
+		w.fail("replica %d led, and %s, but none of the others has taken over within %v: %s", leader, why, within, w.describe())
 	}
-}
-
-// catchUpTime is what links with a rate take at most until the others have what the leader has, which the quorum may need: twice
-// the bytes, and as long as a failover for an answer that is waited for in vain, because the leader was asked.
-func (w *world) catchUpTime(leader *replica, others []*replica) time.Duration {
-	if w.streams.rate == 0 {
-		return 0
-	}
-	lag := wire.Slot(0)
-	for _, r := range others {
-		lag = max(lag, leader.node.Core().Commit()-min(r.node.Core().Commit(), leader.node.Core().Commit()))
-	}
-	stats := leader.node.Stats()
-	batch := wire.EntryHeaderSize + stats.BytesProposed/max(stats.BatchesProposed, 1)
-	return w.failoverTime + 2*time.Duration(uint64(lag)*batch)*time.Second/time.Duration(w.streams.rate)
 }
 
 // expectStepDown: who has no quorum knows it within an election timeout, or a few ticks more, by its own clock.

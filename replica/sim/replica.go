@@ -251,6 +251,9 @@ func (r *replica) end(power bool) {
 	r.life++
 	r.up, r.paused, r.inbox, r.threads = false, false, nil, nil
 	w.hangUp(r)
+	if !power {
+		w.tellGone(r, 0.7, 2*tickInterval)
+	}
 	r.restartIn(w.between(0, 6*r.w.electionTimeout))
 }
 

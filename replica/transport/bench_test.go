@@ -99,6 +99,8 @@ type countingHandler struct {
 	got    int
 }
 
+func (h *countingHandler) Gone(wire.ReplicaID) {}
+
 func (h *countingHandler) Arriving(wire.ReplicaID, wire.Type) {}
 
 func (h *countingHandler) Message(m *wire.Message) {

@@ -32,7 +32,8 @@ type testHandler struct {
 	t        *Transport
 	events   chan string       // "closed CLIENT"
 	messages chan wire.Message // with bodies of their own
-	arriving chan string       // "PEER TYPE" of messages of which more is to come; what nobody reads is lost
+	gone     chan wire.ReplicaID
+	arriving chan string // "PEER TYPE" of messages of which more is to come; what nobody reads is lost
 
 	hello   func(c *Client, h wire.ClientHello)
 	request func(c *Client, body []byte) error
@@ -42,7 +43,7 @@ type testHandler struct {
 }
 
 func newTestHandler() *testHandler {
-	h := &testHandler{events: make(chan string, 1024), messages: make(chan wire.Message, 1024), arriving: make(chan string, 1)}
+	h := &testHandler{gone: make(chan wire.ReplicaID, 16), events: make(chan string, 1024), messages: make(chan wire.Message, 1024), arriving: make(chan string, 1)}
 	h.hello = func(c *Client, _ wire.ClientHello) {
 		c.Touch()
 		c.Out = wire.AppendWelcome(c.Out, wire.Welcome{Cluster: testCluster, Replica: h.t.cfg.Self})
@@ -90,6 +91,14 @@ func (h *testHandler) Query(c *Client, body []byte) error {
 func (h *testHandler) ClientClosed(c *Client) {
 	defer h.enter()()
 	h.events <- fmt.Sprintf("closed %#x", c.ID())
+}
+
+func (h *testHandler) Gone(id wire.ReplicaID) {
+	defer h.enter()()
+	select {
+	case h.gone <- id:
+	default:
+	}
 }
 
 func (h *testHandler) Arriving(from wire.ReplicaID, t wire.Type) {

@@ -15,6 +15,9 @@ func (p *peer) lane(l wire.Lane) *link { return p.lanes[l-1] }
 // up reports whether messages may go to the peer: both its lanes are there.
 func (p *peer) up() bool { return p.lanes[0] != nil && p.lanes[1] != nil }
 
+// linked reports whether there is any link to the peer.
+func (p *peer) linked() bool { return p.lanes[0] != nil || p.lanes[1] != nil }
+
 // PeerState says how it stands with the connections to a peer.
 type PeerState struct {
 	ID      wire.ReplicaID
@@ -68,6 +71,7 @@ func (t *Transport) join(l *link) {
 func (t *Transport) leave(l *link) {
 	if p := &t.peers[l.id]; p.lane(l.lane) == l {
 		p.lanes[l.lane-1] = nil
+		t.left(l.id)
 	}
 }
 

@@ -37,6 +37,9 @@ type Handler interface {
 	// Arriving says that bytes of a message from a peer have arrived, and not all of them.
 	Arriving(from wire.ReplicaID, t wire.Type)
 
+	// Gone says that a peer's process seems to have ended: both its lanes have closed, and nobody listens where it did.
+	Gone(id wire.ReplicaID)
+
 	// Tick is called about every Config.Tick, before the round's Round.
 	Tick(now time.Duration)
 
@@ -59,6 +62,7 @@ type Transport struct {
 	clientPlaces places
 	peerPlaces   places
 	forwards     forwarder
+	watches      [wire.MaxReplicas + 1]*watch // of the peers
 
 	// The loop's.
 	now        time.Duration
@@ -114,6 +118,11 @@ func New(cfg Config, h Handler) (*Transport, error) {
 		scratch:      make([]byte, 0, wire.PrefixSize+wire.MaxText),
 	}
 	t.roundTask = gnet.RunnableFunc(t.round)
+	for id, addr := range cfg.Peers {
+		if id != cfg.Self {
+			t.watches[id] = newWatch(t, id, addr)
+		}
+	}
 	t.forwards.t, t.forwards.places = t, make(places, cfg.MaxForwarded)
 	return t, nil
 }
@@ -158,6 +167,11 @@ func (t *Transport) spawn(ctx context.Context, acceptors []*acceptor) *sync.Wait
 		if id < t.cfg.Self {
 			d := newDialer(t, id, addr)
 			group.Go(func() { d.run(ctx) })
+		}
+	}
+	for _, w := range t.watches {
+		if w != nil {
+			group.Go(func() { w.run(ctx) })
 		}
 	}
 	group.Go(func() { t.tickLoop(ctx) })

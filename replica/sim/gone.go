@@ -1,0 +1,51 @@
+package sim
+
+import "time"
+
+// Replicas are told that another's process has ended: soon, late, not at all, or though it has not. With the machine nobody
+// is left who could say so.
+
+// tellGone has each of the others hear, with some probability and within some time, that a replica is gone.
+func (w *world) tellGone(gone *replica, p float64, within time.Duration) {
+	for _, r := range w.others(gone) {
+		if w.chance(p) {
+			r.whileAlive(w.between(0, within), func() { r.hearGone(gone) })
+		}
+	}
+}
+
+func (r *replica) hearGone(gone *replica) {
+	r.w.counts.Hints++
+	r.w.logf("%d hears that %d is gone", r.id, gone.id)
+	r.act(func() { r.node.Gone(r.clock(), gone.id) }, true)
+}
+
+// hintedFailover is for how many election timeouts a cluster may be without a leader whose end everybody was told of: some
+// of it if all goes well, and a whole one for votes that were split.
+const hintedFailover = 4
+
+// probeKilled ends the leader's process, as a signal does.
+func (w *world) probeKilled(leader *replica) {
+	if !leader.mayForget() {
+		return
+	}
+	others := w.others(leader)
+	before := leader.node.Core()
+	leader.crash(false)
+	for _, r := range others {
+		r.hearGone(leader)
+	}
+	w.expectSuccessor(before, others, hintedFailover*w.electionTimeout, "its process has ended")
+}
+
+// probeRumour has one replica believe, again and again, that the leader is gone. It has nobody's vote.
+func (w *world) probeRumour(leader *replica) {
+	if w.quorum1 < 2 {
+		return // it has its own
+	}
+	r := w.others(leader)[0]
+	for at := time.Duration(0); at < 8*w.electionTimeout; at += w.between(w.heartbeat, w.electionTimeout) {
+		r.whileAlive(at, func() { r.hearGone(leader) })
+	}
+	w.expectSteady(leader, 9, "replica %d has heard that it is gone", r.id)
+}
