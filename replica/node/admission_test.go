@@ -1,10 +1,11 @@
-package node
+package node_test
 
 import (
 	"strings"
 	"testing"
 
 	"paxosbench/batching"
+	"paxosbench/replica/node"
 	"paxosbench/wire"
 )
 
@@ -23,7 +24,7 @@ func puts(counts ...int) []byte {
 }
 
 // offer gives a replica commands, and returns how it has answered at once: the commands refused.
-func (r *replica) offer(c *Client, fragment []byte) (refused int) {
+func (r *replica) offer(c *node.Client, fragment []byte) (refused int) {
 	r.trio.t.Helper()
 	r.answers = nil
 	if err := r.node.Request(r.trio.now, c, fragment); err != nil {
@@ -52,7 +53,7 @@ func (r *replica) busy(origin batching.Origin, kind wire.Type) (refused int) {
 }
 
 // connect returns a connection with the window that is granted to one that asks.
-func (r *replica) connect(origin batching.Origin, asked uint32) *Client {
+func (r *replica) connect(origin batching.Origin, asked uint32) *node.Client {
 	r.clients[origin] = r.node.NewClient(origin, asked)
 	return r.clients[origin]
 }
@@ -106,7 +107,7 @@ func TestPendingBytesAreBounded(t *testing.T) {
 	c := newTrio(t, false)
 	c.start()
 	leader := c.leader()
-	leader.node.cfg.PendingBytes = 100
+	leader.node.SetPendingBytes(100)
 	for origin := batching.Origin(7); leader.offer(leader.client(origin), puts(1)) == 0; origin++ {
 		if origin > 20 {
 			t.Fatal("there is no bound on commands")
@@ -154,7 +155,7 @@ func TestBadFragments(t *testing.T) {
 		if err := r.node.Query(client, puts(1)); err == nil {
 			t.Error("a put is taken for a read")
 		}
-		r.node.cfg.Reads = wire.ReadsLog
+		r.node.SetReads(wire.ReadsLog)
 		if err := r.node.Query(client, gets(1, 1)); err == nil || !strings.Contains(err.Error(), "--reads") {
 			t.Errorf("a read beside the log is taken although there are none: %v", err)
 		}

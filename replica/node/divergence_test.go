@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"fmt"
@@ -161,11 +161,9 @@ func TestReplicaWithAFreshSnapshotDecides(t *testing.T) {
 	third := c.other(r)
 	c.lose = func(m *wire.Message) bool { return m.From == third.id && m.Type == wire.TypeHeartbeatReply }
 	c.put(1, 10)
-	c.until("difference", func() bool { return r.node.judge.slot != 0 })
+	c.until("difference", func() bool { return r.node.Judges() })
 	c.put(5, 10)
-	fresh := newDigests(16)
-	fresh.note(third.node.state.Applied(), third.node.state.Digest())
-	third.node.digests = fresh
+	third.node.ForgetDigests()
 	c.lose = nil
 	c.until("end", func() bool { return r.died != nil })
 	if text := r.died.Error(); !strings.Contains(text, fmt.Sprintf("Replica %d differs from the majority", r.id)) {
@@ -197,7 +195,7 @@ func TestOldVerdictsAreHarmless(t *testing.T) {
 	c.until("end", func() bool { return r.died != nil })
 	c.lose = nil
 	r.doomed, r.died = false, nil
-	r.journal, r.files = nil, newTrio(t, false).replicas[r.id].files
+	r.loseDisk()
 	r.start(true)
 	c.settle()
 	if len(told) == 0 || len(answers) == 0 {
@@ -264,7 +262,7 @@ func TestReplicaThatHoldsMoreThanTheOthersStops(t *testing.T) {
 	}
 	c.queue = nil
 	for _, r := range c.replicas[1:3] { // both are set back
-		r.journal, r.files = nil, newTrio(t, false).replicas[r.id].files
+		r.loseDisk()
 		r.start(false)
 	}
 	for before := more.node.Core().Ballot(); c.leader() == nil || c.leader().node.Core().Ballot() <= before; { // and elect each other
@@ -287,26 +285,5 @@ func TestReplicaThatHoldsMoreThanTheOthersStops(t *testing.T) {
 	c.until("report", func() bool { return len(leader.warnings) > 0 })
 	if text := leader.warnings[0]; !strings.Contains(text, "replica 3 holds more than the others") {
 		t.Errorf("the leader says: %s", text)
-	}
-}
-
-func TestDigestsAreOfTheirSlots(t *testing.T) {
-	d := newDigests(4)
-	if _, ok := d.at(0); ok {
-		t.Error("a digest of nothing")
-	}
-	for s := wire.Slot(1); s <= 10; s++ {
-		d.note(s, uint64(s)*7)
-	}
-	for s := wire.Slot(0); s <= 12; s++ {
-		if got, ok := d.at(s); ok != (s >= 7 && s <= 10) || ok && got != uint64(s)*7 {
-			t.Errorf("slot %d: %d, %v", s, got, ok)
-		}
-	}
-	d.note(20, 1) // a snapshot
-	for s := wire.Slot(0); s <= 30; s++ {
-		if _, ok := d.at(s); ok != (s == 20) {
-			t.Errorf("after a snapshot of slot 20, slot %d: %v", s, ok)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"paxosbench/batching"
+	"paxosbench/replica/node"
 	"paxosbench/wire"
 )
 
@@ -218,7 +219,7 @@ func ones(n int) []uint64 {
 // sink is a Driver that keeps nothing of the answers but a count, and for some origins has nobody to give them to.
 type sink struct {
 	*replica
-	client *Client
+	client *node.Client
 	out    []byte
 	gets   int
 	gone   bool
@@ -233,25 +234,25 @@ func (s *sink) End(_ batching.Origin, out []byte, answered int) {
 }
 
 // query gives the node a query.
-func (s *sink) query(t testing.TB, n *Node, fragment []byte) {
+func (s *sink) query(t testing.TB, n *node.Node, fragment []byte) {
 	if err := n.Query(s.client, fragment); err != nil {
 		t.Fatal(err)
 	}
 }
 
 // newSink returns an unreplicated node that holds one record.
-func newSink(t testing.TB) (*Node, *sink) {
+func newSink(t testing.TB) (*node.Node, *sink) {
 	r := &replica{id: 1, trio: &trio{}}
 	env := &sink{replica: r, out: make([]byte, 0, 1<<20)}
 	cfg := r.config()
 	cfg.Paxos.Replicas, cfg.Paxos.Quorum1, cfg.Paxos.Quorum2, cfg.Unreplicated = []wire.ReplicaID{1}, 1, 1, true
-	n := New(cfg, env, env, 0)
+	n := node.New(cfg, env, env, 0)
 	env.client = n.NewClient(7, 0)
 	for _, fragment := range [][]byte{
 		wire.AppendCommand(wire.AppendRunHeader(nil, 0, 1, 0, 1, wire.CommandHeaderSize), wire.OpRegister, 0, nil, nil),
 		wire.AppendCommand(wire.AppendRunHeader(nil, wire.MakeSessionID(1, 0), 1, 0, 1, wire.CommandHeaderSize+16), wire.OpPut, 0, keyOf(1), keyOf(2)),
 	} {
-		if err := n.Request(0, &Client{Window: 1}, fragment); err != nil {
+		if err := n.Request(0, &node.Client{Window: 1}, fragment); err != nil {
 			t.Fatal(err)
 		}
 	}

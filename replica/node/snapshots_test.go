@@ -1,15 +1,17 @@
-package node
+package node_test
 
 import (
 	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"paxosbench/replica/journal/memfs"
 	"paxosbench/replica/machine"
+	"paxosbench/replica/node"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
 	"paxosbench/wire"
@@ -29,11 +31,6 @@ func (c *trio) lag() (late *replica) {
 	return late
 }
 
-// has reports whether the replica can tell a peer what was chosen for a slot.
-func (r *replica) has(slot wire.Slot) bool {
-	return r.node.Core().FirstSlot() <= slot || !r.trio.volatile && slot > r.covered && r.record(slot) != nil
-}
-
 func modes(t *testing.T, test func(t *testing.T, c *trio)) {
 	for name, volatile := range map[string]bool{"volatile": true, "durable": false} {
 		t.Run(name, func(t *testing.T) { test(t, newTrio(t, volatile)) })
@@ -51,7 +48,7 @@ func TestLaggardCatchesUpBySnapshot(t *testing.T) {
 		if late.node.Snapshots().Fetching != 0 {
 			t.Error("still fetching")
 		}
-		if !c.volatile && late.store.Newest().Slot == 0 {
+		if !c.volatile && !late.stores() {
 			t.Error("the snapshot was not kept")
 		}
 	})
@@ -68,11 +65,11 @@ func TestVolatileSnapshotIsTakenOnDemandOnly(t *testing.T) {
 	if n := c.leader().node.Stats().SnapshotsTaken; n != 1 {
 		t.Errorf("%d snapshots taken, want 1", n)
 	}
-	c.until("end of the pin", func() bool { return c.leader().node.snapshots.pinned == paxos.NoPin })
+	c.until("end of the pin", func() bool { return c.leader().node.Pinned() == paxos.NoPin })
 	c.step()
 	for _, r := range []*replica{c.leader(), late} {
-		if r.node.Snapshots().Newest != (snapshot.Info{}) || r.store.Newest() != (snapshot.Info{}) {
-			t.Errorf("replica %d still keeps the snapshot of slot %d", r.id, r.store.Newest().Slot)
+		if r.node.Snapshots().Newest != (snapshot.Info{}) || r.stores() {
+			t.Errorf("replica %d still keeps the snapshot of slot %d", r.id, r.node.Snapshots().Newest.Slot)
 		}
 	}
 }
@@ -125,7 +122,7 @@ func TestPullUsesASlowLink(t *testing.T) {
 			c.narrow.to = late.id
 			began := c.now
 			c.until("snapshot", func() bool { return late.node.Stats().SnapshotsFetched > 0 })
-			size := int(late.store.Newest().Bytes)
+			size := int(late.node.Snapshots().Newest.Bytes)
 			if took, ideal := c.now-began, time.Duration(size)*time.Second/time.Duration(link.bytesPerSecond); took > 2*ideal+10*link.delay {
 				t.Errorf("%d bytes took %v, want at most about twice %v", size, took, ideal)
 			}
@@ -154,27 +151,27 @@ func TestStaleChunksAreNotTaken(t *testing.T) {
 		}
 		beginnings, asks := 0, 0
 		pulling := func() bool {
-			p := &late.node.pull
-			if p.slot == 0 || len(seen) == 0 {
+			p := late.node.Pull()
+			if p.Slot == 0 || len(seen) == 0 {
 				return late.node.Stats().SnapshotsFetched > 0
 			}
-			slot, offset := p.slot, p.offset
+			slot, offset := p.Slot, p.Offset
 			old := seen[c.rng.IntN(len(seen))]
 			for _, m := range []wire.Message{
 				old,
-				wire.NewSnapshotChunk(p.slot, p.total, p.offset+1, []byte("unasked")),
-				wire.NewSnapshotChunk(p.slot, p.total, p.total, nil),
-				wire.NewSnapshotChunk(p.slot-1, p.total, p.offset, []byte("older")),
-				wire.NewSnapshotChunk(p.slot-1, 100, 0, []byte("older")),
+				wire.NewSnapshotChunk(p.Slot, p.Total, p.Offset+1, []byte("unasked")),
+				wire.NewSnapshotChunk(p.Slot, p.Total, p.Total, nil),
+				wire.NewSnapshotChunk(p.Slot-1, p.Total, p.Offset, []byte("older")),
+				wire.NewSnapshotChunk(p.Slot-1, 100, 0, []byte("older")),
 				wire.NewSnapshotChunk(0, 0, 0, nil), // there was none then
-				wire.NewSnapshotChunk(p.slot, 0, p.offset+1, nil),
+				wire.NewSnapshotChunk(p.Slot, 0, p.Offset+1, nil),
 			} {
 				if m.Slot == slot && m.Offset() == offset && m.Size() != 0 {
 					continue // that is what is wanted
 				}
-				m.From, m.Body = p.peer, slices.Clone(m.Body)
+				m.From, m.Body = p.Peer, slices.Clone(m.Body)
 				late.node.Step(c.now, &m)
-				if p.slot != slot {
+				if late.node.Pull().Slot != slot {
 					beginnings++
 				}
 			}
@@ -193,17 +190,17 @@ func TestStaleChunksAreNotTaken(t *testing.T) {
 func TestPullBeginsAnewWithAnotherSnapshot(t *testing.T) {
 	c := newTrio(t, false)
 	late := c.lag()
-	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
 	late.full = true
-	first, leader := late.node.pull.slot, c.replicas[late.node.pull.peer]
+	first, leader := late.node.Pull().Slot, c.replicas[late.node.Pull().Peer]
 	c.put(10, 1<<20)
-	leader.node.beginTaking()
-	c.until("another snapshot", func() bool { return leader.store.Newest().Slot > first })
+	leader.node.BeginTaking()
+	c.until("another snapshot", func() bool { return leader.node.Snapshots().Newest.Slot > first })
 	late.full = false
 	c.settle()
-	if late.node.Stats().SnapshotsFetched != 1 || late.store.Newest().Slot <= first {
+	if late.node.Stats().SnapshotsFetched != 1 || late.node.Snapshots().Newest.Slot <= first {
 		t.Errorf("%d snapshots fetched, the newest of slot %d, first asked for %d",
-			late.node.Stats().SnapshotsFetched, late.store.Newest().Slot, first)
+			late.node.Stats().SnapshotsFetched, late.node.Snapshots().Newest.Slot, first)
 	}
 }
 
@@ -211,8 +208,8 @@ func TestPullBeginsAnewWithAnotherSnapshot(t *testing.T) {
 func TestPullTurnsToAnotherPeer(t *testing.T) {
 	c := newTrio(t, false)
 	late := c.lag()
-	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
-	victim := c.replicas[late.node.pull.peer]
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
+	victim := c.replicas[late.node.Pull().Peer]
 	other := c.replicas[6-late.id-victim.id]
 	victim.stop()
 	c.until("new state", func() bool { return late.node.Stats().SnapshotsFetched == 1 })
@@ -245,12 +242,12 @@ func TestPullRefusesDamage(t *testing.T) {
 func TestPullWaitsForTheStore(t *testing.T) {
 	c := newTrio(t, false)
 	late := c.lag()
-	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
 	late.full = true
 	for range 3 {
 		c.step() // what was on its way
 	}
-	asked, offset := 0, late.node.pull.offset
+	asked, offset := 0, late.node.Pull().Offset
 	c.lose = func(m *wire.Message) bool {
 		if m.Type == wire.TypeSnapshotFetch {
 			asked++
@@ -260,7 +257,7 @@ func TestPullWaitsForTheStore(t *testing.T) {
 	for range 100 {
 		c.step()
 	}
-	if asked > 0 || late.node.pull.offset != offset {
+	if asked > 0 || late.node.Pull().Offset != offset {
 		t.Errorf("asked %d times without room", asked)
 	}
 	late.full = false
@@ -275,7 +272,7 @@ func TestCrashWhileFetching(t *testing.T) {
 	for n := 0; ; n++ {
 		c := newTrio(t, false)
 		late := c.lag()
-		disk := late.files.(*memfs.FS)
+		disk := late.fs
 		base := disk.Calls()
 		var after *memfs.FS
 		disk.SetHook(func(call memfs.Call) error {
@@ -296,7 +293,7 @@ func TestCrashWhileFetching(t *testing.T) {
 			return
 		}
 		late.stop()
-		late.files = after
+		late.fs = after
 		c.put(20, 1<<20)
 		late.start(false)
 		c.settle()
@@ -318,23 +315,23 @@ func TestSnapshotUnderLoad(t *testing.T) {
 		t.Errorf("only %d snapshots", checked)
 	}
 	for _, r := range c.replicas[1:] {
-		if len(r.journal) > 2000 {
-			t.Errorf("replica %d has %d records in its journal", r.id, len(r.journal))
+		if r.has(1) || r.has(c.leader().node.Core().Commit()-2000) {
+			t.Errorf("replica %d keeps its journal", r.id)
 		}
 	}
 }
 
 // checkBegun compares the newest snapshot, once it is stored, with the state when it was begun.
 func (r *replica) checkBegun() int {
-	for len(r.begun) > 0 && r.begun[0].slot < r.store.Newest().Slot {
+	for len(r.begun) > 0 && r.begun[0].slot < r.node.Snapshots().Newest.Slot {
 		r.begun = r.begun[1:] // missed
 	}
-	if len(r.begun) == 0 || r.store.Newest().Slot != r.begun[0].slot {
+	if len(r.begun) == 0 || r.node.Snapshots().Newest.Slot != r.begun[0].slot {
 		return 0
 	}
 	want := r.begun[0]
 	r.begun = r.begun[1:]
-	store := snapshot.NewStore(r.files.(*memfs.FS).Crash(0), "data", r.config().Identity, slog.New(slog.DiscardHandler))
+	store := snapshot.NewStore(r.fs.Crash(0), dataDir, r.config().Identity, slog.New(slog.DiscardHandler))
 	got, damaged, err := store.Restore(func() *machine.Restorer {
 		return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
 	})
@@ -374,10 +371,11 @@ func TestTakingWaitsForTheStore(t *testing.T) {
 	c := newTrio(t, false)
 	c.start()
 	r := c.replicas[3]
-	c.until("a snapshot", func() bool { c.put(1, 1<<20); return r.node.snapshots.taking != nil && r.writer != nil })
+	c.until("a snapshot", func() bool { c.put(1, 1<<20); return r.node.Taking() })
 	r.full = true
+	before := r.pieces
 	c.put(100, 1<<20)
-	if r.node.snapshots.taking == nil || len(r.jobs) > 0 {
+	if !r.node.Taking() || r.pieces != before {
 		t.Error("pieces are taken without room")
 	}
 	r.full = false
@@ -389,8 +387,8 @@ func TestFailedSnapshotIsTakenAgain(t *testing.T) {
 	c := newTrio(t, false)
 	c.start()
 	r := c.replicas[3]
-	r.files.(*memfs.FS).SetHook(func(call memfs.Call) error {
-		if call.Op == memfs.OpSync {
+	r.fs.SetHook(func(call memfs.Call) error {
+		if call.Op == memfs.OpSync && strings.Contains(call.Name, "snapshot") {
 			return errors.New("no space left on device")
 		}
 		return nil
@@ -399,7 +397,7 @@ func TestFailedSnapshotIsTakenAgain(t *testing.T) {
 	if r.node.Releasable() != 0 {
 		t.Error("a failed snapshot releases the journal")
 	}
-	r.files.(*memfs.FS).SetHook(nil)
+	r.fs.SetHook(nil)
 	c.until("a snapshot", func() bool { c.put(1, 100); return r.node.Stats().SnapshotsTaken > 0 })
 	c.settle()
 }
@@ -408,12 +406,12 @@ func TestFailedSnapshotIsTakenAgain(t *testing.T) {
 func TestJournalWaitsForPullers(t *testing.T) {
 	c := newTrio(t, false)
 	late := c.lag()
-	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
-	leader, slot := c.replicas[late.node.pull.peer], late.node.pull.slot
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
+	leader, slot := c.replicas[late.node.Pull().Peer], late.node.Pull().Slot
 	late.stop()
 	c.until("another snapshot", func() bool {
 		c.put(1, 1<<20)
-		if got := leader.node.Releasable(); got > slot && leader.node.snapshots.pinned != paxos.NoPin && leader.node.snapshots.before <= slot {
+		if got := leader.node.Releasable(); got > slot && leader.node.Pinned() != paxos.NoPin && leader.node.SnapshotBefore() <= slot {
 			t.Fatalf("released up to %d, a peer is at %d", got, slot)
 		}
 		return leader.node.Snapshots().Newest.Slot > slot
@@ -434,7 +432,7 @@ func TestSnapshotsWaitOnlyForWhatHasLeftTheMemory(t *testing.T) {
 			m := wire.NewFetch(slot, slot, 1)
 			m.From, m.To = peer, r.id
 			r.node.Step(c.now, &m)
-			return r.node.snapshots.pinned
+			return r.node.Pinned()
 		}
 		first := r.node.Core().FirstSlot()
 		if first < 10 {
@@ -454,8 +452,8 @@ func TestPinBoundsMemory(t *testing.T) {
 	c := newTrio(t, true)
 	c.pin = 512 << 10
 	late := c.lag()
-	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
-	leader, slot := c.replicas[late.node.pull.peer], late.node.pull.slot
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
+	leader, slot := c.replicas[late.node.Pull().Peer], late.node.Pull().Slot
 	late.stop()
 	held := 0
 	for leader.node.Core().FirstSlot() <= slot+1 {
@@ -465,7 +463,7 @@ func TestPinBoundsMemory(t *testing.T) {
 	if held < 200 || held > 600 { // a kilobyte each, in buffers of two
 		t.Errorf("%d slots held for a bound of %d bytes", held, c.pin)
 	}
-	c.until("end of the pin", func() bool { return leader.node.snapshots.pinned == paxos.NoPin })
+	c.until("end of the pin", func() bool { return leader.node.Pinned() == paxos.NoPin })
 	c.put(5, 1<<20)
 	if held := leader.node.Core().Commit() - leader.node.Core().FirstSlot(); held > testLogBytes>>10 {
 		t.Errorf("%d slots held after the pin", held)
@@ -477,8 +475,8 @@ func TestSnapshotTooOldIsTakenAnew(t *testing.T) {
 	c := newTrio(t, true)
 	c.pin = testLogBytes
 	late := c.lag()
-	c.until("first chunk", func() bool { return late.node.pull.offset > 0 })
-	slot := late.node.pull.slot
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
+	slot := late.node.Pull().Slot
 	late.full = true
 	c.put(200, 1<<20)
 	late.full = false
@@ -498,7 +496,7 @@ func TestLeaderKeepsItsState(t *testing.T) {
 	for newer.Applied() < leader.node.State().Applied()+10 {
 		newer.EndBatch(newer.Applied()+1, 0)
 	}
-	leader.node.pull = pull{peer: c.follower().id, slot: newer.Applied(), state: newer}
+	leader.node.HasPulled(c.follower().id, newer)
 	if leader.node.SnapshotStored(snapshot.Info{Slot: newer.Applied(), Bytes: 1}) {
 		t.Error("installed")
 	}
@@ -521,7 +519,7 @@ func TestStrangeSnapshotMessagesAreHarmless(t *testing.T) {
 							for _, m := range []wire.Message{
 								wire.NewSnapshotFetch(wire.Slot(slot), offset, int(size)), wire.NewSnapshotChunk(wire.Slot(slot), size, offset, body),
 							} {
-								r.node.beginPull(c.now, 3-r.id%2)
+								r.node.BeginPull(c.now, 3-r.id%2)
 								m.From = from
 								r.node.Step(c.now, &m)
 								r.round()
@@ -555,9 +553,9 @@ func benchmarkTakePiece(b *testing.B, records int) {
 	s := machine.NewState(kv, machine.DefaultConfig())
 	p := s.BeginSnapshot()
 	b.ReportAllocs()
-	b.SetBytes(snapshotPiece)
+	b.SetBytes(node.SnapshotPiece)
 	for b.Loop() {
-		if _, done, _ := p.Next(make([]byte, 0, snapshotPiece), snapshotPiece); done {
+		if _, done, _ := p.Next(make([]byte, 0, node.SnapshotPiece), node.SnapshotPiece); done {
 			p = s.BeginSnapshot()
 		}
 	}

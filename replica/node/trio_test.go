@@ -1,4 +1,4 @@
-package node
+package node_test
 
 import (
 	"encoding/binary"
@@ -13,8 +13,11 @@ import (
 	"paxosbench/replica/journal"
 	"paxosbench/replica/journal/memfs"
 	"paxosbench/replica/machine"
+	"paxosbench/replica/node"
 	"paxosbench/replica/paxos"
 	"paxosbench/replica/snapshot"
+	"paxosbench/replica/storage"
+	"paxosbench/replica/storage/storagetest"
 	"paxosbench/wire"
 )
 
@@ -36,27 +39,24 @@ type trio struct {
 	rng      *rand.Rand
 }
 
-// replica is one of them, and both Driver and Storage of its node.
+// replica is one of them, and the Driver of its node.
 type replica struct {
-	trio     *trio
-	id       wire.ReplicaID
-	up       bool
-	doomed   bool // it is to fail, and died says why
-	died     error
-	node     *Node
-	journal  []wire.Record // durable
-	appended uint64        // in this life
-	covered  wire.Slot     // the journal is not asked for slots up to here
+	*storage.Storage
+	trio   *trio
+	id     wire.ReplicaID
+	up     bool
+	doomed bool // it is to fail, and died says why
+	died   error
+	node   *node.Node
 
-	files  journal.FS
-	store  *snapshot.Store
-	writer *snapshot.Writer
-	slot   wire.Slot // of writer
-	full   bool      // the store has no room
-	begun  []begun   // snapshots of its own
-	jobs   []func()
+	fs     *memfs.FS
+	runner *storagetest.Runner
+	full   bool           // the store has no room for snapshots
+	pieces int            // of snapshots, handed over so far
+	begun  []begun        // snapshots of its own
+	told   []wire.Message // by its own storage, see has
 
-	clients    map[batching.Origin]*Client
+	clients    map[batching.Origin]*node.Client
 	answers    []answer
 	redirected []batching.Origin
 	warnings   []string
@@ -76,6 +76,7 @@ type begun struct {
 }
 
 const (
+	dataDir       = "data"
 	testHeartbeat = 10 * time.Millisecond
 	testTick      = 5 * time.Millisecond
 	testTimeout   = 100 * time.Millisecond
@@ -89,7 +90,7 @@ func newTrio(t *testing.T, volatile bool) *trio {
 		c.snapshot = 0
 	}
 	for id := wire.ReplicaID(1); id <= 3; id++ {
-		c.replicas[id] = &replica{trio: c, id: id, files: memfs.New()}
+		c.replicas[id] = &replica{trio: c, id: id, fs: memfs.New()}
 	}
 	return c
 }
@@ -104,9 +105,9 @@ func (c *trio) start() {
 	c.settle()
 }
 
-func (r *replica) config() Config {
+func (r *replica) config() node.Config {
 	c := r.trio
-	return Config{
+	return node.Config{
 		Paxos: paxos.Config{
 			Self: r.id, Replicas: []wire.ReplicaID{1, 2, 3}, Quorum1: 2, Quorum2: 2,
 			Heartbeat: testHeartbeat, ElectionTimeout: testTimeout,
@@ -125,36 +126,32 @@ func (r *replica) config() Config {
 	}
 }
 
-// start begins a life of the replica with what the earlier ones have left.
-func (r *replica) start(forgot bool) {
-	t := r.trio.t
-	if r.trio.volatile {
-		r.files, r.journal = snapshot.NewMemory(), nil
+// start begins a life of the replica with what the earlier ones have left. One that rejoins may have lost its disk.
+func (r *replica) start(rejoin bool) {
+	c, cfg := r.trio, r.config()
+	durability := journal.DurabilityFsync
+	if c.volatile {
+		durability = journal.DurabilityNone
 	}
-	r.up, r.appended, r.covered, r.writer, r.jobs = true, 0, 0, nil, nil
-	r.store = snapshot.NewStore(r.files, "data", r.config().Identity, slog.New(slog.DiscardHandler))
-	r.node, r.clients = New(r.config(), r, r, r.trio.now), map[batching.Origin]*Client{}
-	state, damaged, err := r.store.Restore(func() *machine.Restorer {
-		return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
-	})
-	if err != nil || damaged != nil {
-		t.Fatalf("replica %d: %v, %v", r.id, damaged, err)
-	}
-	if state != nil {
-		r.node.RestoreSnapshot(state, r.store.Newest())
-		r.covered = state.Applied()
-	}
-	for i := range r.journal {
-		if err := r.node.Restore(&r.journal[i]); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if forgot {
-		r.node.Forget()
+	r.up, r.runner, r.clients = true, new(storagetest.Runner), map[batching.Origin]*node.Client{}
+	r.Storage = storage.New(storage.Config{
+		Journal: journal.Options{
+			FS: r.fs, Dir: dataDir, Durability: durability, SegmentBytes: 16 * journal.BlockSize, Salt: 1,
+			Identity: journal.Identity{Cluster: 1, Replica: r.id}, Bootstrap: !rejoin, Rejoin: rejoin,
+		},
+		Snapshots: cfg.Identity,
+	}, r.runner)
+	r.node = node.New(cfg, r, r, c.now)
+	if err := r.Open(r.node); err != nil {
+		c.t.Fatalf("replica %d: %v", r.id, err)
 	}
 }
 
-func (r *replica) stop() { r.up = false }
+// stop ends the process.
+func (r *replica) stop() { r.up, r.fs = false, r.fs.Restart() }
+
+// loseDisk has the replica begin with nothing at the next start.
+func (r *replica) loseDisk() { r.fs = memfs.New() }
 
 // step lets one tick pass.
 func (c *trio) step() {
@@ -169,9 +166,10 @@ func (c *trio) step() {
 	}
 	for id := wire.ReplicaID(1); id <= 3; id++ {
 		if r := c.replicas[id]; r.up {
+			r.runner.Time = c.now
 			r.node.Tick(c.now)
 			r.round()
-			r.release()
+			r.Tick()
 		}
 	}
 }
@@ -206,26 +204,14 @@ func (w *narrow) arrived(now time.Duration) []wire.Message {
 	return arrived
 }
 
-// round has the replica do what there is to do, and then the thread that stores its snapshots.
+// round has the replica do what there is to do, and then its threads.
 func (r *replica) round() {
 	if err := r.node.Round(r.trio.now); err != nil && r.doomed {
-		r.died, r.up = err, false
+		r.died, r.up, r.fs = err, false, r.fs.Restart()
 	} else if err != nil {
 		r.trio.t.Fatal(err)
 	}
-	jobs := r.jobs
-	r.jobs = nil
-	for _, job := range jobs {
-		job()
-	}
-}
-
-// release cuts the journal.
-func (r *replica) release() {
-	through := r.node.Releasable()
-	r.journal = slices.DeleteFunc(r.journal, func(rec wire.Record) bool {
-		return rec.Kind != wire.RecordPromise && rec.Slot <= through
-	})
+	r.runner.Run()
 }
 
 func (c *trio) until(what string, done func() bool) {
@@ -308,17 +294,18 @@ func (c *trio) String() string {
 	for _, r := range c.replicas[1:] {
 		core := r.node.Core()
 		b += "[" + slog.Group("", "id", r.id, "up", r.up, "role", core.Role(), "voting", core.Voting(), "commit", core.Commit(),
-			"applied", r.node.State().Applied(), "first", core.FirstSlot(), "snapshots", r.node.Snapshots(), "pull", r.node.pull.slot,
-			"offset", r.node.pull.offset).String() + "] "
+			"applied", r.node.State().Applied(), "first", core.FirstSlot(), "snapshots", r.node.Snapshots(), "pull", r.node.Pull()).String() + "] "
 	}
 	return b
 }
 
-// Send implements Driver.
+// Send implements node.Driver.
 func (r *replica) Send(m *wire.Message) {
 	sent := *m
 	sent.Body = slices.Clone(m.Body)
 	switch c := r.trio; {
+	case sent.To == r.id:
+		r.told = append(r.told, sent)
 	case c.lose != nil && c.lose(&sent):
 	case sent.To == c.narrow.to:
 		c.narrow.send(c.now, sent)
@@ -327,21 +314,13 @@ func (r *replica) Send(m *wire.Message) {
 	}
 }
 
-// Append implements Driver.
-func (r *replica) Append(rec *wire.Record) {
-	r.appended++
-	kept := *rec
-	kept.Body = slices.Clone(rec.Body)
-	r.journal = append(r.journal, kept)
-}
+// Persist implements node.Storage: records are durable at once.
+func (r *replica) Persist(bool) (uint64, error) { return r.Storage.Persist(true) }
 
-// Persist implements Driver.
-func (r *replica) Persist(bool) (uint64, error) { return r.appended, nil }
-
-// Begin implements Driver. Nobody waits for answers to origin 0.
+// Begin implements node.Driver. Nobody waits for answers to origin 0.
 func (r *replica) Begin(origin batching.Origin) ([]byte, bool) { return nil, origin != 0 }
 
-// End implements Driver.
+// End implements node.Driver.
 func (r *replica) End(origin batching.Origin, out []byte, answered int) {
 	h, err := wire.DecodeHeader(out)
 	if err != nil || h.CheckBody(out[h.Size:]) != nil {
@@ -351,111 +330,55 @@ func (r *replica) End(origin batching.Origin, out []byte, answered int) {
 	r.answers = append(r.answers, answer{origin, h.Type, out[h.Size:]})
 }
 
-// Redirect implements Driver.
+// Redirect implements node.Driver.
 func (r *replica) Redirect(origin batching.Origin) { r.redirected = append(r.redirected, origin) }
 
 // client returns the connection of an origin, with as large a window as there is.
-func (r *replica) client(origin batching.Origin) *Client {
+func (r *replica) client(origin batching.Origin) *node.Client {
 	if r.clients[origin] == nil {
 		r.clients[origin] = r.node.NewClient(origin, 0)
 	}
 	return r.clients[origin]
 }
 
-// Warn implements Driver.
+// Warn implements node.Driver.
 func (r *replica) Warn(text string) { r.warnings = append(r.warnings, text) }
 
-// LeaderChanged implements Driver.
+// LeaderChanged implements node.Driver.
 func (r *replica) LeaderChanged(bool) {}
 
-// Fetch implements Driver.
-func (r *replica) Fetch(f paxos.Fetch) {
-	var body []byte
-	s := f.From
-	for ; s <= f.Through && len(body) < f.MaxBytes && !r.trio.volatile && s > r.covered; s++ {
-		rec := r.record(s)
-		if rec == nil {
-			break
-		}
-		body = wire.AppendEntry(body, &wire.Entry{Slot: s, Ballot: rec.Ballot, Payload: wire.Payload{RawLen: rec.RawLen, BodyCRC: rec.BodyCRC, Body: rec.Body}})
+// has reports whether the replica can tell a peer what was chosen for a slot.
+func (r *replica) has(slot wire.Slot) bool {
+	if r.node.Core().FirstSlot() <= slot {
+		return true
 	}
-	m := wire.NewEntries(f.From, s-1, r.node.Core().Commit(), body)
-	if s == f.From {
-		m = wire.NewTruncated(max(f.From+1, r.covered+1), m.Commit)
-	}
-	m.From, m.To = r.id, f.Peer
-	r.Send(&m)
+	r.told = nil
+	r.Fetch(paxos.Fetch{Peer: r.id, From: slot, Through: slot, MaxBytes: 1})
+	r.runner.Run()
+	return len(r.told) == 1 && !r.told[0].Truncated()
 }
 
-// record returns the newest record of a slot.
-func (r *replica) record(s wire.Slot) *wire.Record {
-	for i := len(r.journal) - 1; i >= 0; i-- {
-		if rec := &r.journal[i]; rec.Slot == s {
-			return rec
-		}
-	}
-	return nil
+// stores reports whether there is a snapshot that a peer could get.
+func (r *replica) stores() bool {
+	r.told = nil
+	r.SendSnapshot(r.id, 0, 0, 1)
+	r.runner.Run()
+	return len(r.told) == 1 && r.told[0].Size() > 0
 }
 
-// later has something done after the round.
-func (r *replica) later(job func()) { r.jobs = append(r.jobs, job) }
-
-// BeginSnapshot implements SnapshotStore.
+// BeginSnapshot implements node.Storage.
 func (r *replica) BeginSnapshot(slot wire.Slot, form snapshot.Form) {
 	if state := r.node.State(); form == snapshot.Raw {
 		r.begun = append(r.begun, begun{slot, state.Digest()})
 	}
-	r.later(func() {
-		r.abort()
-		r.writer, r.slot = r.store.Create(slot, form), slot
-	})
+	r.Storage.BeginSnapshot(slot, form)
 }
 
-// WriteSnapshot implements SnapshotStore.
+// WriteSnapshot implements node.Storage.
 func (r *replica) WriteSnapshot(piece []byte) {
-	piece = slices.Clone(piece)
-	r.later(func() { r.writer.Write(piece) })
+	r.pieces++
+	r.Storage.WriteSnapshot(piece)
 }
 
-// EndSnapshot implements SnapshotStore.
-func (r *replica) EndSnapshot() {
-	r.later(func() {
-		info, err := r.writer.Commit()
-		r.writer = nil
-		if err != nil {
-			r.node.SnapshotFailed(r.slot)
-		} else if r.node.SnapshotStored(info) {
-			r.covered = info.Slot
-		}
-	})
-}
-
-// AbortSnapshot implements SnapshotStore.
-func (r *replica) AbortSnapshot() { r.later(r.abort) }
-
-func (r *replica) abort() {
-	if r.writer != nil {
-		r.writer.Abort()
-		r.writer = nil
-	}
-}
-
-// ClearSnapshots implements SnapshotStore.
-func (r *replica) ClearSnapshots() {
-	r.later(func() {
-		if err := r.store.Clear(); err != nil {
-			r.trio.t.Error(err)
-		}
-	})
-}
-
-// SnapshotRoom implements SnapshotStore.
-func (r *replica) SnapshotRoom() bool { return !r.full }
-
-// SendSnapshot implements SnapshotStore.
-func (r *replica) SendSnapshot(to wire.ReplicaID, slot wire.Slot, offset uint64, maxBytes int) {
-	if m, ok := r.store.Answer(slot, offset, maxBytes); ok {
-		m.From, m.To = r.id, to
-		r.Send(&m)
-	}
-}
+// SnapshotRoom implements node.Storage.
+func (r *replica) SnapshotRoom() bool { return !r.full && r.Storage.SnapshotRoom() }
