@@ -10,12 +10,10 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/suite"
-	"paxosbench/wire"
 )
 
 // control lets the load generator do things to the cluster during a measurement. It calls a script for that; the script
@@ -59,22 +57,20 @@ func controlHandler(c *cluster.Cluster) http.Handler {
 	})
 }
 
-// obey carries out leader, kill ID or start ID.
+// obey carries out leader, or an action on a replica, such as kill 2.
 func obey(ctx context.Context, c *cluster.Cluster, args []string) (string, error) {
-	command := strings.Join(args, " ")
-	if command == "leader" {
+	if len(args) == 1 && args[0] == "leader" {
 		id, err := c.Leader(ctx)
 		return fmt.Sprint(id), err
 	}
-	verb, number, _ := strings.Cut(command, " ")
-	id, err := strconv.ParseUint(number, 10, 8)
-	switch {
-	case err == nil && verb == "kill":
-		return "", c.Kill(wire.ReplicaID(id))
-	case err == nil && verb == "start":
-		return "", c.Restart(ctx, wire.ReplicaID(id))
+	if len(args) != 2 {
+		return "", fmt.Errorf("%q: want leader, or an action and a replica", args)
 	}
-	return "", fmt.Errorf("%q: want leader, kill ID or start ID", command)
+	id, err := cluster.ReplicaID(args[1])
+	if err != nil {
+		return "", err
+	}
+	return "", c.Act(ctx, args[0], id)
 }
 
 // Control asks a runner at addr to carry out a command, and returns its answer.

@@ -81,7 +81,7 @@ func (l *Local) measure(ctx context.Context, job Job) (Measured, error) {
 	}
 	c, err := cluster.Start(ctx, cluster.Config{
 		Program: l.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
-		Dir: filepath.Join(l.Scratch, "cluster"), PortBase: l.PortBase,
+		Dir: filepath.Join(l.Scratch, "cluster"), PortBase: l.PortBase, Search: true, Tied: true, Netem: s.netem,
 	})
 	if errors.Is(err, cluster.ErrNoPorts) {
 		return Measured{}, err
@@ -91,7 +91,7 @@ func (l *Local) measure(ctx context.Context, job Job) (Measured, error) {
 	}
 	m := l.load(ctx, job, s, c)
 	died := c.Err()
-	if err := errors.Join(died, c.Stop()); err != nil {
+	if err := errors.Join(died, c.Down(context.WithoutCancel(ctx))); err != nil {
 		m.Status = suite.StatusFailed
 		m.Reasons = append(m.Reasons, err.Error())
 	}
@@ -103,7 +103,10 @@ const overtime = time.Minute
 
 // load runs the load generator and reads what it left.
 func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster) Measured {
-	args := l.loadArgs(job, s, c)
+	args, err := l.loadArgs(job, s, c)
+	if err != nil {
+		return failed(err)
+	}
 	if s.events {
 		control, err := serveControl(c, l.Self, l.Scratch)
 		if err != nil {
@@ -117,7 +120,7 @@ func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster)
 	cmd := cluster.Command(ctx, l.program("loadgen"), args...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	err := cmd.Run()
+	err = cmd.Run()
 	if ctx.Err() != nil {
 		return failed(context.Cause(ctx))
 	}
@@ -129,12 +132,14 @@ func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster)
 
 func (l *Local) out() string { return filepath.Join(l.Scratch, "out") }
 
-func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
+func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) ([]string, error) {
+	addrs, err := c.Addrs()
+	admins, adminErr := c.Admins()
 	return append([]string{
 		"run", "--quiet", "--out", l.out(),
-		"--addrs", strings.Join(c.Addrs(), ","), "--admin", strings.Join(c.Admins(), ","),
+		"--addrs", strings.Join(addrs, ","), "--admin", strings.Join(admins, ","),
 		"--warmup", job.Warmup.String(), "--duration", job.Duration.String(), "--seed", strconv.FormatUint(job.Seed, 10),
-	}, s.loadFlags...)
+	}, s.loadFlags...), errors.Join(err, adminErr)
 }
 
 // exitInvalid is the load generator's exit code for a run whose figures describe the generator.

@@ -2,21 +2,24 @@ package bench
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"paxosbench/bench/link"
+	"paxosbench/bench/cluster"
+	"paxosbench/bench/netem"
 	"paxosbench/bench/suite"
 )
 
 // setup is what the settings of a cell come to: a cluster and a load.
 type setup struct {
 	replicas     int
-	link         link.Config
+	link         netem.Config
 	replicaFlags []string
 	loadFlags    []string
 	events       bool // the load does something to the cluster
+	netem        bool // and to the network between the replicas
 }
 
 // newSetup sorts settings by who acts on them.
@@ -63,5 +66,6 @@ func (s *setup) addLoadFlag(setting suite.Setting, flag string) {
 	s.events = true
 	for event := range strings.SplitSeq(setting.Value, ";") {
 		s.loadFlags = append(s.loadFlags, "--at="+strings.TrimSpace(event))
+		s.netem = s.netem || slices.ContainsFunc(strings.Fields(event), cluster.NeedsNetem)
 	}
 }

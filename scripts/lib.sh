@@ -30,23 +30,3 @@ build() {
   mkdir -p "$ROOT/bin"
   flock -o "$ROOT/bin/.lock" go build -C "$ROOT" -o bin/ ./cmd/... || die 1 'the build failed'
 }
-
-# http_get HOST PORT PATH prints the body of a successful answer. Bash can do it alone, so that a machine with nothing
-# but Go will do; HTTP/1.0 makes the server close after the body. It runs in a subshell for the sake of SIGPIPE.
-http_get() (
-  exec {socket}<>"/dev/tcp/$1/$2" || exit 1
-  printf 'GET %s HTTP/1.0\r\nHost: %s\r\n\r\n' "$3" "$1" >&"$socket"
-  read -r -t 1 _ code _ <&"$socket" && [[ $code == 200 ]] || exit 1
-  while read -r -t 1 line <&"$socket" && [[ $line != $'\r' ]]; do :; done
-  read -t 1 -r -d '' body <&"$socket" || [[ -n $body ]] || exit 1
-  printf '%s\n' "$body"
-) 2>/dev/null
-
-# field OBJECT NAME prints that value of a JSON object, or nothing. Objects within it are left out of the search: they
-# may use the name for something else.
-field() {
-  local flat=${1#*\{}
-  while [[ $flat =~ \{[^{}]*\} ]]; do flat=${flat/"${BASH_REMATCH[0]}"/}; done
-  [[ $flat =~ \"$2\"[[:space:]]*:[[:space:]]*\"?([^\",}[:space:]]*) ]] || return 0
-  printf '%s\n' "${BASH_REMATCH[1]}"
-}

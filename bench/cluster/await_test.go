@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"paxosbench/wire"
 )
 
 // recovering is a replica that reads its data: a little more at every look, if it gets on, and then it leads.
@@ -42,11 +40,16 @@ func TestWaitsForRecovery(t *testing.T) {
 		replica := &recovering{gets: tt.gets, after: 150}
 		server := httptest.NewServer(replica)
 		defer server.Close()
-		c := &Cluster{
-			config:  Config{Patience: time.Second}, // at most a hundred looks
-			members: []member{{id: 1, admin: strings.TrimPrefix(server.URL, "http://")}}, read: make(map[wire.ReplicaID]int64),
+		c, err := newCluster(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := c.await(t.Context(), c.settled); !errors.Is(err, tt.want) {
+		c.timeout = time.Second // at most a hundred looks
+		state := State{Format: stateFormat, Cluster: "7", Members: []Member{{ID: 1, Admin: strings.TrimPrefix(server.URL, "http://")}}}
+		if err := state.write(c.dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.await(t.Context(), c.Err, c.settled); !errors.Is(err, tt.want) {
 			t.Errorf("gets on %v: %v, want %v", tt.gets, err, tt.want)
 		}
 	}

@@ -5,170 +5,180 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
+	"paxosbench/bench/netem"
 	"paxosbench/wire"
 )
 
-// Cluster is a running cluster. Its methods may be called from several goroutines.
+// Cluster is a cluster on this host. Its methods may be called from several goroutines, and on one cluster from several
+// programs.
 type Cluster struct {
-	config    Config
-	clusterID string
-	ports     *block // nil once stopped
-	members   []member
-	links     links
+	dir      string
+	timeout  time.Duration
+	progress func(string)
 
-	mu       sync.Mutex
-	replicas map[wire.ReplicaID]*process // all that were started, the last start of each
-	killed   map[wire.ReplicaID]bool     // on purpose, and not started again
-	read     map[wire.ReplicaID]int64    // bytes that the replicas have recovered, as far as was seen
+	// What belongs to the program that has started the cluster.
+	config   Config
+	ports    *block
+	network  *netem.Network
+	control  *netem.Control
+	children map[wire.ReplicaID]*child
+
+	mu   sync.Mutex // guards what follows, and children
+	read map[wire.ReplicaID]recovery
 }
 
-// ErrNoLeader is the error of a cluster that has not agreed on a leader in time.
-var ErrNoLeader = errors.New("no leader")
+// recovery is how far a replica has got with its data, as far as was seen.
+type recovery struct{ bytes, total int64 }
 
-// pollEvery is the time between two looks at the replicas.
+// pollEvery is the time between two looks at processes or replicas.
 const pollEvery = 10 * time.Millisecond
 
-// Start starts a cluster on fresh data and waits until all replicas follow one leader. If it fails, nothing runs, and
-// the logs are in config.Dir.
-func Start(ctx context.Context, config Config) (*Cluster, error) {
-	if config.Patience == 0 {
-		config.Patience = DefaultPatience
+// Open returns the cluster of a directory. It fails with ErrRefused if there is none.
+func Open(dir string) (*Cluster, error) {
+	c, err := newCluster(dir)
+	if err == nil {
+		_, err = c.State()
 	}
-	if err := config.validate(); err != nil {
-		return nil, err
-	}
-	for try := 1; ; try++ {
-		c, err := start(ctx, config)
-		if err == nil {
-			return c, nil
-		}
-		if try == portTries || !portsTaken(err) {
-			return nil, err
-		}
-		if err := os.RemoveAll(config.Dir); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// portTries is how often a cluster is started whose ports somebody else takes meanwhile.
-const portTries = 3
-
-// start starts a cluster on the first ports that are free.
-func start(ctx context.Context, config Config) (*Cluster, error) {
-	if err := os.Mkdir(config.Dir, 0o755); err != nil {
-		return nil, err
-	}
-	ports, err := claimBlock(config.PortBase, 3*config.Replicas)
 	if err != nil {
 		return nil, err
-	}
-	c := &Cluster{
-		config: config, ports: ports, members: config.members(ports), clusterID: strconv.FormatInt(time.Now().UnixNano()>>20, 10),
-		replicas: make(map[wire.ReplicaID]*process), killed: make(map[wire.ReplicaID]bool),
-		read: make(map[wire.ReplicaID]int64),
-	}
-	if err := c.startAll(ctx); err != nil {
-		return nil, errors.Join(err, c.Stop())
 	}
 	return c, nil
 }
 
-func (c *Cluster) startAll(ctx context.Context) (err error) {
-	if c.links, err = newLinks(c.members, c.config.Link); err != nil {
-		return err
-	}
-	for _, m := range c.members {
-		if err := c.launch(m, "--bootstrap"); err != nil {
-			return err
-		}
-	}
-	return c.await(ctx, c.settled)
+func newCluster(dir string) (*Cluster, error) {
+	dir, err := filepath.Abs(dir)
+	return &Cluster{
+		dir: dir, timeout: DefaultTimeout, progress: func(string) {},
+		children: make(map[wire.ReplicaID]*child), read: make(map[wire.ReplicaID]recovery),
+	}, err
 }
 
-// launch starts one replica.
-func (c *Cluster) launch(m member, extra ...string) error {
-	p, err := startProcess(m.log, c.config.Program, append(c.args(m), extra...))
-	if err != nil {
-		return err
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.replicas[m.id] = p
-	delete(c.killed, m.id)
-	return nil
+// Dir returns the directory of the cluster.
+func (c *Cluster) Dir() string { return c.dir }
+
+// Up tells whether any replica runs.
+func (c *Cluster) Up() (bool, error) {
+	s, err := c.State()
+	return err == nil && s.up(), err
 }
 
-// args is the command line of a replica.
-func (c *Cluster) args(m member) []string {
-	args := []string{"--id", fmt.Sprint(m.id), "--data", m.data, "--admin", m.admin, "--cluster-id", c.clusterID}
-	for _, other := range c.members {
-		args = append(args, "--member", fmt.Sprintf("%d=%s,%s", other.id, c.links.addr(m.id, other), other.client))
+// Expect fails unless the cluster has an id.
+func (c *Cluster) Expect(id string) error {
+	s, err := c.State()
+	if err == nil && s.Cluster != id {
+		err = fmt.Errorf("%w: %s holds cluster %s, and the one that is meant is %s", ErrOtherCluster, c.dir, s.Cluster, id)
 	}
-	return append(args, c.config.Flags...)
+	return err
 }
 
-// await polls until ok, and gives up on a replica that ended, or when patience does. That begins anew as long as replicas
-// get on with the recovery of their data.
-func (c *Cluster) await(ctx context.Context, ok func(context.Context) bool) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+// await polls until ok, and gives up when alive returns an error, or when the time is over. That begins anew as long as
+// replicas get on with the recovery of their data.
+func (c *Cluster) await(ctx context.Context, alive func() error, ok func(context.Context) bool) error {
+	limited, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	patience := time.AfterFunc(c.config.Patience, func() { cancel(fmt.Errorf("%w within %v", ErrNoLeader, c.config.Patience)) })
-	defer patience.Stop()
-	for read := c.recovered(); !ok(ctx); {
-		if err := c.Err(); err != nil {
+	timeout := time.AfterFunc(c.timeout, func() { cancel(ErrNoLeader) })
+	defer timeout.Stop()
+	said := time.Now()
+	for read := c.recovered(); !ok(limited); {
+		if err := alive(); err != nil {
 			return err
 		}
 		if now := c.recovered(); now != read {
 			read = now
-			patience.Reset(c.config.Patience)
+			timeout.Reset(c.timeout)
+			said = c.tellRecovery(said)
 		}
 		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		case <-limited.Done():
+			return c.explain(ctx, context.Cause(limited))
 		case <-time.After(pollEvery):
 		}
 	}
 	return nil
 }
 
-// look fetches a replica's status and notes how far its recovery has come.
-func (c *Cluster) look(ctx context.Context, m member) (status, error) {
-	s, err := fetchStatus(ctx, m.admin)
+// explain adds to the error of a cluster without a leader why it has none.
+func (c *Cluster) explain(ctx context.Context, err error) error {
+	if !errors.Is(err, ErrNoLeader) {
+		return err
+	}
+	text := strings.Join(c.Reasons(ctx), "; ")
+	if text == "" {
+		text = "no replica says why"
+	}
+	return fmt.Errorf("%w within %v: %s", ErrNoLeader, c.timeout, text)
+}
+
+// tellRecovery says once a second how far replicas are. It returns when it has last done so.
+func (c *Cluster) tellRecovery(said time.Time) time.Time {
+	if time.Since(said) < time.Second {
+		return said
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for id, r := range c.read {
+		if r.bytes < r.total {
+			c.progress(fmt.Sprintf("replica %d recovers: %d of at most %d MiB", id, r.bytes>>20, r.total>>20))
+		}
+	}
+	return time.Now()
+}
+
+// look fetches a replica's status and notes how far its recovery has come. One that is stopped is not asked.
+func (c *Cluster) look(ctx context.Context, m *Member) (Status, error) {
+	if m.Process != nil && m.Process.hung() {
+		return Status{}, fmt.Errorf("replica %d is stopped", m.ID)
+	}
+	s, err := FetchStatus(ctx, m.Admin)
 	if err == nil {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		c.read[m.id] = s.Recovery.Bytes
+		c.read[m.ID] = recovery{s.Recovery.Bytes, s.Recovery.TotalBytes}
 	}
 	return s, err
+}
+
+// looks looks at all replicas at once. Those that do not answer have the zero status.
+func (c *Cluster) looks(ctx context.Context, members []Member) []Status {
+	found := make([]Status, len(members))
+	var all sync.WaitGroup
+	for i := range members {
+		all.Go(func() {
+			if s, err := c.look(ctx, &members[i]); err == nil {
+				found[i] = s
+			}
+		})
+	}
+	all.Wait()
+	return found
 }
 
 // recovered returns how much the replicas have recovered, as far as was seen.
 func (c *Cluster) recovered() (bytes int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, n := range c.read {
-		bytes += n
+	for _, r := range c.read {
+		bytes += r.bytes
 	}
 	return bytes
 }
 
-// settled tells whether every replica follows the same leader.
+// settled tells whether every replica follows the same leader, which is when a measurement may begin.
 func (c *Cluster) settled(ctx context.Context) bool {
+	members, err := c.Members()
+	if err != nil {
+		return false
+	}
 	leader := wire.ReplicaID(0)
-	for _, m := range c.members {
-		s, err := c.look(ctx, m)
-		if err != nil {
-			return false
-		}
+	for i, s := range c.looks(ctx, members) {
 		follows := s.Leader
 		if s.leads() {
-			follows = m.id
+			follows = members[i].ID
 		}
 		if follows == 0 || leader != 0 && follows != leader {
 			return false
@@ -178,120 +188,123 @@ func (c *Cluster) settled(ctx context.Context) bool {
 	return true
 }
 
-// Err returns an error if a replica has ended that was not killed on purpose.
+// Members returns the replicas, running or not.
+func (c *Cluster) Members() ([]Member, error) {
+	s, err := c.State()
+	if err != nil {
+		return nil, err
+	}
+	return s.Members, nil
+}
+
+// Member returns a replica.
+func (c *Cluster) Member(id wire.ReplicaID) (*Member, error) {
+	s, err := c.State()
+	if err != nil {
+		return nil, err
+	}
+	return s.member(id)
+}
+
+// Leader waits for a leader and returns its id.
+func (c *Cluster) Leader(ctx context.Context) (leader wire.ReplicaID, err error) {
+	s, err := c.State()
+	if err != nil {
+		return 0, err
+	}
+	if !s.up() {
+		return 0, fmt.Errorf("%w: no cluster is up in %s; start one: %s", ErrNoLeader, c.dir, CommandLine(c.dir, "up"))
+	}
+	err = c.await(ctx, func() error { return nil }, func(ctx context.Context) bool {
+		leader = newestLeader(c.looks(ctx, s.Members))
+		return leader != 0
+	})
+	return leader, err
+}
+
+// newestLeader returns the leader, 0 if there is none. Of two replicas that claim to lead, one has not heard yet: the
+// higher ballot wins.
+func newestLeader(found []Status) (leader wire.ReplicaID) {
+	ballot := wire.Ballot(0)
+	for _, s := range found {
+		if s.leads() && s.Ballot >= ballot {
+			leader, ballot = s.ID, s.Ballot
+		}
+	}
+	return leader
+}
+
+// Reasons says why there is no leader, as the replicas see it.
+func (c *Cluster) Reasons(ctx context.Context) (reasons []string) {
+	members, err := c.Members()
+	if err != nil {
+		return nil
+	}
+	for i, s := range c.looks(context.WithoutCancel(ctx), members) {
+		if s.NoLeaderReason != "" {
+			reasons = append(reasons, fmt.Sprintf("replica %d: %s", members[i].ID, s.NoLeaderReason))
+		}
+	}
+	return reasons
+}
+
+// Err returns an error if a replica has ended that was not ended on purpose.
 func (c *Cluster) Err() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, p := range c.replicas {
-		if !p.alive() && !c.killed[id] {
-			return fmt.Errorf("replica %d ended: %s; it said: %s", id, p.fate(), lastWords(c.members[id-1].log))
+	s, err := c.State()
+	if err != nil {
+		return err
+	}
+	for i := range s.Members {
+		if err := c.died(&s.Members[i]); err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// lastWords returns the last line of a log.
+// died returns an error if a replica has ended that was not ended on purpose.
+func (c *Cluster) died(m *Member) error {
+	if m.Process == nil || m.Down || m.alive() {
+		return nil
+	}
+	return fmt.Errorf("replica %d ended: %s; it said: %s", m.ID, c.fate(m), lastWords(m.Log))
+}
+
+// fate says how a replica ended, which only the program knows that has started it.
+func (c *Cluster) fate(m *Member) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if child := c.children[m.ID]; child != nil && child.Process == *m.Process {
+		return child.fate()
+	}
+	return "exit status unknown"
+}
+
+// lastWords returns the last lines of a log.
 func lastWords(log string) string {
 	text, err := os.ReadFile(log)
 	if err != nil {
 		return err.Error()
 	}
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
-	return lines[len(lines)-1]
+	return strings.Join(lines[max(0, len(lines)-5):], "\n  ")
 }
 
 // Addrs returns the replicas' addresses for clients.
-func (c *Cluster) Addrs() []string {
-	return c.addrs(func(m member) string { return m.client })
+func (c *Cluster) Addrs() ([]string, error) {
+	return c.addrs(func(m *Member) string { return m.Client })
 }
 
 // Admins returns the replicas' admin addresses.
-func (c *Cluster) Admins() []string {
-	return c.addrs(func(m member) string { return m.admin })
+func (c *Cluster) Admins() ([]string, error) {
+	return c.addrs(func(m *Member) string { return m.Admin })
 }
 
-func (c *Cluster) addrs(which func(member) string) []string {
-	addrs := make([]string, len(c.members))
-	for i, m := range c.members {
-		addrs[i] = which(m)
+func (c *Cluster) addrs(which func(*Member) string) ([]string, error) {
+	members, err := c.Members()
+	addrs := make([]string, len(members))
+	for i := range members {
+		addrs[i] = which(&members[i])
 	}
-	return addrs
-}
-
-// Logs returns the files that the replicas write their logs to.
-func (c *Cluster) Logs() []string {
-	return c.addrs(func(m member) string { return m.log })
-}
-
-// Leader waits for a leader and returns its id. Of two replicas that claim to lead, one has not heard yet: the higher
-// ballot wins.
-func (c *Cluster) Leader(ctx context.Context) (wire.ReplicaID, error) {
-	leader := wire.ReplicaID(0)
-	err := c.await(ctx, func(ctx context.Context) bool {
-		ballot := wire.Ballot(0)
-		for _, m := range c.members {
-			if s, err := c.look(ctx, m); err == nil && s.leads() && s.Ballot >= ballot {
-				leader, ballot = m.id, s.Ballot
-			}
-		}
-		return leader != 0
-	})
-	return leader, err
-}
-
-// Kill ends a replica at once, as a crash would.
-func (c *Cluster) Kill(id wire.ReplicaID) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p := c.replicas[id]
-	if p == nil || !p.alive() {
-		return fmt.Errorf("replica %d is not running", id)
-	}
-	c.killed[id] = true
-	return p.kill()
-}
-
-// Restart starts a killed replica on the data it left, and waits until it has recovered.
-func (c *Cluster) Restart(ctx context.Context, id wire.ReplicaID) error {
-	c.mu.Lock()
-	killed := c.killed[id]
-	c.mu.Unlock()
-	if !killed {
-		return fmt.Errorf("replica %d has not been killed", id)
-	}
-	m := c.members[id-1]
-	if err := c.launch(m); err != nil {
-		return err
-	}
-	return c.await(ctx, func(ctx context.Context) bool {
-		s, err := c.look(ctx, m)
-		return err == nil && !s.recovers()
-	})
-}
-
-// Stop ends all replicas and links, waits for that, and gives the ports back. Data and logs stay. Stopping what is
-// stopped does nothing.
-func (c *Cluster) Stop() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.ports == nil {
-		return nil
-	}
-	errs := make([]error, len(c.members), len(c.members)+2)
-	var all sync.WaitGroup
-	for i, m := range c.members {
-		if p := c.replicas[m.id]; p != nil {
-			c.killed[m.id] = true
-			all.Go(func() { errs[i] = p.stop(c.config.Patience) })
-		}
-	}
-	all.Wait()
-	errs = append(errs, c.links.close(), c.ports.release())
-	c.ports = nil
-	return errors.Join(errs...)
-}
-
-// Close ends all replicas and removes data and logs.
-func (c *Cluster) Close() error {
-	return errors.Join(c.Stop(), os.RemoveAll(c.config.Dir))
+	return addrs, err
 }

@@ -12,9 +12,12 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/link"
+	"paxosbench/bench/netem"
 	"paxosbench/wire"
 )
+
+// testPortBase is where the clusters of these tests search for ports.
+const testPortBase = 25000
 
 // program is the replica that TestMain has built.
 var program string
@@ -39,7 +42,7 @@ func buildAndRun(m *testing.M) int {
 func config(t *testing.T, n int, flags ...string) Config {
 	t.Helper()
 	return Config{
-		Program: program, Replicas: n, Dir: filepath.Join(t.TempDir(), "cluster"), PortBase: DefaultPortBase + 8000,
+		Program: program, Replicas: n, Dir: filepath.Join(t.TempDir(), "cluster"), PortBase: testPortBase, Search: true, Tied: true,
 		Flags: append([]string{"--durability", "none"}, flags...),
 	}
 }
@@ -51,7 +54,7 @@ func started(t *testing.T, c Config) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := cluster.Close(); err != nil {
+		if err := cluster.Close(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
@@ -70,13 +73,13 @@ func leader(t *testing.T, c *Cluster) wire.ReplicaID {
 func TestFailover(t *testing.T) {
 	c := started(t, config(t, 3))
 	first := leader(t, c)
-	if err := c.Kill(first); err != nil {
+	if err := c.Kill(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	if second := leader(t, c); second == first {
 		t.Errorf("replica %d leads though it was killed", first)
 	}
-	if err := c.Kill(first); err == nil {
+	if err := c.Kill(t.Context(), first); err == nil {
 		t.Error("killed twice")
 	}
 	if err := c.Err(); err != nil {
@@ -95,14 +98,14 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := c.replicas[1]
-	if err := c.Close(); err != nil {
+	p := c.children[1]
+	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if p.alive() || !p.cmd.ProcessState.Success() {
+	if p.alive() || p.fate() != "exit status 0" {
 		t.Errorf("the replica ended with: %s", p.fate())
 	}
-	if _, err := os.Stat(c.config.Dir); !errors.Is(err, os.ErrNotExist) {
+	if _, err := os.Stat(c.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("data is left: %v", err)
 	}
 }
@@ -113,15 +116,14 @@ func TestUnknownFlagIsReported(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "no-such-flag") || !strings.Contains(err.Error(), "exit status 2") {
 		t.Errorf("started with an unknown flag: %v", err)
 	}
-	if _, err := os.Stat(filepath.Join(c.Dir, "replica-1.log")); err != nil {
+	if _, err := os.Stat(filepath.Join(c.Dir, failedDir, "replica-1.log")); err != nil {
 		t.Errorf("the log is gone: %v", err)
 	}
 }
 
 func TestUnexpectedDeathIsReported(t *testing.T) {
 	c := started(t, config(t, 3))
-	p := c.replicas[2]
-	if err := p.kill(); err != nil {
+	if err := c.children[2].kill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.Err(); err == nil || !strings.Contains(err.Error(), "replica 2") {
@@ -131,7 +133,7 @@ func TestUnexpectedDeathIsReported(t *testing.T) {
 
 func TestSlowLinks(t *testing.T) {
 	slow := config(t, 3)
-	slow.Link = link.Config{Delay: 2 * time.Millisecond}
+	slow.Link = netem.Config{Delay: 2 * time.Millisecond}
 	leader(t, started(t, slow))
 }
 
@@ -166,14 +168,14 @@ func TestNoPorts(t *testing.T) {
 			t.Errorf("reported as: %v", err)
 		}
 	}
-	if err := CheckPorts(DefaultPortBase + 8000); err != nil {
+	if err := CheckPorts(testPortBase); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestNoLeader(t *testing.T) {
 	impatient := config(t, 3)
-	impatient.Patience = time.Millisecond
+	impatient.Timeout = time.Millisecond
 	if _, err := Start(t.Context(), impatient); !errors.Is(err, ErrNoLeader) {
 		t.Errorf("a millisecond of patience gives %v", err)
 	}

@@ -1,56 +1,103 @@
-// Package cluster runs the replicas of one measurement as processes on this host: fresh data, free ports, and links
-// between them that can be slower than the host's own. It signals only processes that it has started.
+// Package cluster knows the clusters of replicas on this host: which there are, where their members listen, which
+// processes they are. What it knows of a cluster is a file in the cluster's directory, so that any program can act on a
+// cluster that another one has started. A process is signalled only if it is the one that was started, and not another one
+// that the system has given the same id since.
 package cluster
 
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
-	"paxosbench/bench/link"
+	"paxosbench/bench/netem"
 	"paxosbench/wire"
 )
 
-// Config describes a cluster.
+// Config describes a cluster to start.
 type Config struct {
 	// Program is the path of the replica's binary.
 	Program string
 	// Replicas is their number, 1 to MaxReplicas.
 	Replicas int
-	// Flags go to every replica as they stand.
+	// Flags are passed unchanged to every replica.
 	Flags []string
-	// Dir receives data and logs. It must not exist, and its parent must; Close removes it.
+	// Dir receives state, data and logs. Nothing in it is removed that is not a cluster's.
 	Dir string
-	// PortBase is where the search for free ports begins.
+	// PortBase is where the ports are. See Search.
 	PortBase int
-	// Link describes every link between two replicas. The zero value connects them directly.
-	Link link.Config
-	// Patience is how long a leader, or an orderly end, may take; 0: DefaultPatience.
-	Patience time.Duration
+	// Search makes PortBase the beginning of a search for free ports. Without it clients find the replicas at PortBase+1..,
+	// peers at PortBase+101.., and their admin addresses are PortBase+201..
+	Search bool
+	// Keep takes up the data that the last cluster in Dir has left.
+	Keep bool
+	// Tied replicas end with this process. Others outlive it.
+	Tied bool
+	// Netem puts an emulated network between the replicas, so that they can be cut off from each other. A Link other than
+	// the zero value does too.
+	Netem bool
+	// Link describes every link of the emulated network.
+	Link netem.Config
+	// NetworkProgram is the command line of a program that calls ServeNetwork. Empty: this process emulates the network.
+	NetworkProgram []string
+	// Timeout is how long a leader, or an orderly end, may take; 0: DefaultTimeout.
+	Timeout time.Duration
+	// Progress hears what takes long. It may be nil.
+	Progress func(text string)
 }
 
 // Limits and defaults.
 const (
 	MaxReplicas     = 7
-	DefaultPatience = 10 * time.Second
-	DefaultPortBase = 17000
+	DefaultTimeout  = 10 * time.Second
+	DefaultPortBase = 7000  // of clusters that people start
+	SearchPortBase  = 17000 // of clusters that live for one measurement
 	// portRange is how many ports from PortBase on are tried. It ends below those that Linux gives to outgoing
 	// connections, which may take one at any moment.
 	portRange = 4000
-	// portBlock is how many ports a cluster takes: one to claim the block by, and three for each replica.
+	// portBlock is how many ports a cluster takes of those: one to claim the block by, and three for each replica.
 	portBlock = 32
+	// Offsets of the ports that are not searched for.
+	peerOffset, adminOffset = 100, 200
 )
 
-func (c *Config) validate() error {
-	var errs []error
-	if c.Replicas < 1 || c.Replicas > MaxReplicas {
-		errs = append(errs, fmt.Errorf("%d replicas: want 1 to %d", c.Replicas, MaxReplicas))
+// Environment variables that programs and scripts share.
+const (
+	EnvState    = "PAXOSBENCH_STATE"
+	EnvPortBase = "PAXOSBENCH_PORT_BASE"
+	// EnvCluster is the id of the cluster that a command must be about.
+	EnvCluster = "PAXOSBENCH_CLUSTER"
+)
+
+// stateName is the directory of the cluster that people start, in the project.
+const stateName = ".cluster"
+
+// DefaultDir returns the directory of the cluster that is meant if none is named: that of the environment, or .cluster in
+// the project that this program was built in, or .cluster here.
+func DefaultDir() string {
+	if dir := os.Getenv(EnvState); dir != "" {
+		return dir
 	}
-	return errors.Join(append(errs, CheckPortBase(c.PortBase), c.Link.Validate())...)
+	if self, err := os.Executable(); err == nil && filepath.Base(filepath.Dir(self)) == "bin" {
+		return filepath.Join(filepath.Dir(filepath.Dir(self)), stateName)
+	}
+	return stateName
 }
 
-// CheckPortBase refuses a beginning from which the search would leave the range of ports.
+func (c *Config) validate() error {
+	return errors.Join(CheckReplicas(c.Replicas), CheckPortBase(c.PortBase), c.Link.Validate())
+}
+
+// CheckReplicas refuses a number of replicas that no cluster can have.
+func CheckReplicas(n int) error {
+	if n < 1 || n > MaxReplicas {
+		return fmt.Errorf("%d replicas: want 1 to %d", n, MaxReplicas)
+	}
+	return nil
+}
+
+// CheckPortBase refuses a beginning from which the ports would leave their range.
 func CheckPortBase(base int) error {
 	if base < 1024 || base > 65535-portRange {
 		return fmt.Errorf("port base %d: want 1024 to %d", base, 65535-portRange)
@@ -58,23 +105,42 @@ func CheckPortBase(base int) error {
 	return nil
 }
 
-// member is one replica's place: its addresses and files.
-type member struct {
-	id                  wire.ReplicaID
-	peer, client, admin string
-	data, log           string
+// emulates tells whether there is an emulated network between the replicas.
+func (c *Config) emulates() bool { return c.Netem || c.Link != (netem.Config{}) }
+
+// places gives each replica addresses and files. Ports that were searched for are claimed as long as the block is.
+func (c *Config) places() ([]Member, *block, error) {
+	ports := func(id int) (client, peer, admin string) {
+		return loopback(c.PortBase + id), loopback(c.PortBase + peerOffset + id), loopback(c.PortBase + adminOffset + id)
+	}
+	var claimed *block
+	if c.Search {
+		b, err := claimBlock(c.PortBase, 3*c.Replicas)
+		if err != nil {
+			return nil, nil, err
+		}
+		claimed = b
+		ports = func(id int) (client, peer, admin string) { return b.addr(3*id - 1), b.addr(3*id - 2), b.addr(3 * id) }
+	}
+	members := make([]Member, c.Replicas)
+	for i := range members {
+		m := &members[i]
+		m.ID = wire.ReplicaID(i + 1)
+		m.Client, m.Peer, m.Admin = ports(i + 1)
+		m.Data = filepath.Join(c.Dir, dataDir, fmt.Sprint(m.ID))
+		m.Log = filepath.Join(c.Dir, logsDir, fmt.Sprintf("replica-%d.log", m.ID))
+	}
+	return members, claimed, nil
 }
 
-// members gives each replica a place at the addresses of a block.
-func (c *Config) members(b *block) []member {
-	list := make([]member, c.Replicas)
-	for i := range list {
-		id := i + 1
-		list[i] = member{
-			id: wire.ReplicaID(id), peer: b.addr(3*i + 1), client: b.addr(3*i + 2), admin: b.addr(3*i + 3),
-			data: filepath.Join(c.Dir, fmt.Sprintf("data-%d", id)),
-			log:  filepath.Join(c.Dir, fmt.Sprintf("replica-%d.log", id)),
-		}
+// Programs returns the path of this program, and the directory of the others: the given one, or that of this program.
+func Programs(given string) (self, bin string, err error) {
+	if self, err = os.Executable(); err != nil {
+		return "", "", err
 	}
-	return list
+	if given == "" {
+		given = filepath.Dir(self)
+	}
+	bin, err = filepath.Abs(given) // exec looks up names without a slash elsewhere
+	return self, bin, err
 }

@@ -39,6 +39,24 @@ func claimBlock(base, ports int) (*block, error) {
 // ErrNoPorts is the error of a cluster for which there are no ports.
 var ErrNoPorts = errors.New("no ports")
 
+// checkFree refuses ports that something listens on.
+func checkFree(members []Member, base int) error {
+	for _, m := range members {
+		for _, addr := range []string{m.Client, m.Peer, m.Admin} {
+			listener, err := net.Listen("tcp", addr)
+			if err != nil {
+				_, port, _ := net.SplitHostPort(addr)
+				return refused("port %s is in use; another cluster may be up (scripts/cluster.sh down), or choose other ports and another directory: %s=%d %s=... scripts/cluster.sh up",
+					port, EnvPortBase, base+1000, EnvState)
+			}
+			if err := listener.Close(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // CheckPorts fails if no cluster could find its ports from base on, as things stand.
 func CheckPorts(base int) error {
 	if err := CheckPortBase(base); err != nil {

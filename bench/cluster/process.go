@@ -10,9 +10,81 @@ import (
 	"time"
 )
 
-// process is a child: started here, signalled only while it has not been waited for, so that its process id cannot
-// belong to anyone else.
-type process struct {
+// Process is a process that was started here or by another program. The system uses process ids again: Started tells it
+// from others.
+type Process struct {
+	PID     int    `json:"pid"`
+	Started string `json:"started"`
+}
+
+// alive tells whether the process has not ended.
+func (p *Process) alive() bool {
+	started, ended, err := identify(p.PID)
+	return err == nil && !ended && started == p.Started
+}
+
+// errGone is the error of a process that has ended.
+var errGone = errors.New("it has ended")
+
+// signal signals the process. On Linux the handle is of the process itself, not of its id: if that is alive when the
+// handle is there, no other process can get the signal.
+func (p *Process) signal(s syscall.Signal) error {
+	handle, err := os.FindProcess(p.PID)
+	if err != nil {
+		return err
+	}
+	defer handle.Release()
+	if !p.alive() {
+		return errGone
+	}
+	if err := handle.Signal(s); errors.Is(err, os.ErrProcessDone) {
+		return errGone
+	} else {
+		return err
+	}
+}
+
+// until polls until ok, or ctx ends.
+func until(ctx context.Context, ok func() bool) error {
+	for !ok() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(pollEvery):
+		}
+	}
+	return nil
+}
+
+// kill ends the process and waits for that.
+func (p *Process) kill(ctx context.Context) error {
+	if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, errGone) {
+		return err
+	}
+	return until(ctx, func() bool { return !p.alive() })
+}
+
+// end ends the process in an orderly way, even one that is stopped, or, after a timeout, any way. It tells whether it was
+// orderly.
+func (p *Process) end(ctx context.Context, timeout time.Duration) (orderly bool, err error) {
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGCONT} {
+		if err := p.signal(s); errors.Is(err, errGone) {
+			return true, nil
+		} else if err != nil {
+			return false, err
+		}
+	}
+	patient, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if until(patient, func() bool { return !p.alive() }) == nil {
+		return true, nil
+	}
+	return false, p.kill(ctx)
+}
+
+// child is a process that was started by this program.
+type child struct {
+	Process
 	cmd   *exec.Cmd
 	ended chan struct{} // closed when the child has been waited for
 }
@@ -21,67 +93,45 @@ type process struct {
 // outlive this process.
 func Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.SysProcAttr = attributes()
+	cmd.SysProcAttr = tied()
 	return cmd
 }
 
-// startProcess starts a program whose output is appended to a log.
-func startProcess(log, program string, args []string) (*process, error) {
+// startProcess starts a program whose output is appended to a log. Unless it is tied to this process it outlives it, in a
+// session of its own.
+func startProcess(log, program string, args []string, isTied bool) (*child, error) {
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: Command(context.Background(), program, args...), ended: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = file, file
-	if err := errors.Join(p.cmd.Start(), file.Close()); err != nil {
+	cmd := exec.Command(program, args...)
+	if cmd.SysProcAttr = tied(); !isTied {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	}
+	cmd.Stdout, cmd.Stderr = file, file
+	if err := errors.Join(cmd.Start(), file.Close()); err != nil {
 		return nil, fmt.Errorf("start %s: %w", program, err)
 	}
+	return newChild(cmd)
+}
+
+// newChild is a command that has been started. Nobody waits for it before it has been identified, so that its id is its
+// own until then.
+func newChild(cmd *exec.Cmd) (*child, error) {
+	c := &child{Process: Process{PID: cmd.Process.Pid}, cmd: cmd, ended: make(chan struct{})}
+	var err error
+	if c.Started, _, err = identify(c.PID); err != nil {
+		return nil, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+	}
 	go func() {
-		_ = p.cmd.Wait() // how it ended is in ProcessState
-		close(p.ended)
+		_ = cmd.Wait() // how it ended is in ProcessState
+		close(c.ended)
 	}()
-	return p, nil
-}
-
-// alive tells whether the child has not ended.
-func (p *process) alive() bool {
-	select {
-	case <-p.ended:
-		return false
-	default:
-		return true
-	}
-}
-
-// signal signals the child if it has not ended.
-func (p *process) signal(s syscall.Signal) error {
-	if err := p.cmd.Process.Signal(s); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return err
-	}
-	return nil
-}
-
-// kill ends the child and waits for that.
-func (p *process) kill() error {
-	err := p.signal(syscall.SIGKILL)
-	if err == nil {
-		<-p.ended
-	}
-	return err
-}
-
-// stop ends the child in an orderly way, or, after patience, any way. It waits for the end.
-func (p *process) stop(patience time.Duration) error {
-	if err := p.signal(syscall.SIGTERM); err != nil {
-		return err
-	}
-	select {
-	case <-p.ended:
-		return nil
-	case <-time.After(patience):
-		return p.kill()
-	}
+	return c, nil
 }
 
 // fate says how an ended child ended.
-func (p *process) fate() string { return p.cmd.ProcessState.String() }
+func (c *child) fate() string {
+	<-c.ended
+	return c.cmd.ProcessState.String()
+}

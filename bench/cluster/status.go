@@ -11,22 +11,30 @@ import (
 	"paxosbench/wire"
 )
 
-// status is what is looked at of a replica's /status.
-type status struct {
-	Role   string         `json:"role"`
-	Ballot wire.Ballot    `json:"ballot"`
-	Leader wire.ReplicaID `json:"leader"`
+// Status is what is looked at of a replica's /status.
+type Status struct {
+	ID      wire.ReplicaID `json:"id"`
+	Cluster string         `json:"cluster"`
+	Role    string         `json:"role"`
+	Ballot  wire.Ballot    `json:"ballot"`
+	Leader  wire.ReplicaID `json:"leader"`
+	Commit  uint64         `json:"commit"`
+	Applied uint64         `json:"applied"`
+	Digest  string         `json:"state_digest"`
+
+	NoLeaderReason string `json:"no_leader_reason"`
 
 	Recovery struct {
-		Bytes int64 `json:"bytes"` // read of its data
+		Bytes      int64 `json:"bytes"` // read of its data
+		TotalBytes int64 `json:"total_bytes"`
 	} `json:"recovery"`
 }
 
 // recovers tells whether the replica still reads its data.
-func (s *status) recovers() bool { return s.Role == "recovering" }
+func (s *Status) recovers() bool { return s.Role == "recovering" }
 
 // leads tells whether the replica decides for the cluster.
-func (s *status) leads() bool { return s.Role == "leader" || s.Role == "unreplicated" }
+func (s *Status) leads() bool { return s.Role == "leader" || s.Role == "unreplicated" }
 
 const (
 	// statusTimeout bounds one look at a replica.
@@ -35,14 +43,18 @@ const (
 	statusBytes = 1 << 20
 )
 
-func fetchStatus(ctx context.Context, admin string) (s status, err error) {
+// client keeps no connections: a replica that is stopped or killed would be asked on one that is as good as dead.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
+// FetchStatus asks the replica at an admin address.
+func FetchStatus(ctx context.Context, admin string) (s Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/status", nil)
 	if err != nil {
 		return s, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return s, err
 	}

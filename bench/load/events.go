@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	manager "paxosbench/bench/cluster"
 	"paxosbench/bench/record"
 )
 
@@ -24,7 +25,7 @@ type PlannedEvent struct {
 }
 
 // What can be done, and to whom if not to a replica by its id.
-var eventActions = []string{"kill", "start", "stop", "cont"}
+var eventActions = manager.Actions()
 
 const (
 	eventLeader = "leader"

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"paxosbench/bench/link"
 	"paxosbench/bench/load"
+	"paxosbench/bench/netem"
 	"paxosbench/wire"
 )
 
@@ -66,7 +66,7 @@ var knobs = slices.Concat(benchKnobs, replicaKnobs, loadKnobs)
 
 var benchKnobs = []knob{
 	{KnobReplicas, Bench, whole(1, wire.MaxReplicas)},
-	{KnobLinkDelay, Bench, length(0, link.MaxDelay)},
+	{KnobLinkDelay, Bench, length(0, netem.MaxDelay)},
 	{KnobLinkRate, Bench, func(value string) error { _, err := LinkRate(value); return err }},
 	{KnobLoad, Bench, func(value string) error { _, err := LoadShare(value); return err }},
 	{KnobVariant, Bench, func(string) error { return nil }},

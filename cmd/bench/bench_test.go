@@ -13,6 +13,7 @@ import (
 
 	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // bin is where TestMain has built the programs.
@@ -86,7 +87,7 @@ func mustOpen(t *testing.T, dir string) *suite.Dir {
 func TestSweep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
 	args := []string{"run", write(t, tiny), "--out", dir, "--bin", bin, "--port-base", "26000"}
-	if code, stdout, stderr := invoke(t, args...); code != exitDone || !strings.Contains(stdout, "0 failed") {
+	if code, stdout, stderr := invoke(t, args...); code != program.ExitDone || !strings.Contains(stdout, "0 failed") {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
 	}
 	d := mustOpen(t, dir)
@@ -98,22 +99,22 @@ func TestSweep(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, "scratch")); err == nil {
 		t.Error("data directories are left")
 	}
-	if code, _, stderr := invoke(t, args...); code != exitUsage || !strings.Contains(stderr, "--resume") {
+	if code, _, stderr := invoke(t, args...); code != program.ExitUsage || !strings.Contains(stderr, "--resume") {
 		t.Errorf("run over results: exit code %d: %s", code, stderr)
 	}
-	if code, stdout, stderr := invoke(t, append(args, "--resume")...); code != exitDone || !strings.Contains(stdout, "nothing to run") {
+	if code, stdout, stderr := invoke(t, append(args, "--resume")...); code != program.ExitDone || !strings.Contains(stdout, "nothing to run") {
 		t.Errorf("resumed: exit code %d: %s%s", code, stdout, stderr)
 	}
-	if code, _, stderr := invoke(t, append(args, "--resume", "--repeats", "2")...); code != exitUsage || !strings.Contains(stderr, "another plan") {
+	if code, _, stderr := invoke(t, append(args, "--resume", "--repeats", "2")...); code != program.ExitUsage || !strings.Contains(stderr, "another plan") {
 		t.Errorf("resumed with another plan: exit code %d: %s", code, stderr)
 	}
-	if code, _, stderr := invoke(t, "report", dir); code != exitDone {
+	if code, _, stderr := invoke(t, "report", dir); code != program.ExitDone {
 		t.Errorf("report: exit code %d: %s", code, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "report.html")); err != nil {
 		t.Error(err)
 	}
-	if code, stdout, _ := invoke(t, "diff", dir, dir); code != exitDone || !strings.Contains(stdout, "1.000") ||
+	if code, stdout, _ := invoke(t, "diff", dir, dir); code != program.ExitDone || !strings.Contains(stdout, "1.000") ||
 		strings.Count(stdout, "--repeats 4") != 1 {
 		t.Errorf("compared with itself: exit code %d: %s", code, stdout)
 	}
@@ -133,7 +134,7 @@ duration: 6s
 graphs: [{name: course, title: C, kind: timeline}]
 `)
 	code, stdout, stderr := invoke(t, "run", path, "--out", dir, "--bin", bin, "--port-base", "26000")
-	if code != exitDone {
+	if code != program.ExitDone {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
 	}
 	r := mustOpen(t, dir).Runs()[0]
@@ -169,7 +170,7 @@ func TestInterrupt(t *testing.T) {
 	time.AfterFunc(500*time.Millisecond, cancel) // anywhere in the first run, which takes a minute
 	args := []string{"run", write(t, strings.Replace(tiny, "200ms", "1m", 1)), "--out", dir, "--bin", bin, "--port-base", "26000"}
 	code, _, stderr := invokeUntil(ctx, args...)
-	if code != exitInterrupted || !strings.Contains(stderr, "--resume") {
+	if code != program.ExitInterrupted || !strings.Contains(stderr, "--resume") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	if d := mustOpen(t, dir); len(d.Runs()) != 0 || len(d.Pending()) != 2 {
@@ -207,7 +208,7 @@ func TestUsage(t *testing.T) {
 		{"holds no results", []string{"diff", t.TempDir(), t.TempDir()}},
 		{"holds no results", []string{"report", t.TempDir()}},
 	} {
-		if code, _, stderr := invoke(t, c.args...); code != exitUsage || !strings.Contains(stderr, c.want) {
+		if code, _, stderr := invoke(t, c.args...); code != program.ExitUsage || !strings.Contains(stderr, c.want) {
 			t.Errorf("%q: exit code %d: %s", c.args, code, stderr)
 		}
 	}
@@ -234,11 +235,11 @@ func TestDiffRefusesWhatIsNotAlike(t *testing.T) {
 		dirs[i] = d.Path
 		d.Close()
 	}
-	if code, _, stderr := invoke(t, "diff", dirs[0], dirs[1]); code != exitUsage || !strings.Contains(stderr, "duration: 1s and 2s") {
+	if code, _, stderr := invoke(t, "diff", dirs[0], dirs[1]); code != program.ExitUsage || !strings.Contains(stderr, "duration: 1s and 2s") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	code, stdout, _ := invoke(t, "diff", "--anyway", dirs[0], dirs[1])
-	if code != exitDone || !strings.Contains(stdout, "! not measured alike: duration: 1s and 2s") || strings.Contains(stdout, "95 %") {
+	if code != program.ExitDone || !strings.Contains(stdout, "! not measured alike: duration: 1s and 2s") || strings.Contains(stdout, "95 %") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 }
@@ -246,13 +247,13 @@ func TestDiffRefusesWhatIsNotAlike(t *testing.T) {
 func TestDryRunAndList(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
 	code, stdout, _ := invoke(t, "run", "latency-throughput", "--dry-run", "--out", out, "--only", "batch=none load=5%")
-	if code != exitDone || !strings.Contains(stdout, "12 of 12 runs, about 52s") {
+	if code != program.ExitDone || !strings.Contains(stdout, "12 of 12 runs, about 52s") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 	if _, err := os.Stat(out); err == nil {
 		t.Error("a dry run leaves a directory")
 	}
-	if code, stdout, _ := invoke(t, "list"); code != exitDone || !strings.Contains(stdout, "smoke") {
+	if code, stdout, _ := invoke(t, "list"); code != program.ExitDone || !strings.Contains(stdout, "smoke") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"paxosbench/bench/model"
 	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // calibrateCommand is bench calibrate.
@@ -28,7 +29,7 @@ func (c *calibrateCommand) Validate() error {
 }
 
 // Run carries out bench calibrate.
-func (c *calibrateCommand) Run(s *session) error {
+func (c *calibrateCommand) Run(s *program.Session) error {
 	dir := filepath.Dir(c.Out)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -38,10 +39,10 @@ func (c *calibrateCommand) Run(s *session) error {
 		return err
 	}
 	measure := func(ctx context.Context, cell suite.Cell) (*record.Result, error) {
-		fmt.Fprintln(s.err, "calibrate:", cell)
+		fmt.Fprintln(s.Err, "calibrate:", cell)
 		return c.measure(ctx, local, cell)
 	}
-	calibration, err := model.Calibrate(s.ctx, dir, bench.DescribeHost(dir), measure)
+	calibration, err := model.Calibrate(s.Ctx, dir, bench.DescribeHost(dir), measure)
 	if err != nil {
 		return err
 	}
@@ -49,7 +50,7 @@ func (c *calibrateCommand) Run(s *session) error {
 	if err := calibration.Save(c.Out); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(s.out, "calibration:", c.Out)
+	_, err = fmt.Fprintln(s.Out, "calibration:", c.Out)
 	return err
 }
 

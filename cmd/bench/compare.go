@@ -8,6 +8,7 @@ import (
 
 	"paxosbench/bench/compare"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // compareCommand is bench compare.
@@ -40,14 +41,14 @@ func (c *compareCommand) Validate() error {
 }
 
 // Run carries out bench compare.
-func (c *compareCommand) Run(s *session) error {
+func (c *compareCommand) Run(s *program.Session) error {
 	a, err := compare.ParseFlags(c.A)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	b, err := compare.ParseFlags(c.B)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	scratch, err := scratchDir()
 	if err != nil {
@@ -59,17 +60,17 @@ func (c *compareCommand) Run(s *session) error {
 		return err
 	}
 	if c.Pairs < compare.MinPairs() {
-		fmt.Fprintf(s.err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, compare.MinPairs())
+		fmt.Fprintf(s.Err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, compare.MinPairs())
 	}
-	outcome, err := compare.Run(s.ctx, local, compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}, s.err)
+	outcome, err := compare.Run(s.Ctx, local, compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}, s.Err)
 	var failed *compare.FailedError
 	if errors.As(err, &failed) {
-		return &exitError{exitUnreachable, fmt.Errorf("%w; logs: %s", err, local.Logs)}
+		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("%w; logs: %s", err, local.Logs)}
 	}
 	if err = errors.Join(err, os.RemoveAll(scratch)); err != nil {
 		return err
 	}
-	return outcome.Write(s.out)
+	return outcome.Write(s.Out)
 }
 
 // scratchDir makes a directory beside those of scripts/cluster.sh: temporary directories are often in memory, where a

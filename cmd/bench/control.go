@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"paxosbench/bench"
+	"paxosbench/cmd/program"
 )
 
 // controlCommand is bench control: the cluster script of a load generator that the runner has started.
@@ -13,11 +14,11 @@ type controlCommand struct {
 }
 
 // Run carries out bench control.
-func (c *controlCommand) Run(s *session) error {
+func (c *controlCommand) Run(s *program.Session) error {
 	answer, err := bench.Control(c.Addr, c.Command)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprint(s.out, answer)
+	_, err = fmt.Fprint(s.Out, answer)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"paxosbench/bench"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // diffCommand is bench diff.
@@ -29,35 +30,35 @@ Directories of different hosts, durations or loads are refused.`
 }
 
 // Run carries out bench diff.
-func (c *diffCommand) Run(s *session) error {
+func (c *diffCommand) Run(s *program.Session) error {
 	column, ok := suite.ColumnOf(c.By)
 	if !ok {
-		return usage(fmt.Errorf("--by %q is no measured column", c.By))
+		return program.Usage(fmt.Errorf("--by %q is no measured column", c.By))
 	}
 	a, err := suite.Open(c.A)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	b, err := suite.Open(c.B)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	apart := bench.Apart(a, b)
 	if len(apart) > 0 && !c.Anyway {
-		return usage(fmt.Errorf("%s and %s differ in more than the program: %s. Measure both alike, or compare them --anyway",
+		return program.Usage(fmt.Errorf("%s and %s differ in more than the program: %s. Measure both alike, or compare them --anyway",
 			a.Path, b.Path, strings.Join(apart, "; ")))
 	}
 	diff, err := bench.NewDiff(a, b, column)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
-	fmt.Fprintf(s.out, "%s of A (%s, commit %s) to B (%s, commit %s)\n", column.Label,
+	fmt.Fprintf(s.Out, "%s of A (%s, commit %s) to B (%s, commit %s)\n", column.Label,
 		a.Path, short(a.Manifest.Commit), b.Path, short(b.Manifest.Commit))
 	for _, reason := range apart {
-		fmt.Fprintln(s.out, "! not measured alike:", reason)
+		fmt.Fprintln(s.Out, "! not measured alike:", reason)
 	}
-	fmt.Fprintln(s.out)
-	return printDiff(s.out, diff)
+	fmt.Fprintln(s.Out)
+	return printDiff(s.Out, diff)
 }
 
 func short(commit string) string { return commit[:min(len(commit), 12)] }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // values are tried on the programs and on the check of suites. Left out is what is wrong only beside other settings.
@@ -90,24 +91,24 @@ func TestSuitesTakeWhatProgramsTake(t *testing.T) {
 // there is no such address.
 func takes(t *testing.T, owner suite.Owner, knob, value string) (ok bool, said string) {
 	t.Helper()
-	program := "loadgen"
+	name := "loadgen"
 	args := []string{"run", "--addrs", "127.0.0.1:1", "--admin", "none", "--give-up", "1ms", "--warmup", "0s", "--duration", "1ms", "--quiet",
 		"--cluster-script", "true"}
 	if slices.Contains(suite.ScheduleKnobs, knob) {
 		args = append(args, "--rate", "1k")
 	}
 	if owner == suite.Replica {
-		program, args = "replica", []string{"--id", "1", "--data", t.TempDir(), "--member", "1=192.0.2.1:1,192.0.2.1:2"}
+		name, args = "replica", []string{"--id", "1", "--data", t.TempDir(), "--member", "1=192.0.2.1:1,192.0.2.1:2"}
 		for _, other := range []string{"2=b:1,b:2", "3=c:1,c:2", "4=d:1,d:2", "5=e:1,e:2", "6=f:1,f:2", "7=g:1,g:2"} {
 			if knob != suite.KnobUnreplicated {
 				args = append(args, "--member", other)
 			}
 		}
 	}
-	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, program), append(args, "--"+knob+"="+value)...).CombinedOutput()
+	out, err := exec.CommandContext(t.Context(), filepath.Join(bin, name), append(args, "--"+knob+"="+value)...).CombinedOutput()
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.ExitCode() < 0 {
-		t.Fatalf("%s --%s=%s: %v: %s", program, knob, value, err, out)
+		t.Fatalf("%s --%s=%s: %v: %s", name, knob, value, err, out)
 	}
-	return exit.ExitCode() != exitUsage, string(out)
+	return exit.ExitCode() != program.ExitUsage, string(out)
 }

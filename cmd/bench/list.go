@@ -8,6 +8,7 @@ import (
 
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
+	"paxosbench/cmd/program"
 )
 
 // listCommand is bench list.
@@ -16,12 +17,12 @@ type listCommand struct {
 }
 
 // Run carries out bench list.
-func (c *listCommand) Run(s *session) error {
+func (c *listCommand) Run(s *program.Session) error {
 	if c.Names {
-		_, err := fmt.Fprintln(s.out, strings.Join(suites.Names(), "\n"))
+		_, err := fmt.Fprintln(s.Out, strings.Join(suites.Names(), "\n"))
 		return err
 	}
-	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
+	table := tabwriter.NewWriter(s.Out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "suite\tcells\truns\ttakes\tquestion")
 	var total time.Duration
 	for _, name := range suites.Names() {

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/pprof/profile"
+
+	"paxosbench/cmd/program"
 )
 
 // TestFlame draws a profile beside itself, and says of an empty one what to do.
@@ -29,7 +31,7 @@ func TestFlame(t *testing.T) {
 		}
 	}
 	write()
-	if code, _, said := invoke(t, "flame", path); code != exitDone {
+	if code, _, said := invoke(t, "flame", path); code != program.ExitDone {
 		t.Fatalf("exit code %d: %s", code, said)
 	}
 	svg, err := os.ReadFile(strings.TrimSuffix(path, "pprof") + "svg")
@@ -38,7 +40,7 @@ func TestFlame(t *testing.T) {
 	}
 	p.Sample = nil
 	write()
-	if code, _, said := invoke(t, "flame", path); code != exitInternal || !strings.Contains(said, "no samples") {
+	if code, _, said := invoke(t, "flame", path); code != program.ExitInternal || !strings.Contains(said, "no samples") {
 		t.Errorf("an empty profile: exit code %d, %s", code, said)
 	}
 }
@@ -52,7 +54,7 @@ func TestCompareUsage(t *testing.T) {
 		{"compare", "--bin", "nowhere", "--", "", ""},
 	} {
 		t.Chdir(t.TempDir())
-		if code, _, said := invoke(t, args...); code != exitUsage || said == "" {
+		if code, _, said := invoke(t, args...); code != program.ExitUsage || said == "" {
 			t.Errorf("%q: exit code %d, said %q", args, code, said)
 		}
 		if left, _ := filepath.Glob(".cluster/*"); len(left) > 0 {

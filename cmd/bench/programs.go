@@ -2,11 +2,11 @@ package main
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 
 	"paxosbench/bench"
 	"paxosbench/bench/cluster"
+	"paxosbench/cmd/program"
 )
 
 // programFlags say what to start, and where.
@@ -20,15 +20,8 @@ func (f *programFlags) Validate() error { return cluster.CheckPortBase(f.PortBas
 
 // local returns an executor that keeps its files in a directory.
 func (f *programFlags) local(dir string) (*bench.Local, error) {
-	self, err := os.Executable()
+	self, bin, err := cluster.Programs(f.Bin)
 	if err != nil {
-		return nil, err
-	}
-	bin := f.Bin
-	if bin == "" {
-		bin = filepath.Dir(self)
-	}
-	if bin, err = filepath.Abs(bin); err != nil { // exec looks up names without a slash elsewhere
 		return nil, err
 	}
 	local := &bench.Local{
@@ -36,7 +29,7 @@ func (f *programFlags) local(dir string) (*bench.Local, error) {
 		Scratch: filepath.Join(dir, "scratch"), Logs: filepath.Join(dir, "logs"),
 	}
 	if err := errors.Join(local.CheckPrograms(), local.CheckPorts()); err != nil {
-		return nil, usage(err)
+		return nil, program.Usage(err)
 	}
 	return local, nil
 }

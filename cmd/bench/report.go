@@ -6,6 +6,7 @@ import (
 
 	"paxosbench/bench/html"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // reportCommand is bench report.
@@ -20,14 +21,14 @@ A sweep that is not complete is reported as far as it is.`
 }
 
 // Run carries out bench report.
-func (c *reportCommand) Run(s *session) error {
+func (c *reportCommand) Run(s *program.Session) error {
 	dir, err := suite.Open(c.Dir)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	if err := html.Write(dir, html.Options{}); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(s.out, "report:", filepath.Join(c.Dir, "report.html"))
+	_, err = fmt.Fprintln(s.Out, "report:", filepath.Join(c.Dir, "report.html"))
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"paxosbench/bench"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/program"
 )
 
 // runCommand is bench run.
@@ -52,7 +53,7 @@ func (c *runCommand) Validate() error {
 }
 
 // Run carries out bench run.
-func (c *runCommand) Run(s *session) error {
+func (c *runCommand) Run(s *program.Session) error {
 	w, err := c.prepare()
 	if err != nil {
 		return err
@@ -60,34 +61,34 @@ func (c *runCommand) Run(s *session) error {
 	pending := w.pending()
 	takes := suite.Estimate(pending, w.manifest.Warmup, w.manifest.Duration)
 	if c.DryRun {
-		return w.print(s.out, pending, takes)
+		return w.print(s.Out, pending, takes)
 	}
 	if c.Budget != nil && takes > *c.Budget {
-		return usage(fmt.Errorf("%d runs take about %v, and the budget is %v: lower --repeats or --duration, or choose cells by --only",
+		return program.Usage(fmt.Errorf("%d runs take about %v, and the budget is %v: lower --repeats or --duration, or choose cells by --only",
 			len(pending), rounded(takes), *c.Budget))
 	}
 	return c.carryOut(s, w, pending)
 }
 
 // carryOut makes the pending runs.
-func (c *runCommand) carryOut(s *session, w *work, pending []suite.Planned) error {
+func (c *runCommand) carryOut(s *program.Session, w *work, pending []suite.Planned) error {
 	local, err := c.local(w.path)
 	if err != nil {
 		return err
 	}
-	if err := w.open(s.args, local.Replica(), len(pending)); err != nil {
+	if err := w.open(s.Args, local.Replica(), len(pending)); err != nil {
 		return err
 	}
 	before := len(w.dir.Runs())
-	progress := newProgress(s.err, len(pending))
+	progress := newProgress(s.Err, len(pending))
 	runner := &bench.Runner{Dir: w.dir, Executor: local, Progress: progress, Replay: w.replay(c.Suite)}
-	err = runner.Run(s.ctx)
+	err = runner.Run(s.Ctx)
 	progress.finish()
 	made := w.dir.Runs()[before:]
 	if err := errors.Join(err, w.dir.Close()); err != nil {
 		return interrupted(err, len(made), len(pending))
 	}
-	return w.summary(s.out, made)
+	return w.summary(s.Out, made)
 }
 
 // interrupted says of an interruption what it leaves.

@@ -15,6 +15,7 @@ import (
 	"paxosbench/bench"
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
+	"paxosbench/cmd/program"
 )
 
 // work is a suite to carry out, and the directory its results go to, which may have some.
@@ -31,7 +32,7 @@ type work struct {
 func (c *runCommand) prepare() (*work, error) {
 	s, text, err := loadSuite(c.Suite)
 	if err != nil {
-		return nil, usage(err)
+		return nil, program.Usage(err)
 	}
 	w := &work{suite: s, text: text, path: c.Out, manifest: c.manifest(s)}
 	if w.path == "" {
@@ -39,11 +40,11 @@ func (c *runCommand) prepare() (*work, error) {
 	}
 	patterns, err := parsePatterns(c.Only)
 	if err != nil {
-		return nil, usage(err)
+		return nil, program.Usage(err)
 	}
 	w.plan = suite.Select(s.Plan(c.Seed, w.manifest.Repeats), patterns)
 	if len(w.plan) == 0 {
-		return nil, usage(fmt.Errorf("no cell of %s matches --only %q: see --dry-run", s.Name, c.Only))
+		return nil, program.Usage(fmt.Errorf("no cell of %s matches --only %q: see --dry-run", s.Name, c.Only))
 	}
 	return w, w.resume(c)
 }
@@ -86,7 +87,7 @@ func (w *work) resume(c *runCommand) error {
 		return err
 	}
 	if !c.Resume && !c.DryRun {
-		return usage(fmt.Errorf("%s %w: go on with --resume, or choose another --out", w.path, suite.ErrExists))
+		return program.Usage(fmt.Errorf("%s %w: go on with --resume, or choose another --out", w.path, suite.ErrExists))
 	}
 	if !c.Resume {
 		return nil
@@ -95,7 +96,7 @@ func (w *work) resume(c *runCommand) error {
 	same := reflect.DeepEqual(measured(dir.Suite), measured(w.suite)) && reflect.DeepEqual(dir.Plan, w.plan) &&
 		m.Warmup == w.manifest.Warmup && m.Duration == w.manifest.Duration
 	if !same {
-		return usage(fmt.Errorf("%s holds another plan, made by `bench %s`: repeat that command with --resume, or choose another --out",
+		return program.Usage(fmt.Errorf("%s holds another plan, made by `bench %s`: repeat that command with --resume, or choose another --out",
 			w.path, suite.ShellLine(m.Command)))
 	}
 	w.dir = dir
@@ -122,7 +123,7 @@ func (w *work) open(args []string, replica string, pending int) error {
 	commit, dirty := bench.Revision(replica)
 	if w.dir != nil {
 		if was := w.dir.Manifest.Commit; pending > 0 && was != commit {
-			return usage(fmt.Errorf("%s holds results of commit %s, and the programs are of %s: choose another --out", w.path, was, commit))
+			return program.Usage(fmt.Errorf("%s holds results of commit %s, and the programs are of %s: choose another --out", w.path, was, commit))
 		}
 		return w.dir.Lock()
 	}
@@ -176,7 +177,7 @@ func (w *work) summary(out io.Writer, made []suite.Run) error {
 		len(made), count[suite.StatusValid], count[suite.StatusDegraded], count[suite.StatusInvalid], count[suite.StatusFailed],
 		w.path, suite.ShellLine([]string{w.path}))
 	if failures := count[suite.StatusFailed]; failures > 0 && failures == len(made) {
-		return &exitError{exitUnreachable, fmt.Errorf("not one run succeeded; the last one: %v; logs: %s", made[len(made)-1].Reasons, filepath.Join(w.path, "logs"))}
+		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("not one run succeeded; the last one: %v; logs: %s", made[len(made)-1].Reasons, filepath.Join(w.path, "logs"))}
 	}
 	return nil
 }

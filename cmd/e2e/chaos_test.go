@@ -10,6 +10,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"paxosbench/bench/netem"
+	"paxosbench/wire"
 )
 
 var (
@@ -18,11 +21,10 @@ var (
 	chaosDurability = flag.String("chaos.durability", "fsync", "durability of the replicas of TestChaos")
 )
 
-// chaos is a cluster whose replicas reach each other through proxies.
+// chaos is a cluster whose replicas reach each other over links.
 type chaos struct {
 	*cluster
-	rng     *rand.Rand
-	proxies map[[2]int]*proxy // by dialing and dialed replica
+	rng *rand.Rand
 }
 
 // fault strikes a cluster under load, and returns what ends it.
@@ -37,10 +39,10 @@ var faults = []fault{
 	{"kill all", (*chaos).killAll},
 	{"pause leader", func(c *chaos) func() { return c.pause(c.leader()) }},
 	{"pause follower", func(c *chaos) func() { return c.pause(c.follower()) }},
-	{"isolate leader", func(c *chaos) func() { return c.isolate(c.leader(), true, true) }},
-	{"isolate follower", func(c *chaos) func() { return c.isolate(c.follower(), true, true) }},
-	{"deafen leader", func(c *chaos) func() { return c.isolate(c.leader(), false, true) }},
-	{"silence leader", func(c *chaos) func() { return c.isolate(c.leader(), true, false) }},
+	{"isolate leader", func(c *chaos) func() { return c.cut(c.leader(), netem.Isolated) }},
+	{"isolate follower", func(c *chaos) func() { return c.cut(c.follower(), netem.Isolated) }},
+	{"deafen leader", func(c *chaos) func() { return c.cut(c.leader(), netem.Deaf) }},
+	{"mute leader", func(c *chaos) func() { return c.cut(c.leader(), netem.Mute) }},
 	{"cut one link", (*chaos).cutLink},
 	{"flip bits", (*chaos).flipBits},
 	{"lose disk", (*chaos).loseDisk},
@@ -75,23 +77,11 @@ func TestChaos(t *testing.T) {
 const fewRounds = 5
 
 func newChaos(t *testing.T) *chaos {
-	c := &chaos{
-		cluster: newCluster(t, 0, "--durability", *chaosDurability, "--snapshot-bytes", "16MiB", "--segment-bytes", "8MiB"),
-		rng:     rand.New(rand.NewPCG(*chaosSeed, 0)), proxies: make(map[[2]int]*proxy),
+	direct := func(_, _ wire.ReplicaID) netem.Config { return netem.Config{} }
+	return &chaos{
+		linked(t, direct, "--durability", *chaosDurability, "--snapshot-bytes", "16MiB", "--segment-bytes", "8MiB"),
+		rand.New(rand.NewPCG(*chaosSeed, 0)),
 	}
-	c.addMembers(3)
-	for _, from := range c.members {
-		for _, to := range c.members {
-			if from != to {
-				c.proxies[[2]int{from.id, to.id}] = newProxy(t, fmt.Sprintf("127.0.0.1:%d", to.peer))
-			}
-		}
-	}
-	c.route = func(from, to int) string { return c.proxies[[2]int{from, to}].addr() }
-	for _, m := range c.members {
-		c.start(m.id, "--bootstrap")
-	}
-	return c
 }
 
 // round is a few seconds of load with one fault in the midst of it. Every other round the load is as heavy as can be;
@@ -165,40 +155,28 @@ func (c *chaos) pause(id int) (heal func()) {
 	return func() { c.signal(id, syscall.SIGCONT) }
 }
 
-// isolate holds up what a replica says to the others, what they say to it, or both.
-func (c *chaos) isolate(id int, says, hears bool) (heal func()) {
-	return c.hold(func(from, to int) bool { return from == id && says || to == id && hears })
+// cut cuts a replica off from the others.
+func (c *chaos) cut(id int, how netem.Fault) (heal func()) {
+	set := func(fault netem.Fault) {
+		if err := c.network.Set(wire.ReplicaID(id), fault); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+	set(how)
+	return func() { set(netem.None) }
 }
 
 // cutLink separates two replicas that both still reach the third.
 func (c *chaos) cutLink() (heal func()) {
-	a := c.leader()
-	b := c.follower()
-	return c.hold(func(from, to int) bool { return from == a && to == b || from == b && to == a })
-}
-
-// hold holds up the chosen directions.
-func (c *chaos) hold(chosen func(from, to int) bool) (heal func()) {
-	set := func(held bool) {
-		for pair, p := range c.proxies {
-			if chosen(pair[0], pair[1]) {
-				p.ahead.set(held)
-			}
-			if chosen(pair[1], pair[0]) {
-				p.back.set(held)
-			}
-		}
-	}
-	set(true)
-	return func() { set(false) }
+	a := wire.ReplicaID(c.leader())
+	b := wire.ReplicaID(c.follower())
+	c.network.Hold(func(from, to wire.ReplicaID) bool { return from == a && to == b || from == b && to == a })
+	return func() { c.network.Hold(func(_, _ wire.ReplicaID) bool { return false }) }
 }
 
 // flipBits damages something on every link in both directions.
 func (c *chaos) flipBits() (heal func()) {
-	for _, p := range c.proxies {
-		p.ahead.damage()
-		p.back.damage()
-	}
+	c.network.Damage()
 	return func() {}
 }
 

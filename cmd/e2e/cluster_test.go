@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"paxosbench/bench/netem"
 	"paxosbench/replica/transport/freeport"
+	"paxosbench/wire"
 )
 
 // bin is where TestMain has built the programs.
@@ -50,8 +52,7 @@ type cluster struct {
 	members  []member
 	replicas map[int]*process
 
-	// route, unless nil, is where a replica finds another one instead of at its own address.
-	route func(from, to int) string
+	network *netem.Network // between the replicas; nil: they reach each other directly
 }
 
 type member struct{ id, peer, client, admin int }
@@ -150,8 +151,8 @@ func (c *cluster) args(id int) []string {
 		"--admin", fmt.Sprintf("127.0.0.1:%d", c.members[id-1].admin)}
 	for _, m := range c.members {
 		peer := fmt.Sprintf("127.0.0.1:%d", m.peer)
-		if m.id != id && c.route != nil {
-			peer = c.route(id, m.id)
+		if m.id != id && c.network != nil {
+			peer = c.network.Addr(wire.ReplicaID(id), wire.ReplicaID(m.id))
 		}
 		args = append(args, "--member", fmt.Sprintf("%d=%s,127.0.0.1:%d", m.id, peer, m.client))
 	}

@@ -7,44 +7,33 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/link"
+	"paxosbench/bench/netem"
+	"paxosbench/wire"
 )
 
 var slowBytes = flag.Int64("slow.bytes", 2<<20, "how far the follower of TestCatchUpOverASlowLink is behind, in bytes of values")
 
 // linked starts three replicas that reach each other over links. config says how each pair is linked.
-func linked(t *testing.T, config func(a, b int) link.Config, flags ...string) *cluster {
-	t.Helper()
-	return linkedThrough(t, config, func(_, _ int, addr string) string { return addr }, flags...)
-}
-
-// linkedThrough puts something before the links: through returns where a replica finds the link to another one, which has the
-// given address.
-func linkedThrough(t *testing.T, config func(a, b int) link.Config, through func(from, to int, addr string) string, flags ...string) *cluster {
+func linked(t *testing.T, config func(a, b wire.ReplicaID) netem.Config, flags ...string) *cluster {
 	t.Helper()
 	c := newCluster(t, 0, flags...)
 	c.addMembers(3)
-	addrs := map[[2]int]string{}
-	for _, from := range c.members {
-		for _, to := range c.members {
-			if from.id == to.id {
-				continue
-			}
-			p, err := link.Listen(fmt.Sprintf("127.0.0.1:%d", to.peer), config(from.id, to.id))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := p.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			addrs[[2]int{from.id, to.id}] = through(from.id, to.id, p.Addr())
-		}
+	peers := make(map[wire.ReplicaID]string)
+	for _, m := range c.members {
+		peers[wire.ReplicaID(m.id)] = fmt.Sprintf("127.0.0.1:%d", m.peer)
 	}
-	c.route = func(from, to int) string { return addrs[[2]int{from, to}] }
-	for id := range 3 {
-		c.start(id+1, "--bootstrap")
+	network, err := netem.NewNetworkOf(peers, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := network.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	c.network = network
+	for _, m := range c.members {
+		c.start(m.id, "--bootstrap")
 	}
 	return c
 }
@@ -54,7 +43,7 @@ func linkedThrough(t *testing.T, config func(a, b int) link.Config, through func
 func TestReadsOverLongLinks(t *testing.T) {
 	for _, reads := range []string{"index", "lease"} {
 		t.Run(reads, func(t *testing.T) {
-			c := linked(t, func(int, int) link.Config { return link.Config{Delay: 45 * time.Millisecond} }, "--reads", reads)
+			c := linked(t, func(_, _ wire.ReplicaID) netem.Config { return netem.Config{Delay: 45 * time.Millisecond} }, "--reads", reads)
 			leader := c.leader()
 			load := c.load(4*time.Second, "--mix", "put:0.5,get:0.5", "--keys", "1000", "--preload", "yes", "--window", "64", "--closed")
 			c.untilQueried(leader, 200)
@@ -73,11 +62,11 @@ func TestReadsOverLongLinks(t *testing.T) {
 // the link carries, and nobody else notices.
 func TestCatchUpOverASlowLink(t *testing.T) {
 	const rate, value, slow = 250e3, 1 << 10, 3
-	c := linked(t, func(a, b int) link.Config {
+	c := linked(t, func(a, b wire.ReplicaID) netem.Config {
 		if a == slow || b == slow {
-			return link.Config{Delay: 5 * time.Millisecond, Rate: rate}
+			return netem.Config{Delay: 5 * time.Millisecond, Rate: rate}
 		}
-		return link.Config{}
+		return netem.Config{}
 	}, "--machine", "noop")
 	leader := c.leader()
 	for leader == slow {
@@ -120,26 +109,19 @@ func (c *cluster) behind(id, other int) bool {
 // follows it gets them over a link of 10 MB/s, in one candidacy.
 func TestElectionWithALongSuffix(t *testing.T) {
 	const suffix = 16 << 20
-	answers := map[int]*proxy{} // of the followers 2 and 3, which dial the leader
-	c := linkedThrough(t, func(a, b int) link.Config {
+	c := linked(t, func(a, b wire.ReplicaID) netem.Config {
 		if a != 1 && b != 1 {
-			return link.Config{Rate: 10e6}
+			return netem.Config{Rate: 10e6}
 		}
-		return link.Config{}
-	}, func(from, to int, addr string) string {
-		if to != 1 {
-			return addr
-		}
-		answers[from] = newProxy(t, addr)
-		return answers[from].addr()
+		return netem.Config{}
 	}, "--election-timeout", "4s")
 	for leader := c.leader(); leader != 1; {
 		leader = c.deposeWhileIdle(leader)
 	}
 	load := c.load(20*time.Second, "--closed", "--window", "128", "--value-size", "65536", "--keys", "1000", "--stall", "30s")
 	c.until("values at full speed", func() bool { return c.mustStatus(2).Journal.Bytes > 8*suffix })
-	for _, p := range answers {
-		p.ahead.set(true) // the leader hears nothing any more, and is heard
+	if err := c.network.Set(1, netem.Deaf); err != nil {
+		t.Fatal(err)
 	}
 	began := c.mustStatus(2).Journal.Bytes
 	c.until("a long suffix on a follower's disk", func() bool { return c.mustStatus(2).Journal.Bytes-began >= suffix/2 })
@@ -153,8 +135,8 @@ func TestElectionWithALongSuffix(t *testing.T) {
 	if err := load.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range answers {
-		p.ahead.set(false)
+	if err := c.network.Set(1, netem.None); err != nil {
+		t.Fatal(err)
 	}
 	c.start(1)
 	c.agree()

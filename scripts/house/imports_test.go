@@ -44,13 +44,14 @@ var rooms = []room{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
 		"replica/node", "replica/storage", "replica/transport",
 	}},
-	{dir: "cmd/replica", uses: []string{"wire/...", "batching", "pipeline", "replica/..."}},
+	{dir: "cmd/replica", uses: []string{"wire/...", "batching", "pipeline", "replica/...", "cmd/program"}},
 
 	{dir: "bench", uses: []string{"wire/..."}},
-	{dir: "cmd/loadgen", uses: []string{"wire/...", "bench"}},
-	{dir: "cmd/bench", uses: []string{"wire/...", "bench"}},
+	{dir: "cmd/loadgen", uses: []string{"wire/...", "bench", "cmd/program"}},
+	{dir: "cmd/bench", uses: []string{"wire/...", "bench", "cmd/program"}},
+	{dir: "cmd/program"},
 
-	{dir: "cmd/e2e", uses: []string{"wire", "bench/link"}},
+	{dir: "cmd/e2e", uses: []string{"wire", "bench/netem"}},
 	{dir: "scripts/house"},
 }
 

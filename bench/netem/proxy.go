@@ -1,7 +1,8 @@
-// Package link puts a slower network between processes on one host. A Proxy forwards TCP connections and delays what
-// they carry, each direction by itself, by the time that a signal would take one way and by the rate of the line.
-// Bytes are never lost or reordered; a line that is full makes the sender wait, as TCP does.
-package link
+// Package netem puts a slower network between processes on one host. A Proxy forwards TCP connections and delays what
+// they carry, each direction by itself, by the time that a signal would take one way and by the rate of the line. A direction can
+// be held up, which is how replicas are cut off from each other. Bytes are never lost or reordered; a line that is full
+// makes the sender wait, as TCP does. A Network is the links of a cluster.
+package netem
 
 import (
 	"errors"
@@ -35,11 +36,11 @@ func (c Config) Validate() error {
 
 // Proxy is a link to one address. Connections share its rate.
 type Proxy struct {
+	// Ahead carries what those say who dial, Back what they hear.
+	Ahead, Back *Direction
+
 	listener net.Listener
 	target   string
-	ahead    *pace // from those who dial
-	back     *pace // to them
-	config   Config
 
 	done chan struct{}
 	wg   sync.WaitGroup
@@ -59,8 +60,8 @@ func Listen(target string, config Config) (*Proxy, error) {
 	}
 	start := time.Now()
 	p := &Proxy{
-		listener: listener, target: target, config: config,
-		ahead: &pace{config: config, start: start}, back: &pace{config: config, start: start},
+		listener: listener, target: target,
+		Ahead: newDirection(config, start), Back: newDirection(config, start),
 		done: make(chan struct{}), conns: make(map[net.Conn]struct{}),
 	}
 	p.wg.Go(p.serve)
@@ -105,8 +106,8 @@ func (p *Proxy) connect(from net.Conn) {
 	}
 	defer p.forget(from, to)
 	var both sync.WaitGroup
-	both.Go(func() { newLine(p.ahead, p.done).carry(to, from) })
-	both.Go(func() { newLine(p.back, p.done).carry(from, to) })
+	both.Go(func() { newLine(p.Ahead, p.done).carry(to, from) })
+	both.Go(func() { newLine(p.Back, p.done).carry(from, to) })
 	both.Wait()
 }
 

@@ -1,4 +1,4 @@
-package link
+package netem
 
 import (
 	"bytes"
@@ -71,7 +71,7 @@ func TestDelayHoldsEachWay(t *testing.T) {
 
 // A delay is no rate: pieces sent one after another travel at the same time.
 func TestDelayedPiecesTravelTogether(t *testing.T) {
-	p := &pace{config: Config{Delay: time.Second}, start: time.Now()}
+	p := newDirection(Config{Delay: time.Second}, time.Now())
 	first := p.due(1 << 20)
 	if last := p.due(1 << 20); last-first > 100*time.Millisecond {
 		t.Errorf("the second piece is due %v after the first", last-first)
@@ -88,7 +88,7 @@ func TestRateHolds(t *testing.T) {
 // Whatever the pieces, the bytes arrive as they were sent, also when they are more than the ring holds.
 func TestBytesArriveInOrder(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		l := newLine(&pace{config: Config{Rate: 1e12}, start: time.Now()}, nil)
+		l := newLine(newDirection(Config{Rate: 1e12}, time.Now()), nil)
 		l.ring = make([]byte, rapid.IntRange(1, 200).Draw(rt, "ring"))
 		sent := rapid.SliceOfN(rapid.Byte(), 0, 2000).Draw(rt, "bytes")
 		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(rt, "pieces"), 0))

@@ -1,4 +1,4 @@
-package link
+package netem
 
 import (
 	"net"
@@ -9,9 +9,9 @@ import (
 // line is one direction of one connection: a ring of bytes under way. One goroutine reads into it, another writes from
 // it when the bytes are due. Positions count bytes from the beginning; the ring holds those from head to tail.
 type line struct {
-	pace *pace
-	done <-chan struct{}
-	ring []byte
+	direction *Direction
+	done      <-chan struct{}
+	ring      []byte
 
 	mu         sync.Mutex
 	changed    sync.Cond
@@ -33,8 +33,8 @@ const (
 	grain = 20 * time.Microsecond
 )
 
-func newLine(p *pace, done <-chan struct{}) *line {
-	l := &line{pace: p, done: done, ring: make([]byte, p.buffer())}
+func newLine(d *Direction, done <-chan struct{}) *line {
+	l := &line{direction: d, done: done, ring: make([]byte, d.buffer())}
 	l.changed.L = &l.mu
 	return l
 }
@@ -96,7 +96,7 @@ const piece = 64 << 10
 
 // add makes n bytes that were read part of the line.
 func (l *line) add(n int) {
-	due := l.pace.due(n)
+	due := l.direction.due(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.tail += n
@@ -115,8 +115,11 @@ func (l *line) drain(dst net.Conn) {
 		if !ok {
 			return
 		}
-		l.pace.sleepUntil(due, l.done)
+		l.direction.sleepUntil(due, l.done)
 		first, second := l.arrived()
+		if !l.direction.pass(l.done, first) {
+			return
+		}
 		if !write(dst, first) || !write(dst, second) {
 			return
 		}
@@ -141,7 +144,7 @@ func (l *line) next() (time.Duration, bool) {
 // arrived takes the marks that are due, and returns their bytes, in two pieces where the ring ends. They stay in place
 // until free.
 func (l *line) arrived() (first, second []byte) {
-	now := l.pace.now()
+	now := l.direction.now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	taken, end := 0, l.head
