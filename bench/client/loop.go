@@ -130,6 +130,24 @@ func (l *Loop) Close() error {
 	return unix.Close(l.epfd)
 }
 
+// Restart closes every connection to the leader. Each is made again, with at least the given window unless that is 0 and
+// with no limit for sessions in that case; what was under way is sent again.
+func (l *Loop) Restart(window int) {
+	if window > 0 {
+		l.cfg.SessionWindow = 0
+		if l.cfg.Window > 0 {
+			l.cfg.Window = max(l.cfg.Window, window)
+		}
+	}
+	for _, c := range l.conns {
+		if c.state == stateOpen {
+			l.leader = c.addr
+			c.drop(errRestarted)
+			l.leader = c.addr // it is there, for all that is known
+		}
+	}
+}
+
 // Now returns the time since Config.Start on the monotonic clock.
 func (l *Loop) Now() time.Duration { return time.Since(l.cfg.Start) }
 
@@ -243,5 +261,7 @@ func (l *Loop) violation(format string, args ...any) {
 		l.reports = append(l.reports, fmt.Sprintf(format, args...))
 	}
 }
+
+var errRestarted = errors.New("closed to begin anew")
 
 var errStalled = errors.New("silent with commands in flight")

@@ -52,7 +52,9 @@ type Config struct {
 	StartAt   time.Time
 	Generator GeneratorID
 
-	Verify    VerifyMode
+	Verify VerifyMode
+	// Examine is how long the replicas are exercised after the load, if anything is verified.
+	Examine   time.Duration
 	MaxErrors float64 // share of operations that may fail or time out before the run counts as failed
 	Objective Objective
 	// MaxSendLag is the p99 of the send lag up to which an open loop is valid; 0: 1 ms, or a tenth of the median
@@ -171,6 +173,7 @@ func (c *Config) Validate() error {
 	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)
 	check(c.Timeout > 0, "timeout %v: must be positive", c.Timeout)
 	check(c.MaxErrors >= 0 && c.MaxErrors <= 1, "max errors %v: a fraction from 0 to 1", c.MaxErrors)
+	check(c.Examine >= 0, "examine %v: must not be negative", c.Examine)
 	check(c.MaxSendLag >= 0, "max send lag %v: must not be negative", c.MaxSendLag)
 	errs = append(errs, c.validateWorkload()...)
 	errs = append(errs, c.validateEvents()...)

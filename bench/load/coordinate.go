@@ -83,12 +83,22 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	}()
 
 	collector := record.NewCollector(len(r.engines), sink)
-	r.gather(ctx, collector, ended, m)
+	measured := make(chan struct{})
+	go func() {
+		r.measured.Wait()
+		close(measured)
+	}()
+	r.gather(ctx, collector, measured, m)
 	cancelEvents()
 	happened := <-events
 	m.replicas[1] = scrape(context.WithoutCancel(ctx), r.cfg.Admin)
 	m.counters[1] = r.counters()
 	m.granted = r.granted()
+	if _, err := r.examine.await(0); err != nil {
+		return nil, err
+	}
+	r.tell("examining the replicas")
+	<-ended
 	set, rows, err := collector.Close()
 	if err != nil {
 		return nil, err
@@ -97,8 +107,8 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	return r.outcome(ctx, set, rows, happened, m)
 }
 
-// gather merges sets until every thread has ended. It notes when the measurement ended and what it has cost by then.
-func (r *run) gather(ctx context.Context, c *record.Collector, ended <-chan struct{}, m *measurement) {
+// gather merges sets until every thread has drained. It notes when the measurement ended and what it has cost by then.
+func (r *run) gather(ctx context.Context, c *record.Collector, drained <-chan struct{}, m *measurement) {
 	collect := func(set *record.Set) {
 		c.Add(set)
 		set.Reset()
@@ -117,7 +127,7 @@ func (r *run) gather(ctx context.Context, c *record.Collector, ended <-chan stru
 			collect(set)
 		case <-over:
 			conclude()
-		case <-ended:
+		case <-drained:
 			for len(r.finished) > 0 {
 				collect(<-r.finished)
 			}

@@ -29,6 +29,7 @@ type engine struct {
 	stop     *atomic.Bool
 
 	connectedAt time.Duration // when a connection was last seen open
+	recalls     bool          // sessions that come from a lost connection read what they have written
 }
 
 // book is what the engine knows of a stream's unanswered operations.
@@ -293,6 +294,9 @@ func (e *engine) Lost(s *client.Session, first client.Number, count int, at time
 }
 
 // Ready implements client.Handler.
-func (e *engine) Ready(s *client.Session) { e.ready.push(s.Index()) }
+func (e *engine) Ready(s *client.Session) {
+	e.recall(s.Index())
+	e.ready.push(s.Index())
+}
 
 var _ client.Handler = (*engine)(nil)

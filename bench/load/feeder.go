@@ -40,33 +40,33 @@ func (f closedFeeder) feed(e *engine, now time.Duration) {
 
 func (closedFeeder) wake(*engine) time.Duration { return never }
 
-// preloadFeeder is a closed loop that ends when every client has written each of its keys.
-type preloadFeeder struct {
-	left []int // operations still to assign, by client
-	sum  int
+// countedFeeder is a closed loop that ends when every client has been given a number of operations.
+type countedFeeder struct {
+	left []uint64 // operations still to assign, by client
+	sum  uint64
 }
 
-func newPreloadFeeder(e *engine) *preloadFeeder {
-	f := &preloadFeeder{left: make([]int, e.streams.clients())}
+func newCountedFeeder(e *engine, count func(session int) uint64) *countedFeeder {
+	f := &countedFeeder{left: make([]uint64, e.streams.clients())}
 	for i := range f.left {
-		f.left[i] = int(e.work.preloaded(i))
+		f.left[i] = count(i)
 		f.sum += f.left[i]
 	}
 	return f
 }
 
-func (f *preloadFeeder) feed(e *engine, now time.Duration) {
+func (f *countedFeeder) feed(e *engine, now time.Duration) {
 	for range e.ready.len() {
 		i := e.ready.pop()
-		if n := min(e.streams.room(i), f.left[i]); n > 0 {
+		if n := min(uint64(e.streams.room(i)), f.left[i]); n > 0 {
 			f.left[i] -= n
 			f.sum -= n
-			e.assign(i, n, now)
+			e.assign(i, int(n), now)
 		}
 	}
 }
 
-func (f *preloadFeeder) wake(*engine) time.Duration { return never }
+func (f *countedFeeder) wake(*engine) time.Duration { return never }
 
 // openFeeder follows a schedule, whatever the answers do. Operations that are due while no client has room stay due
 // from when they were: what they waited is send lag and part of their latency.

@@ -213,17 +213,19 @@ func TestShuffleIsAPermutation(t *testing.T) {
 
 func TestPreloadWritesEveryKeyOnce(t *testing.T) {
 	w := testWorkload(t, 1003, 7, "zipf:0.99", "get:1")
-	w.preload = true
+	for session := range w.plans {
+		w.insert(session, stretchPreload, 0, w.owned(session))
+	}
 	counts := make([]int, 1003)
 	for session := range 7 {
-		for n := range w.preloaded(session) {
+		for n := range w.owned(session) {
 			o := w.operation(session, client.Number(n+1))
 			if o.op != wire.OpPut {
 				t.Fatalf("operation %d of the preload is a %v", n+1, o.op)
 			}
 			counts[o.key]++
 		}
-		if o := w.operation(session, client.Number(w.preloaded(session)+1)); o.op != wire.OpGet {
+		if o := w.operation(session, client.Number(w.owned(session)+1)); o.op != wire.OpGet {
 			t.Errorf("the first operation after the preload is a %v", o.op)
 		}
 	}

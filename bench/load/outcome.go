@@ -144,7 +144,7 @@ func (c *Config) describe() (map[string]any, error) {
 		"warmup": c.Warmup.String(), "duration": c.Duration.String(), "interval": c.Interval.String(),
 		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "give_up": c.GiveUp.String(),
 		"generator": c.Generator,
-		"verify":    c.Verify, "max_errors": c.MaxErrors, "events": c.Events,
+		"verify":    c.Verify, "examine": c.Examine.String(), "max_errors": c.MaxErrors, "events": c.Events,
 	}
 	if c.open() {
 		config["rate_ops_per_s"] = float64(c.Rate)

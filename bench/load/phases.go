@@ -35,7 +35,10 @@ func (e *engine) deal() {
 
 // preload writes every key once.
 func (e *engine) preload() error {
-	f := newPreloadFeeder(e)
+	if !e.cfg.Preload {
+		return nil
+	}
+	f := newCountedFeeder(e, e.work.owned)
 	e.offerAll()
 	return e.drive(f, never, func() bool { return f.sum == 0 && e.rec.inFlight == 0 })
 }
@@ -49,6 +52,8 @@ func (e *engine) offerAll() {
 
 // load sends from start to end.
 func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
+	e.recalls = true
+	defer func() { e.recalls = false }()
 	if err := e.drive(idleFeeder{}, start, nil); err != nil {
 		return nil, err
 	}

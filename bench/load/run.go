@@ -52,9 +52,11 @@ type run struct {
 	finished chan *record.Set // intervals of all threads, for the collector
 	empty    chan *record.Set // sets for the threads to fill
 	stop     atomic.Bool
-	warm     *barrier // everyone is connected and preloaded
-	quiet    *barrier // everyone has warmed up and drained
-	begin    *barrier // the coordinator has looked at the replicas
+	warm     *barrier       // everyone is connected and preloaded
+	quiet    *barrier       // everyone has warmed up and drained
+	begin    *barrier       // the coordinator has looked at the replicas
+	examine  *barrier       // everyone has drained, and the coordinator has looked at the replicas again
+	measured sync.WaitGroup // threads that have not drained
 	seeds    seeds
 	progress Progress
 }
@@ -80,6 +82,7 @@ func Run(ctx context.Context, cfg *Config, output Output, progress Progress) (*O
 	r.makeSets()
 	r.seeds = newSeeds(cfg)
 	r.warm, r.quiet, r.begin = newBarrier(cfg.Threads+1), newBarrier(cfg.Threads+1), newBarrier(cfg.Threads+1)
+	r.examine = newBarrier(cfg.Threads + 1)
 	if err := r.makeEngines(); err != nil {
 		return nil, err
 	}
@@ -132,6 +135,7 @@ func (r *run) makeEngines() error {
 func (r *run) execute(ctx context.Context, output Output) (*Outcome, error) {
 	errs := make([]error, len(r.engines))
 	var threads sync.WaitGroup
+	r.measured.Add(len(r.engines))
 	for i, e := range r.engines {
 		threads.Go(func() { errs[i] = r.thread(e) })
 	}
@@ -156,6 +160,7 @@ func (r *run) abandon() {
 	r.warm.abandon()
 	r.quiet.abandon()
 	r.begin.abandon()
+	r.examine.abandon()
 }
 
 // rootCause returns what went wrong in preference to what that led to, nil if nothing did.
@@ -173,10 +178,26 @@ func rootCause(errs []error) error {
 // thread is the life of one engine.
 func (r *run) thread(e *engine) error {
 	err := r.phases(e)
+	r.measured.Done()
+	if err == nil {
+		err = r.audit(e)
+	}
 	if err != nil {
 		r.abandon()
 	}
 	return err
+}
+
+// audit examines the replicas when all threads have drained.
+func (r *run) audit(e *engine) error {
+	if _, err := r.examine.await(0); err != nil {
+		return err
+	}
+	verifiers := make([]*verifier, len(r.engines))
+	for i, other := range r.engines {
+		verifiers[i] = other.verifier
+	}
+	return e.audit(verifiers)
 }
 
 func (r *run) phases(e *engine) error {

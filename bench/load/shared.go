@@ -16,36 +16,46 @@ import (
 type sharedKeys struct {
 	verifier *verifier
 	keys     []sharedKey
-	lost     bool // some operation's outcome is unknown: it may take effect at any time
+	threads  int  // of all generators that write the keys
 	ordered  bool // a key has one writer, whose writes take effect in the order in which they are acknowledged
 }
 
 type sharedKey struct {
-	id          valueID // of x
-	sent, acked time.Duration
+	id          valueID       // of x
+	sent, acked time.Duration // never: some write's outcome is unknown, it may take effect at any time
 	prior       time.Duration // when the write acknowledged before x was
 }
 
 func newSharedKeys(v *verifier, keys uint64) *sharedKeys {
-	return &sharedKeys{verifier: v, keys: make([]sharedKey, keys)}
+	return &sharedKeys{verifier: v, keys: make([]sharedKey, keys), threads: v.work.cfg.Threads * v.work.cfg.Generator.Of}
 }
 
 func (s *sharedKeys) write(key uint64, id valueID, sent, at time.Duration) {
-	k := &s.keys[key]
-	*k = sharedKey{id: id, sent: sent, acked: at, prior: k.acked}
+	if k := &s.keys[key]; k.acked != never {
+		*k = sharedKey{id: id, sent: sent, acked: at, prior: k.acked}
+	}
 }
 
-func (s *sharedKeys) read(key uint64, id valueID, sent time.Duration) string {
+func (s *sharedKeys) read(key uint64, id valueID, sent time.Duration) (wrong string, judged bool) {
 	k := &s.keys[key]
-	// Nothing is certain if x is unknown, is what was found, or was under way when the read was sent; or if x itself
-	// was under way together with an earlier write, in an order that nobody knows.
-	if k.id == idUnknown || k.id == id || k.acked >= sent || k.prior >= k.sent && !s.ordered || s.lost {
-		return ""
+	switch {
+	case k.id == idUnknown, k.acked >= sent: // x is unknown, or was under way when the read was sent
+		return "", false
+	case k.id == id:
+		return "", true
+	case s.before(id, k.id):
+		return fmt.Sprintf("found %v, which %v of the same session had replaced %v before the read was sent", id, k.id, sent-k.acked), true
+	case k.prior >= k.sent && !s.ordered: // x was under way together with an earlier write, in an order that nobody knows
+		return "", false
+	case s.uncertain(id):
+		return "", false
 	}
-	if s.uncertain(id) {
-		return ""
-	}
-	return fmt.Sprintf("found %v, which %v had replaced %v before the read was sent", id, k.id, sent-k.acked)
+	return fmt.Sprintf("found %v, which %v had replaced %v before the read was sent", id, k.id, sent-k.acked), true
+}
+
+// before reports whether one session of the run has written one value before another.
+func (s *sharedKeys) before(id, other valueID) bool {
+	return id.tag() == s.verifier.work.tag && other.tag() == id.tag() && id.session() == other.session() && int32(id.number()-other.number()) < 0
 }
 
 // uncertain reports whether the write that was found may have taken effect after x: it was not acknowledged, or is not
@@ -58,11 +68,17 @@ func (s *sharedKeys) uncertain(id valueID) bool {
 	if id.tag() != v.work.tag {
 		return v.work.cfg.Generator.Of > 1
 	}
-	local := int(id.session()) - int(v.work.first)
-	if local < 0 || local >= len(v.sessions) {
-		return true
-	}
-	return int32(uint32(v.sessions[local].Answered())-id.number()) < 0
+	local, mine := v.mine(id)
+	return !mine || int32(uint32(v.sessions[local].Answered())-id.number()) < 0
 }
 
-func (s *sharedKeys) forget(uint64) { s.lost = true }
+// holds knows what a key held when a write was executed, if that was the only one under way.
+func (s *sharedKeys) holds(key uint64, id valueID, sent time.Duration) valueID {
+	k := &s.keys[key]
+	if s.threads > 1 || k.acked >= sent || k.prior >= k.sent && !s.ordered || !s.verifier.work.alone(key, id) {
+		return idUnknown
+	}
+	return k.id
+}
+
+func (s *sharedKeys) forget(key uint64) { s.keys[key].acked = never }

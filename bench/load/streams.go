@@ -63,6 +63,14 @@ func (s *streams) progress(session int) progress {
 	return &s.dealt[session]
 }
 
+// assignedUpTo returns the operation number of the newest operation that a client has been given.
+func (s *streams) assignedUpTo(session int) client.Number {
+	if s.dealt == nil {
+		return s.all[session].Assigned()
+	}
+	return s.dealt[session].next
+}
+
 // answeredUpTo returns the operation number of the newest command of a client that is answered.
 func (s *streams) answeredUpTo(session int) client.Number {
 	if s.dealt == nil {
@@ -96,7 +104,7 @@ func (s *streams) next(session, count int) (gets int) {
 	for range count {
 		d.next++
 		kind := commandStream
-		if s.work.operation(session, d.next).op == wire.OpGet {
+		if s.work.operation(session, d.next).op == wire.OpGet && !s.work.inRounds(session, d.next) {
 			kind = getStream
 			gets++
 		}

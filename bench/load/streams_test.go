@@ -123,8 +123,8 @@ func TestVerifierJudgesQueries(t *testing.T) {
 	r.wantViolations(3, "")
 	v.result(stream, query, wire.StatusOK, r.value(0, put), ms(55), ms(60))
 	r.wantViolations(4, "had replaced")
-	if v.reads != 8 || v.checked != 10 {
-		t.Errorf("%d reads and %d answers counted", v.reads, v.checked)
+	if v.found.Reads != 8 || v.found.Checked != 10 {
+		t.Errorf("%d reads and %d answers counted", v.found.Reads, v.found.Checked)
 	}
 }
 

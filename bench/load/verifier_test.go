@@ -59,11 +59,11 @@ func (r *verifierRig) value(session int, n client.Number) []byte {
 func (r *verifierRig) wantViolations(count int64, report string) {
 	r.t.Helper()
 	v := r.verifier
-	if v.violations != count {
-		r.t.Fatalf("%d violations, want %d: %q", v.violations, count, v.reports)
+	if v.found.Violations != count {
+		r.t.Fatalf("%d violations, want %d: %q", v.found.Violations, count, v.found.Reports)
 	}
-	if count > 0 && !strings.Contains(v.reports[len(v.reports)-1], report) {
-		r.t.Errorf("report %q does not say %q", v.reports[len(v.reports)-1], report)
+	if count > 0 && !strings.Contains(v.found.Reports[len(v.found.Reports)-1], report) {
+		r.t.Errorf("report %q does not say %q", v.found.Reports[len(v.found.Reports)-1], report)
 	}
 }
 
@@ -146,8 +146,8 @@ func TestVerifierKnowsOwnKeysExactly(t *testing.T) {
 	foreign[7] ^= 0xff // the tag
 	v.result(0, get, wire.StatusOK, foreign, 3, 4)
 	r.wantViolations(8, "the key holds value")
-	if v.foreign != 1 {
-		t.Errorf("%d foreign values, want 1", v.foreign)
+	if v.found.Foreign != 1 {
+		t.Errorf("%d foreign values, want 1", v.found.Foreign)
 	}
 }
 
@@ -215,6 +215,32 @@ func TestVerifierChecksDeletesAndCompareAndSets(t *testing.T) {
 	r.wantViolations(3, "")
 }
 
+// Judging answers allocates nothing, with keys of one writer and with shared ones.
+func TestJudgingDoesNotAllocate(t *testing.T) {
+	for _, dist := range []string{"uniform", "zipf:0.99"} {
+		r := newVerifierRig(t, dist, "put:0.5,get:0.5")
+		r.pretendSent(0, 1<<30)
+		n, held, value := client.Number(0), make([]client.Number, 100), make([]byte, 0, 64)
+		if allocs := testing.AllocsPerRun(10_000, func() {
+			n++
+			o := r.work.operation(0, n)
+			if o.op == wire.OpPut {
+				held[o.key] = n
+			}
+			id := r.work.valueID(0, held[o.key])
+			switch value = r.work.values.append(value[:0], id, r.work.values.size(id)); {
+			case o.op == wire.OpPut:
+				r.verifier.answered(0, n, 1, wire.StatusOK, 1, 2)
+			case held[o.key] > 0:
+				r.verifier.result(0, n, wire.StatusOK, value, 1, 2)
+			}
+		}); allocs != 0 {
+			t.Errorf("%s: %v allocations for an answer", dist, allocs)
+		}
+		r.wantViolations(0, "")
+	}
+}
+
 func TestVerifierOfWritesWantsOK(t *testing.T) {
 	r := newVerifierRig(t, "uniform", "put:1")
 	r.verifier.answered(0, 1, 10, wire.StatusOK, 1, 2)
@@ -223,8 +249,8 @@ func TestVerifierOfWritesWantsOK(t *testing.T) {
 	r.wantViolations(1, "put 11 answered not-found")
 	r.verifier.result(0, 12, wire.StatusOK, []byte("x"), 1, 2)
 	r.wantViolations(2, "with 1 bytes")
-	if r.verifier.checked != 12 {
-		t.Errorf("%d answers checked, want 12", r.verifier.checked)
+	if r.verifier.found.Checked != 12 {
+		t.Errorf("%d answers checked, want 12", r.verifier.found.Checked)
 	}
 }
 

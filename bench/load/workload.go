@@ -18,7 +18,7 @@ type workload struct {
 	picker  picker
 	only    wire.Op // if the mix has one operation only, else 0
 	table   [mixBlock]wire.Op
-	preload bool
+	plans   []plan // by session
 	values  values
 	keyPad  []byte        // what follows the key's number
 	expect  *expectations // nil: the mix has no compare-and-sets
@@ -36,62 +36,67 @@ type operation struct {
 // tables are shared by threads.
 func newWorkload(cfg *Config, p picker, tag uint16, first, sessions int) *workload {
 	w := &workload{
-		cfg:     cfg,
-		seed:    cfg.random(randomWorkload),
-		tag:     tag,
-		first:   uint64(first),
-		space:   cfg.keySpace(),
-		picker:  p,
-		table:   cfg.Mix.table(),
-		preload: cfg.Preload,
-		values:  values{sizes: cfg.ValueSize, random: 1 / cfg.CompressRatio},
-		keyPad:  make([]byte, max(0, int(cfg.KeySize)-8)),
+		cfg:    cfg,
+		seed:   cfg.random(randomWorkload),
+		tag:    tag,
+		first:  uint64(first),
+		space:  cfg.keySpace(),
+		picker: p,
+		table:  cfg.Mix.table(),
+		plans:  make([]plan, sessions),
+		values: values{sizes: cfg.ValueSize, random: 1 / cfg.CompressRatio},
+		keyPad: make([]byte, max(0, int(cfg.KeySize)-8)),
 	}
 	w.only, _ = cfg.Mix.only()
 	if cfg.Mix.share(wire.OpCompareAndSet) > 0 {
 		w.expect = newExpectations(w.space.keys, sessions)
 	}
-	return w
-}
-
-// preloaded returns how many operations of a session only write each of its keys once.
-func (w *workload) preloaded(session int) uint64 {
-	if !w.preload {
-		return 0
+	for session := range sessions {
+		if cfg.Preload {
+			w.insert(session, stretchPreload, 0, w.owned(session))
+		}
 	}
-	return w.space.owned(w.first + uint64(session))
+	return w
 }
 
 // operation returns operation n of a session of this thread.
 func (w *workload) operation(session int, n client.Number) operation {
-	return w.operationOf(w.first+uint64(session), uint64(n))
+	p := &w.plans[session]
+	if uint64(n) > p.end {
+		return w.mixed(session, p.mixed+uint64(n)-p.end-1)
+	}
+	return w.planned(session, uint64(n))
 }
 
-// operationOf returns operation n of any session of the generator.
-func (w *workload) operationOf(session, n uint64) operation {
-	n--
-	if w.preload {
-		owned := w.space.owned(session)
-		if n < owned {
-			return operation{op: wire.OpPut, key: w.space.own(session, n)}
-		}
-		n -= owned
-	}
-	at := site{session: session, number: n, op: w.only}
-	at.random = hash(w.seed ^ session<<40 ^ n)
+// mixed returns operation n, from 0, of those that the mix gives to a session of this thread.
+func (w *workload) mixed(session int, n uint64) operation {
+	at := site{session: w.first + uint64(session), number: n, op: w.only}
+	at.random = hash(w.seed ^ at.session<<40 ^ n)
 	if at.op == 0 {
 		at.block = n / mixBlock
-		at.rank = shuffle(int(n%mixBlock), hash(w.seed+session<<32+at.block))
+		at.rank = shuffle(int(n%mixBlock), hash(w.seed+at.session<<32+at.block))
 		at.op = w.table[at.rank]
 	}
 	return operation{op: at.op, key: w.picker.pick(at)}
 }
 
-// shuffle permutes the ranks of a block: multiplication by a unit modulo mixBlock, and a rotation.
+// shuffle permutes the ranks of a block: three rounds of a multiplication and a shift, each a bijection of ten bits, again and
+// again until the result is a rank.
 func shuffle(i int, random uint64) int {
-	units := [...]int{1, 77, 189, 303, 417, 559, 683, 799, 21, 131, 249, 361, 473, 619, 737, 911}
-	return (i*units[random&15] + int(random>>32)%mixBlock) % mixBlock
+	const mask = 1<<10 - 1
+	x := uint64(i)
+	for {
+		for r := random; r > mask; r >>= 20 {
+			x = (x*(r|1) + r>>10) & mask
+			x ^= x >> 5
+		}
+		if x < mixBlock {
+			return int(x)
+		}
+	}
 }
+
+const _ = uint(1<<10 - mixBlock)
 
 // effective returns unanswered operation n of a session of this thread as it was sent, and for a compare-and-set what
 // it compares with. One that has nothing to compare with is sent as a put.
@@ -100,7 +105,7 @@ func (w *workload) effective(session int, n client.Number) (operation, valueID) 
 	if o.op != wire.OpCompareAndSet {
 		return o, idUnknown
 	}
-	expected := w.expect.expected(session, n)
+	expected := w.expected(session, n)
 	if expected == idUnknown {
 		o.op = wire.OpPut
 	}
@@ -111,15 +116,21 @@ func (w *workload) effective(session int, n client.Number) (operation, valueID) 
 // was not sent before.
 func (w *workload) appendCommand(dst []byte, session int, n, answered client.Number, fresh bool) []byte {
 	id := w.valueID(session, n)
-	if w.expect != nil {
-		return w.appendAnyCommand(dst, session, n, answered, id, fresh)
-	}
 	o := w.operation(session, n)
-	if o.op != wire.OpPut {
-		dst = wire.AppendCommandHeader(dst, o.op, 0, int(w.cfg.KeySize), 0)
-		return w.appendKey(dst, o.key)
+	if w.expect != nil && fresh {
+		w.expect.send(session, n, answered, o, id)
 	}
-	return w.appendPut(dst, o.key, id)
+	switch o.op {
+	case wire.OpPut:
+		return w.appendPut(dst, o.key, id)
+	case wire.OpCompareAndSet:
+		if expected := w.expected(session, n); expected != idUnknown {
+			return w.appendCompareAndSet(dst, o.key, expected, id)
+		}
+		return w.appendPut(dst, o.key, id)
+	}
+	dst = wire.AppendCommandHeader(dst, o.op, 0, int(w.cfg.KeySize), 0)
+	return w.appendKey(dst, o.key)
 }
 
 func (w *workload) appendPut(dst []byte, key uint64, id valueID) []byte {
@@ -127,22 +138,6 @@ func (w *workload) appendPut(dst []byte, key uint64, id valueID) []byte {
 	dst = wire.AppendCommandHeader(dst, wire.OpPut, 0, int(w.cfg.KeySize), size)
 	dst = w.appendKey(dst, key)
 	return w.values.append(dst, id, size)
-}
-
-// appendAnyCommand is appendCommand for mixes with compare-and-sets.
-func (w *workload) appendAnyCommand(dst []byte, session int, n, answered client.Number, id valueID, fresh bool) []byte {
-	if fresh {
-		w.expect.send(session, n, answered, w.operation(session, n), id)
-	}
-	o, expected := w.effective(session, n)
-	switch {
-	case o.op == wire.OpPut:
-		return w.appendPut(dst, o.key, id)
-	case o.op == wire.OpCompareAndSet:
-		return w.appendCompareAndSet(dst, o.key, expected, id)
-	}
-	dst = wire.AppendCommandHeader(dst, o.op, 0, int(w.cfg.KeySize), 0)
-	return w.appendKey(dst, o.key)
 }
 
 func (w *workload) appendCompareAndSet(dst []byte, key uint64, expected, id valueID) []byte {

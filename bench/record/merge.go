@@ -80,7 +80,7 @@ func (m *Result) add(r *Result) {
 	m.Checks = append(m.Checks, r.Checks...)
 	m.Events = append(m.Events, r.Events...)
 	m.Client.add(&r.Client)
-	m.Verification.add(&r.Verification)
+	m.Verification.Add(&r.Verification)
 	m.Verdict = worse(m.Verdict, r.Verdict)
 	for _, reason := range r.Reasons {
 		m.Reasons = append(m.Reasons, r.Generator.Name+": "+reason)
@@ -131,10 +131,19 @@ func (c *Client) add(o *Client) {
 	}
 }
 
-func (v *Verification) add(o *Verification) {
+// Add adds o to v.
+func (v *Verification) Add(o *Verification) {
 	v.Checked += o.Checked
 	v.Reads += o.Reads
 	v.Foreign += o.Foreign
+	v.NotJudged += o.NotJudged
+	v.ReadBack += o.ReadBack
+	v.Rounds += o.Rounds
+	for _, why := range o.NotChecked {
+		if !slices.Contains(v.NotChecked, why) {
+			v.NotChecked = append(v.NotChecked, why)
+		}
+	}
 	v.Violations += o.Violations
 	v.Reports = append(v.Reports, o.Reports...)
 	v.HistoryOps += o.HistoryOps

@@ -142,10 +142,17 @@ type Replica struct {
 
 // Verification says what was checked about the answers, and what was found.
 type Verification struct {
-	Mode       string   `json:"mode"` // none, replies, history
-	Checked    int64    `json:"checked"`
-	Reads      int64    `json:"reads"`
-	Foreign    int64    `json:"foreign"` // reads of values that this run did not write
+	Mode      string `json:"mode"` // none, replies, history
+	Checked   int64  `json:"checked"`
+	Reads     int64  `json:"reads"`
+	Foreign   int64  `json:"foreign"`    // reads of values that this run did not write
+	NotJudged int64  `json:"not_judged"` // answers about which too little was known to tell whether they were right
+	// ReadBack counts the keys that were read once more after the load, and what was found compared with the last write
+	// acknowledged. Rounds counts the exercises of order, compare-and-set and resending that followed.
+	ReadBack int64 `json:"read_back"`
+	Rounds   int64 `json:"rounds"`
+	// NotChecked lists what was not checked, and why.
+	NotChecked []string `json:"not_checked,omitempty"`
 	Violations int64    `json:"violations"`
 	Reports    []string `json:"reports,omitempty"` // the first few violations
 	// History is the outcome of the linearizability check of sampled keys: ok, illegal, unknown (none was decided in

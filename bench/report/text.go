@@ -43,6 +43,9 @@ func Summary(w io.Writer, r *record.Result) error {
 	for _, report := range r.Verification.Reports {
 		fmt.Fprintf(&b, "  ! %s\n", report)
 	}
+	for _, why := range r.Verification.NotChecked {
+		fmt.Fprintf(&b, "  ? %s\n", why)
+	}
 	for _, e := range r.Events {
 		fmt.Fprintf(&b, "event       %.2f s  %s (took %.2f s)%s\n", e.AtS, e.Text, e.TookS, prefixed("  failed: ", e.Error))
 	}
@@ -126,6 +129,12 @@ func verificationText(v *record.Verification) string {
 	}
 	if v.Foreign > 0 {
 		text += fmt.Sprintf(" (%s from earlier runs)", Grouped(v.Foreign))
+	}
+	if v.ReadBack > 0 {
+		text += fmt.Sprintf(", %s keys read back", Grouped(v.ReadBack))
+	}
+	if v.NotJudged > 0 {
+		text += fmt.Sprintf(" (%s not judged)", Grouped(v.NotJudged))
 	}
 	if v.History != "" {
 		text += fmt.Sprintf(", linearizability of %s operations: %s", Grouped(int64(v.HistoryOps)), v.History)

@@ -69,6 +69,7 @@ type timeFlags struct {
 // checkFlags say what a good run is.
 type checkFlags struct {
 	Verify    load.VerifyMode `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"replies" placeholder:"WHAT"`
+	Examine   *time.Duration  `help:"How long at most the replicas are exercised after the load and the reading back. Default: half of --duration, up to 5s." placeholder:"D"`
 	MaxErrors float64         `help:"Share of operations that may fail or time out (${default})." default:"0.01" placeholder:"X"`
 	Objective load.Objective  `help:"Latency to meet, as in 'p99<5ms'." placeholder:"PN<D"`
 
@@ -95,6 +96,9 @@ type loadFlags struct {
 // defaultWindow is the number of operations in flight per connection of a closed loop.
 const defaultWindow = 1024
 
+// mostExamine is how long the replicas are exercised if it is not said.
+const mostExamine = 5 * time.Second
+
 // config returns the configuration the flags describe, of a closed loop with the default window.
 func (f *loadFlags) config() (*load.Config, error) {
 	cfg := &load.Config{
@@ -109,6 +113,10 @@ func (f *loadFlags) config() (*load.Config, error) {
 	}
 	if err := f.Workload.apply(cfg); err != nil {
 		return nil, err
+	}
+	cfg.Examine = min(cfg.Duration/2, mostExamine)
+	if f.Check.Examine != nil {
+		cfg.Examine = *f.Check.Examine
 	}
 	cfg.Preload = f.Workload.Preload == "yes" || f.Workload.Preload == "auto" && cfg.Mix.Reads()
 	if cfg.Clients == 0 {

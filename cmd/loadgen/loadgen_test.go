@@ -170,7 +170,8 @@ func TestInterruptWritesResults(t *testing.T) {
 	}
 }
 
-// A session has as many operations in flight as it is allowed, however wide its connection's window is.
+// A session has as many operations in flight as it is allowed, however wide its connection's window is. The examination behind the
+// load has windows of its own.
 func TestSessionWindow(t *testing.T) {
 	var most atomic.Int64
 	server := listen(t, clienttest.Config{Intercept: func(r *wire.Run) clienttest.Action {
@@ -179,7 +180,7 @@ func TestSessionWindow(t *testing.T) {
 		}
 		return clienttest.Action{}
 	}})
-	run(t, server, "--clients", "2", "--session-window", "3").want(t, exitValid, "")
+	run(t, server, "--clients", "2", "--session-window", "3", "--verify", "none").want(t, exitValid, "")
 	if most.Load() != 3 {
 		t.Errorf("runs of up to %d operations, want 3", most.Load())
 	}

@@ -17,6 +17,7 @@ type State struct {
 	values   map[string][]byte
 	executed int64
 	queried  int64
+	damage   *damage // nil: there is none
 }
 
 type session struct {
@@ -123,28 +124,47 @@ func (s *State) execute(session *session, run *wire.Run) {
 		session.results = session.results[run.Seen-session.seen:]
 		session.seen = run.Seen
 	}
+	var fresh []wire.Command
 	rest := run.Commands
 	for i := range run.Count {
 		command, n, _ := wire.DecodeCommand(rest)
 		rest = rest[n:]
-		if seq := run.First + wire.Seq(i); seq == session.last+1 {
+		switch seq := run.First + wire.Seq(i); {
+		case seq == session.last+1:
 			session.last = seq
-			session.results = append(session.results, s.command(&command))
-			s.executed++
+			fresh = append(fresh, command)
+		case s.damage.shows(ApplyTwice):
+			s.command(&command)
 		}
 	}
+	results := make([]result, len(fresh))
+	for i := 0; i < len(fresh); i++ {
+		if i+1 < len(fresh) && s.damage.shows(SwapCommands) {
+			results[i+1] = s.command(&fresh[i+1])
+			results[i] = s.command(&fresh[i])
+			i++
+			continue
+		}
+		results[i] = s.command(&fresh[i])
+	}
+	session.results = append(session.results, results...)
+	s.executed += int64(len(fresh))
 }
 
 func (s *State) command(c *wire.Command) result {
 	present, ok := s.values[string(c.Key)]
 	switch c.Op {
 	case wire.OpPut:
+		if s.damage.shows(DropPut) {
+			break
+		}
+		s.damage.note(string(c.Key), present, ok)
 		s.values[string(c.Key)] = bytes.Clone(c.Value)
 	case wire.OpGet:
 		if !ok {
 			return result{status: wire.StatusNotFound}
 		}
-		return result{value: present}
+		return s.damage.get(c.Key, present)
 	case wire.OpDelete:
 		if !ok {
 			return result{status: wire.StatusNotFound}
@@ -153,9 +173,11 @@ func (s *State) command(c *wire.Command) result {
 	case wire.OpCompareAndSet:
 		expected, update := wire.SplitCompareAndSet(c.Value)
 		absent := c.Flags&wire.FlagExpectAbsent != 0
-		if absent == ok || ok && !bytes.Equal(present, expected) {
+		matches := absent != ok && (!ok || bytes.Equal(present, expected))
+		if matches && s.damage.shows(CasMismatch) || !matches && !s.damage.shows(CasAnyway) {
 			return result{status: wire.StatusMismatch}
 		}
+		s.damage.note(string(c.Key), present, ok)
 		s.values[string(c.Key)] = bytes.Clone(update)
 	}
 	return result{}

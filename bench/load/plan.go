@@ -1,0 +1,164 @@
+package load
+
+import (
+	"paxosbench/bench/client"
+	"paxosbench/wire"
+)
+
+// plan is what interrupts the mix among the operations of one session: stretches of operations that prepare or check it.
+// Like the mix, they follow from where they stand, so nothing is remembered of a single operation.
+type plan struct {
+	stretches []stretch
+	end       uint64    // number of the last operation of the last stretch
+	mixed     uint64    // operations of the mix before that
+	held      []valueID // what the first keys of the session held before the rounds
+}
+
+// stretch is a number of operations of one kind.
+type stretch struct {
+	kind  stretchKind
+	first uint64 // operation number
+	count uint64
+	mixed uint64 // operations of the mix before it
+}
+
+type stretchKind uint8
+
+const (
+	stretchPreload  stretchKind = iota // puts every key of the session once
+	stretchRecall                      // gets the keys of the operations before it, the newest first
+	stretchReadBack                    // gets every key of the session once
+	stretchRounds                      // exercises keys of the session, see round
+)
+
+// insert makes the operations of a session behind after a stretch. It returns false if there is another one in the way.
+func (w *workload) insert(session int, kind stretchKind, after client.Number, count uint64) bool {
+	p := &w.plans[session]
+	if uint64(after) < p.end {
+		return false
+	}
+	p.mixed += uint64(after) - p.end
+	p.stretches = append(p.stretches, stretch{kind: kind, first: uint64(after) + 1, count: count, mixed: p.mixed})
+	p.end = uint64(after) + count
+	return true
+}
+
+// purpose says what stretch an operation is part of, for reports.
+func (w *workload) purpose(session int, n client.Number) string {
+	if s, _ := w.plans[session].at(uint64(n)); s != nil {
+		return [...]string{"preload: ", "recall after a lost connection: ", "read back: ", "rounds: "}[s.kind]
+	}
+	return ""
+}
+
+// planned returns an operation that is not behind the last stretch.
+func (w *workload) planned(session int, n uint64) operation {
+	s, i := w.plans[session].at(n)
+	if s == nil {
+		return w.mixed(session, i)
+	}
+	switch s.kind {
+	case stretchPreload:
+		return operation{op: wire.OpPut, key: w.own(session, i)}
+	case stretchReadBack:
+		return operation{op: wire.OpGet, key: w.own(session, i)}
+	case stretchRecall:
+		return operation{op: wire.OpGet, key: w.operation(session, client.Number(s.first-1-i)).key}
+	}
+	return w.round(session, i)
+}
+
+// at returns the stretch that an operation is part of and its place in it, or no stretch and its place in the mix.
+func (p *plan) at(n uint64) (*stretch, uint64) {
+	for i := len(p.stretches) - 1; i >= 0; i-- {
+		s := &p.stretches[i]
+		switch {
+		case n >= s.first+s.count:
+			return nil, s.mixed + n - s.first - s.count
+		case n >= s.first:
+			return s, n - s.first
+		}
+	}
+	return nil, n - 1
+}
+
+// own returns the i-th key that a session of this thread owns.
+func (w *workload) own(session int, i uint64) uint64 { return w.space.own(w.first+uint64(session), i) }
+
+// owned returns how many keys a session of this thread owns.
+func (w *workload) owned(session int) uint64 { return w.space.owned(w.first + uint64(session)) }
+
+// Rounds are two or three operations on one key, of which the last one is a get. Their answers tell when two that stand next
+// to each other change places, when a write is answered and not done, when a compare-and-set does not do what it says, and
+// when one is executed a second time. In a block of rounds all but the last one are of the first kind:
+//
+//	put a, get (finds a)
+//	compare-and-set b to a (does not match), compare-and-set what the key holds to b (matches), get (finds b)
+//
+// A key takes part in rounds of one kind only: a put would hide what has become of a compare-and-set before it.
+const (
+	blockRounds = 15
+	blockSteps  = 2*(blockRounds-1) + 3
+	casSteps    = blockSteps - 3 // where the last round of a block begins
+)
+
+// casKeys returns how many of the keys of a session take part in the second kind of rounds: the first ones.
+func (w *workload) casKeys(session int) uint64 { return max(1, w.owned(session)/blockRounds) }
+
+// round returns the i-th operation of a session's rounds. The session needs two keys.
+func (w *workload) round(session int, i uint64) operation {
+	block, step, cas := i/blockSteps, i%blockSteps, w.casKeys(session)
+	if step < casSteps {
+		key := cas + (block*(blockRounds-1)+step/2)%(w.owned(session)-cas)
+		return operation{op: [...]wire.Op{wire.OpPut, wire.OpGet}[step%2], key: w.own(session, key)}
+	}
+	op := [...]wire.Op{wire.OpCompareAndSet, wire.OpCompareAndSet, wire.OpGet}[step-casSteps]
+	return operation{op: op, key: w.own(session, block%cas)}
+}
+
+// expectedInRound returns what the compare-and-set n of a session, the i-th operation of its rounds, compares with.
+func (w *workload) expectedInRound(session int, n client.Number, i uint64) valueID {
+	if i%blockSteps == casSteps {
+		return w.valueID(session, n+1)
+	}
+	block, cas := i/blockSteps, w.casKeys(session)
+	if block >= cas {
+		return w.valueID(session, n-client.Number(cas*blockSteps))
+	}
+	if held := w.plans[session].held[block]; held == idAbsent || held.tag() == w.tag {
+		return held
+	}
+	return idUnknown // not to be made again byte by byte
+}
+
+// expected returns what the unanswered compare-and-set n of a session compares with. Unknown means that it is sent as a
+// put.
+func (w *workload) expected(session int, n client.Number) valueID {
+	p := &w.plans[session]
+	if uint64(n) <= p.end {
+		if s, i := p.at(uint64(n)); s != nil {
+			return w.expectedInRound(session, n, i)
+		}
+	}
+	return w.expect.expected(session, n)
+}
+
+// inRounds reports whether an operation is part of a session's rounds.
+func (w *workload) inRounds(session int, n client.Number) bool {
+	p := &w.plans[session]
+	if uint64(n) > p.end {
+		return false
+	}
+	s, _ := p.at(uint64(n))
+	return s != nil && s.kind == stretchRounds
+}
+
+// endless is the length of a stretch that is cut when time is up.
+const endless = 1 << 48
+
+// cut ends the last stretch of a session's plan behind an operation.
+func (p *plan) cut(n client.Number) {
+	last := &p.stretches[len(p.stretches)-1]
+	last.count = uint64(n) + 1 - last.first
+	p.end = uint64(n)
+}
