@@ -103,6 +103,11 @@ const overtime = time.Minute
 
 // load runs the load generator and reads what it left.
 func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster) Measured {
+	if job.Ready != nil {
+		if err := job.Ready(ctx); err != nil {
+			return failed(err)
+		}
+	}
 	args, err := l.loadArgs(job, s, c)
 	if err != nil {
 		return failed(err)

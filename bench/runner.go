@@ -21,6 +21,8 @@ type Job struct {
 	Warmup, Duration time.Duration
 	// Timeline asks for the course of the run.
 	Timeline bool
+	// Ready, if there is one, is called when the cluster is up, before the load begins. Its error is that of the run.
+	Ready func(context.Context) error
 }
 
 // Measured is what became of a job.

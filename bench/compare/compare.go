@@ -4,15 +4,17 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"paxosbench/bench"
 	"paxosbench/bench/graph"
-	"paxosbench/bench/paint"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -27,7 +29,16 @@ type Config struct {
 	Warmup, Duration time.Duration
 	// Seed determines keys, values and arrivals: those of one pair are the same on both sides.
 	Seed uint64
+	// Duet are the two processors of a duet, in which A and B are measured at the same time, each with its cluster and its
+	// load on a processor of its own. nil: one after the other, on all of them.
+	Duet []int
 }
+
+// Hosts returns what makes the runs of a side, A or B, kept to a processor, or Anywhere.
+type Hosts func(side string, processor int) (bench.Executor, error)
+
+// Anywhere is where runs are if they may use all processors.
+const Anywhere = -1
 
 // columns are compared, throughput first.
 var columns = []string{"throughput", "p50", "p99", "p999", "cpu_leader"}
@@ -37,8 +48,8 @@ type Outcome struct {
 	Config
 	// Lines compare one column each.
 	Lines []Line
-	// Left lists why pairs were left out.
-	Left []string
+	// Failing lists runs that did not hold, and so count as worse than any figure.
+	Failing []string
 }
 
 // Line compares one measured column.
@@ -46,6 +57,8 @@ type Line struct {
 	Column     suite.Column
 	A, B       stat.Summary
 	Comparison stat.Comparison // A to B
+	// Untold counts pairs that are left out, because a run that held did not tell the figure.
+	Untold int
 	// P is the comparison's, corrected for the number of lines: of five tests at 5 %, one in five would find something
 	// where there is nothing.
 	P float64
@@ -57,59 +70,110 @@ func (l *Line) Differs() bool { return l.P <= 1-stat.Confidence }
 // MinPairs returns the least number of pairs that can show a difference in a single column.
 func MinPairs() int { return stat.PairsFor(len(columns)) }
 
-// Run makes the pairs, each with clusters of their own, in the order A B, B A, A B.. so that a drift favours neither. It
-// tells progress about each pair. A run that fails ends the comparison; a pair with an invalid run is left out.
-func Run(ctx context.Context, executor bench.Executor, c Config, progress io.Writer) (*Outcome, error) {
+// Run makes the pairs, each with clusters of their own: in the order A B, B A, A B.. so that a drift favours neither, or as
+// duets. It tells progress about each pair. A run that fails ends the comparison; one that did not hold counts as worse than
+// any figure.
+func Run(ctx context.Context, hosts Hosts, c Config, progress io.Writer) (*Outcome, error) {
 	o := &Outcome{Config: c}
 	values := make(map[string]*sides)
+	places, err := c.places(hosts)
+	if err != nil {
+		return nil, err
+	}
 	for pair := range c.Pairs {
-		a, b, err := c.pair(ctx, executor, pair)
+		made, err := c.pair(ctx, places, pair)
 		if err != nil {
 			return nil, err
 		}
-		if reason := reservations(a, b); reason != "" {
-			o.Left = append(o.Left, fmt.Sprintf("pair %d: %s", pair+1, reason))
-			fmt.Fprintf(progress, "%d/%d  left out: %s\n", pair+1, c.Pairs, reason)
-			continue
-		}
+		o.note(made)
 		for _, name := range columns {
-			add(values, name, a, b)
+			column, _ := suite.ColumnOf(name)
+			add(values, column, made)
 		}
-		x, _ := a.Value("throughput")
-		y, _ := b.Value("throughput")
-		fmt.Fprintf(progress, "%d/%d  A %s  B %s ops/s  ratio %.3f\n", pair+1, c.Pairs, paint.SI(x), paint.SI(y), x/y)
+		column, _ := suite.ColumnOf(columns[0])
+		x, _ := figure(made.a, column)
+		y, _ := figure(made.b, column)
+		fmt.Fprintf(progress, "%d/%d  A %s  B %s ops/s  ratio %.3f\n", pair+1, c.Pairs, graph.Spell(column, x), graph.Spell(column, y), x/y)
 	}
 	return o, o.conclude(values)
 }
 
-// pair makes a pair of runs.
-func (c *Config) pair(ctx context.Context, executor bench.Executor, pair int) (a, b *suite.Run, err error) {
-	if pair%2 == 0 {
-		if a, err = c.run(ctx, executor, "A", c.A, pair); err == nil {
-			b, err = c.run(ctx, executor, "B", c.B, pair)
-		}
-		return a, b, err
-	}
-	if b, err = c.run(ctx, executor, "B", c.B, pair); err == nil {
-		a, err = c.run(ctx, executor, "A", c.A, pair)
-	}
-	return a, b, err
+// made are the runs of a pair: one of each side, or two in a duet, which changes places.
+type made struct{ a, b []*suite.Run }
+
+// places are the two sides on every processor that they will be on. They are made before anything runs: a program that is
+// being written cannot be started, nor while another process that is being started has the file open.
+type places map[place]*side
+
+type place struct {
+	side      string
+	processor int
 }
 
-func (c *Config) run(ctx context.Context, executor bench.Executor, side string, settings suite.Cell, pair int) (*suite.Run, error) {
-	planned := suite.Planned{ID: fmt.Sprintf("compare-%s-%d", side, pair+1), Kind: suite.KindRun, Cell: settings, Repeat: pair + 1,
-		Seed: c.Seed + uint64(pair)}
-	m, err := executor.Execute(ctx, bench.Job{Planned: planned, Settings: settings, Warmup: c.Warmup, Duration: c.Duration})
+func (c *Config) places(hosts Hosts) (places, error) {
+	all := make(places)
+	processors := c.Duet
+	if processors == nil {
+		processors = []int{Anywhere}
+	}
+	for name, settings := range map[string]suite.Cell{"A": c.A, "B": c.B} {
+		for _, processor := range processors {
+			executor, err := hosts(name, processor)
+			if err != nil {
+				return nil, err
+			}
+			all[place{name, processor}] = &side{c: c, name: name, settings: settings, executor: executor}
+		}
+	}
+	return all, nil
+}
+
+// pair makes a pair of runs.
+func (c *Config) pair(ctx context.Context, at places, pair int) (made, error) {
+	if c.Duet != nil {
+		return c.duet(ctx, at, pair)
+	}
+	a, b := at[place{"A", Anywhere}], at[place{"B", Anywhere}]
+	order := []*side{a, b}
+	if pair%2 == 1 {
+		order = []*side{b, a}
+	}
+	for _, s := range order {
+		if err := s.run(ctx, pair, nil); err != nil {
+			return made{}, err
+		}
+	}
+	return made{a: []*suite.Run{a.made}, b: []*suite.Run{b.made}}, nil
+}
+
+// side is one of the two in one place.
+type side struct {
+	c        *Config
+	name     string
+	settings suite.Cell
+	executor bench.Executor
+	made     *suite.Run // the last one
+}
+
+// run makes a run. ready, if there is one, is called before the load begins.
+func (s *side) run(ctx context.Context, pair int, ready func(context.Context) error) error {
+	planned := suite.Planned{ID: fmt.Sprintf("compare-%s-%d", s.name, pair+1), Kind: suite.KindRun, Cell: s.settings, Repeat: pair + 1,
+		Seed: s.c.Seed + uint64(pair)}
+	m, err := s.executor.Execute(ctx, bench.Job{
+		Planned: planned, Settings: s.settings, Warmup: s.c.Warmup, Duration: s.c.Duration, Ready: ready,
+	})
 	if err == nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if m.Status == suite.StatusFailed {
-		return nil, &FailedError{Side: side, Reasons: m.Reasons}
+		return &FailedError{Side: s.name, Reasons: m.Reasons}
 	}
-	return &suite.Run{Planned: planned, Status: m.Status, Reasons: m.Reasons, Result: m.Result}, nil
+	s.made = &suite.Run{Planned: planned, Status: m.Status, Reasons: m.Reasons, Result: m.Result}
+	s.made.Offered, _ = suite.Rate(s.settings.Get("rate"))
+	return nil
 }
 
 // FailedError is the error of a comparison one of whose runs came to nothing.
@@ -123,36 +187,53 @@ func (e *FailedError) Error() string {
 	return fmt.Sprintf("a run of %s failed: %s", e.Side, strings.Join(e.Reasons, "; "))
 }
 
-// reservations says why a pair cannot be used, or nothing.
-func reservations(a, b *suite.Run) string {
-	for _, r := range []*suite.Run{a, b} {
-		if !r.Usable() {
-			return fmt.Sprintf("%s is %s: %s", r.ID, r.Status, strings.Join(r.Reasons, "; "))
+// note keeps which runs of a pair did not hold.
+func (o *Outcome) note(pair made) {
+	for _, r := range slices.Concat(pair.a, pair.b) {
+		if !r.Held() {
+			o.Failing = append(o.Failing, fmt.Sprintf("%s is %s: %s", r.ID, r.Status, strings.Join(r.Reasons, "; ")))
 		}
 	}
-	return ""
 }
 
-type sides struct{ a, b []float64 }
+type sides struct {
+	a, b   []float64
+	untold int
+}
 
-// add keeps a column's values, if both runs have one.
-func add(values map[string]*sides, column string, a, b *suite.Run) {
-	x, okA := a.Value(column)
-	y, okB := b.Value(column)
-	if !okA || !okB || x <= 0 || y <= 0 {
+// add keeps a column's values of a pair.
+func add(values map[string]*sides, column suite.Column, pair made) {
+	if values[column.Name] == nil {
+		values[column.Name] = &sides{}
+	}
+	s := values[column.Name]
+	x, okA := figure(pair.a, column)
+	y, okB := figure(pair.b, column)
+	if !okA || !okB {
+		s.untold++
 		return
 	}
-	if values[column] == nil {
-		values[column] = &sides{}
-	}
-	s := values[column]
 	s.a, s.b = append(s.a, x), append(s.b, y)
+}
+
+// figure is what the runs of one side of a pair count for: their geometric mean, so that a place that is better than the
+// other by a factor cancels out. It is worse than any figure if one of them is.
+func figure(runs []*suite.Run, column suite.Column) (float64, bool) {
+	sum := 0.0
+	for _, r := range runs {
+		v, ok := r.Figure(column)
+		if !ok || math.IsInf(v, 0) {
+			return v, ok
+		}
+		sum += math.Log(v)
+	}
+	return math.Exp(sum / float64(len(runs))), true
 }
 
 func (o *Outcome) conclude(values map[string]*sides) error {
 	for _, name := range columns {
 		s := values[name]
-		if s == nil {
+		if s == nil || len(s.a) == 0 {
 			continue
 		}
 		column, _ := suite.ColumnOf(name)
@@ -160,10 +241,10 @@ func (o *Outcome) conclude(values map[string]*sides) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		o.Lines = append(o.Lines, Line{column, stat.Median(s.a), stat.Median(s.b), comparison, comparison.P})
+		o.Lines = append(o.Lines, Line{column, stat.Median(s.a), stat.Median(s.b), comparison, s.untold, comparison.P})
 	}
 	if len(o.Lines) == 0 {
-		return fmt.Errorf("no pair of usable runs: %s", strings.Join(o.Left, "; "))
+		return errors.New("no pair tells any figure")
 	}
 	o.correct()
 	return nil
@@ -184,7 +265,11 @@ func (o *Outcome) correct() {
 func (o *Outcome) Write(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "A: %s\nB: %s\n\n", text(o.A), text(o.B))
-	fmt.Fprintln(t, "\tA\tB\tratio A/B\t95 % interval\tsign test\tcorrected\t")
+	heading := "95 % interval"
+	if o.Lines[0].Comparison.IsRange() {
+		heading = "range of the pairs"
+	}
+	fmt.Fprintf(t, "\tA\tB\tratio A/B\t%s\tsign test\tcorrected\t\n", heading)
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		c := l.Comparison
@@ -194,10 +279,14 @@ func (o *Outcome) Write(w io.Writer) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	for _, reason := range o.Left {
-		fmt.Fprintln(w, "left out:", reason)
+	for _, reason := range o.Failing {
+		fmt.Fprintln(w, "counts as worse than any figure:", reason)
 	}
-	_, err := fmt.Fprintf(w, "\n%d pairs, %v each: %s\n", o.Lines[0].Comparison.Pairs, o.Duration, o.Verdict())
+	what := "pairs"
+	if o.Duet != nil {
+		what = "duets and their reverse"
+	}
+	_, err := fmt.Fprintf(w, "\n%d %s, %v each: %s\n", o.Lines[0].Comparison.Pairs, what, o.Duration, o.Verdict())
 	return err
 }
 
@@ -209,6 +298,9 @@ func (l *Line) marks() string {
 	}
 	if l.Comparison.Noisy() {
 		marks = append(marks, "noisy")
+	}
+	if l.Untold > 0 {
+		marks = append(marks, fmt.Sprintf("not told in %d pairs", l.Untold))
 	}
 	return strings.Join(marks, ", ")
 }

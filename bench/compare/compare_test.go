@@ -31,6 +31,8 @@ func newHost(seed uint64, handicap float64) *host {
 	return &host{random: rand.New(rand.NewPCG(seed, 1)), handicap: handicap, slow: 1, status: func(bench.Job) string { return suite.StatusValid }}
 }
 
+func (h *host) hosts(_ string, processor int) (bench.Executor, error) { return h, nil }
+
 func (h *host) Execute(_ context.Context, job bench.Job) (bench.Measured, error) {
 	h.order, h.seeds = append(h.order, job.Settings.Get("batch")), append(h.seeds, job.Seed)
 	drift := 1 + 0.3*math.Sin(float64(job.Repeat))
@@ -58,7 +60,7 @@ func config(pairs int) Config {
 
 func compared(t *testing.T, h *host, pairs int) *Outcome {
 	t.Helper()
-	o, err := Run(t.Context(), h, config(pairs), io.Discard)
+	o, err := Run(t.Context(), h.hosts, config(pairs), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,21 +154,46 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestInvalidPairsAreLeftOut(t *testing.T) {
-	h := newHost(1, 0.1)
+// TestNoPairIsLeftOut wants a run that did not hold to count as worse than any figure, and to be named: left out, a side that
+// holds in its luckiest runs alone would be ahead.
+func TestNoPairIsLeftOut(t *testing.T) {
+	h := newHost(1, -0.5) // batch=none, which is B, is faster by half, if it holds
 	h.status = func(job bench.Job) string {
-		if job.Repeat == 2 && job.Settings.Get("batch") == "none" {
+		if job.Repeat != 2 && job.Settings.Get("batch") == "none" {
 			return suite.StatusInvalid
 		}
 		return suite.StatusValid
 	}
-	o := compared(t, h, 7)
-	if o.Lines[0].Comparison.Pairs != 6 || len(o.Left) != 1 || !strings.Contains(o.Left[0], "pair 2: compare-B-2 is invalid: made up") {
-		t.Errorf("%d pairs, left out: %v", o.Lines[0].Comparison.Pairs, o.Left)
+	o := compared(t, h, 8)
+	if c := o.Lines[0].Comparison; c.Pairs != 8 || c.Wins != 7 || len(o.Failing) != 7 || !strings.Contains(o.Failing[0], "compare-B-1 is invalid: made up") {
+		t.Errorf("%+v; %v", c, o.Failing)
+	}
+	if strings.Contains(o.Verdict(), "B ") {
+		t.Errorf("one run of eight held: %q", o.Verdict())
 	}
 	h.status = func(bench.Job) string { return suite.StatusInvalid }
-	if _, err := Run(t.Context(), h, config(2), io.Discard); err == nil {
-		t.Error("a comparison of nothing")
+	if got := compared(t, h, 8).Verdict(); got != "no difference" {
+		t.Errorf("of runs none of which held: %q", got)
+	}
+}
+
+// TestOverload wants a run that answered less than was offered to count as one that did not hold, whatever its verdict.
+func TestOverload(t *testing.T) {
+	h, c := newHost(1, 0.5), config(8)
+	c.A, c.B = c.A.With("rate", "300k"), c.B.With("rate", "900k")
+	o, err := Run(t.Context(), h.hosts, c, io.Discard)
+	if err != nil || len(o.Failing) == 0 || o.Lines[0].Comparison.Losses != 0 {
+		t.Errorf("%v: %+v", err, o)
+	}
+}
+
+// TestFewPairsHaveNoInterval wants no claim of 95 % where there is none.
+func TestFewPairsHaveNoInterval(t *testing.T) {
+	for pairs, want := range map[int]string{2: "range of the pairs", 5: "range of the pairs", 6: "95 % interval"} {
+		var out bytes.Buffer
+		if err := compared(t, newHost(1, 0), pairs).Write(&out); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%d pairs: no %q in\n%s", pairs, want, &out)
+		}
 	}
 }
 
@@ -179,12 +206,12 @@ func TestFailureEndsIt(t *testing.T) {
 		return suite.StatusValid
 	}
 	var failed *FailedError
-	if _, err := Run(t.Context(), h, config(5), io.Discard); !errors.As(err, &failed) || failed.Side != "B" || len(h.order) != 2 {
+	if _, err := Run(t.Context(), h.hosts, config(5), io.Discard); !errors.As(err, &failed) || failed.Side != "B" || len(h.order) != 2 {
 		t.Errorf("%v after %d runs", err, len(h.order))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Run(ctx, newHost(1, 0), config(5), io.Discard); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, newHost(1, 0).hosts, config(5), io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,11 @@ import (
 var bin string
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "control" { // as the load generator calls it
+	if len(os.Args) > 1 && slices.Contains([]string{"control", "pinned"}, os.Args[1]) { // as a runner's children call it
 		os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "burn" {
+		os.Exit(burn(os.Args[2:]))
 	}
 	os.Exit(buildAndRun(m))
 }

@@ -19,13 +19,18 @@ type compareCommand struct {
 	Warmup   time.Duration `help:"Load before each measurement (${default})." default:"500ms" placeholder:"D"`
 	Duration time.Duration `help:"Length of each measurement (${default})." default:"2s" placeholder:"D"`
 	Seed     uint64        `help:"Determines keys, values and arrivals (${default})." default:"1" placeholder:"N"`
+	Duet     bool          `help:"Measure A and B at the same time, each kept to a processor, and again with these exchanged."`
+	ReplicaA string        `help:"Program of A's replicas. Default: as B's." placeholder:"FILE"`
+	ReplicaB string        `help:"Program of B's replicas. Default: replica in the directory of the programs." placeholder:"FILE"`
 	programFlags
 }
 
 // Help is the text below the usage line.
 func (*compareCommand) Help() string {
-	return `A and B are measured in interleaved pairs (A B, B A, ..), each run with a cluster of its own. The ratio is the
-median of those of the pairs. Its interval holds the values that an exact sign test does not reject at 5 %: it is
+	return `A and B are measured in interleaved pairs (A B, B A, ..), each run with a cluster of its own. A duet measures both at
+the same time, cluster and load of each kept to one processor, and then again with the processors exchanged, which makes a
+pair: what disturbs the host disturbs both alike. It says less about what a program does with several processors.
+A run that is invalid or does not keep up counts as worse than any figure. The ratio is the median of those of the pairs. Its interval holds the values that an exact sign test does not reject at 5 %: it is
 made of order statistics, and the two never contradict each other. Each line has an interval and a test of its own;
 as several are looked at, the test's p is then corrected for their number (Holm), and a line is marked "differs" if
 the corrected p is at most 0.05. The verdict is that of throughput, by the same rule.`
@@ -55,23 +60,42 @@ func (c *compareCommand) Run(s *program.Session) error {
 		return err
 	}
 	defer os.Remove(scratch) // if nothing has come into it
+	config := compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}
+	if c.Duet {
+		if config.Duet, err = compare.Processors(); err != nil {
+			return program.Usage(err)
+		}
+	}
 	local, err := c.local(scratch)
 	if err != nil {
 		return err
 	}
+	stage, err := compare.NewStage(local, scratch, c.ReplicaA, c.ReplicaB)
+	if err != nil {
+		return program.Usage(err)
+	}
 	if c.Pairs < compare.MinPairs() {
 		fmt.Fprintf(s.Err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, compare.MinPairs())
 	}
-	outcome, err := compare.Run(s.Ctx, local, compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}, s.Err)
+	outcome, err := compare.Run(s.Ctx, stage.Host, config, s.Err)
 	var failed *compare.FailedError
 	if errors.As(err, &failed) {
-		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("%w; logs: %s", err, local.Logs)}
+		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("%w; logs: %s", err, scratch)}
 	}
 	if err = errors.Join(err, os.RemoveAll(scratch)); err != nil {
 		return err
 	}
 	return outcome.Write(s.Out)
 }
+
+// pinnedCommand is bench pinned, which the programs of a comparison are started through.
+type pinnedCommand struct {
+	Processor int      `arg:"" help:"Number of the processor, from 0."`
+	Command   []string `arg:"" passthrough:"" help:"Program and arguments."`
+}
+
+// Run carries out bench pinned.
+func (c *pinnedCommand) Run() error { return compare.Exec(c.Processor, c.Command) }
 
 // scratchDir makes a directory beside those of scripts/cluster.sh: temporary directories are often in memory, where a
 // sync costs nothing.
