@@ -29,13 +29,16 @@ func (w *world) probeKilled(leader *replica) {
 	if !leader.mayForget() {
 		return
 	}
-	others := w.others(leader)
 	before := leader.node.Core()
 	leader.crash(false)
-	for _, r := range others {
+	for _, r := range w.others(leader) {
 		r.hearGone(leader)
 	}
-	w.expectSuccessor(before, others, hintedFailover*w.electionTimeout, "its process has ended")
+	within := hintedFailover * w.electionTimeout
+	if w.stale > 0 {
+		within = w.failoverTime // messages of the dead go on coming, and are believed
+	}
+	w.expectSuccessor(before, w.replicas, within, "its process has ended") // it may have been started again
 }
 
 // probeRumour has one replica believe, again and again, that the leader is gone. It has nobody's vote.

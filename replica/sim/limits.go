@@ -29,26 +29,19 @@ func (p *plan) drawLimits() {
 	if rng.IntN(3) == 0 {
 		return
 	}
-	depth := p.depth.N
-	if depth == 0 {
-		depth = pipeline.MaxDepth // adaptive
-	}
 	pick := func(of ...int) int { return of[rng.IntN(len(of))] }
 	p.limits = limits{
 		paxos: paxos.Limits{
-			MaxAhead:     wire.Slot(2*depth + pick(0, 1, 16, 256)),
+			MaxAhead:     wire.Slot(2*p.depth.N + pick(0, 1, 16, 256)), // less is refused, see paxos.Config.Validate
 			FetchBytes:   pick(2<<10, 16<<10, 64<<10),
 			PromiseBytes: pick(1, 300, 4<<10, 64<<10),
 		},
 		windowBytes: pick(1, 2<<10, 64<<10, 1<<20), pinBytes: pick(64<<10, 1<<20),
 		segmentBytes:  int64(pick(4, 8, 16, 256)) * journal.BlockSize,
-		snapshotPiece: pick(1<<10, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
+		snapshotPiece: pick(64, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
 	}
 	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
 		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away
-	}
-	if p.logBytes < 1<<20 {
-		p.windowBytes = max(p.windowBytes, 64<<10) // an acceptor counts what it holds in whole buffers, and must hold a window
 	}
 	if p.durability == journal.DurabilityNone {
 		p.pinBytes = 1 << 20 // what leaves the memory while a snapshot travels is gone
@@ -56,7 +49,8 @@ func (p *plan) drawLimits() {
 }
 
 // drawWindow keeps clients from having so much in flight that it cannot be answered before they ask again: then the cluster has
-// only repetitions to do.
+// only repetitions to do. That is a limit of clients, which no flag of a replica knows: who has n commands in flight must wait for as
+// long as n take.
 func (p *plan) drawWindow() {
 	if p.batching.Policy.Kind != batching.None {
 		return

@@ -155,7 +155,7 @@ func (p *plan) drawStreams() {
 	if rng.IntN(2) == 0 {
 		return
 	}
-	p.streams = streams{on: true, rate: []int{0, 128 << 10, 32 << 10, 32 << 10}[rng.IntN(4)], queue: []int{24 << 10, 24 << 10, 512 << 10}[rng.IntN(3)]}
+	p.streams = streams{on: true, rate: []int{0, 128 << 10, 32 << 10, 32 << 10}[rng.IntN(4)], queue: []int{8 << 10, 24 << 10, 512 << 10}[rng.IntN(3)]}
 	p.loss, p.duplication, p.stale = 0, 0, 0
 	if p.visitors != 0 {
 		p.streams.rate = 0 // sessions would be evicted faster than their clients are answered, for ever

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"paxosbench/replica/journal"
@@ -102,17 +103,37 @@ func (w *world) expectSteady(leader *replica, timeouts time.Duration, why string
 func (w *world) expectSuccessor(before *paxos.Core, others []*replica, within time.Duration, why string) {
 	leader, ballot, commit := before.Leader(), before.Ballot(), before.Commit()
 	w.logf("probe: %d leads, and %s", leader, why)
-	next := func() bool {
-		for _, r := range others {
-			if core := r.node.Core(); r.leads() && core.Ballot() > ballot && core.Commit() > commit {
-				return true
-			}
-		}
-		return false
+	began, catchUp := w.now, w.catchUpTime(before, others)
+	succeeds := func(from wire.Slot) bool {
+		return slices.ContainsFunc(others, func(r *replica) bool {
+			core := r.node.Core()
+			return r.leads() && core.Ballot() > ballot && core.Commit() >= from
+		})
 	}
-	if !w.await(within, next) {
+	if !w.await(within, func() bool { return succeeds(0) }) {
 		w.fail("replica %d led, and %s, but none of the others has taken over within %v: %s", leader, why, within, w.describe())
 	}
+	if !w.await(began+within+catchUp-w.now, func() bool { return succeeds(commit + 1) }) {
+		w.fail("replica %d led, and %s; another one has taken over, but not got on within %v: %s", leader, why, within+catchUp, w.describe())
+	}
+}
+
+// catchUpTime is what links with a rate take at most until the others have what the leader had, which the quorum may need: twice
+// the bytes, and some answers of the leader that are waited for in vain, each for a multiple of what such links take.
+func (w *world) catchUpTime(before *paxos.Core, others []*replica) time.Duration {
+	if w.streams.rate == 0 {
+		return 0
+	}
+	lag, proposed, batches := wire.Slot(0), uint64(0), uint64(0)
+	for _, r := range w.replicas {
+		stats := r.node.Stats()
+		proposed, batches = proposed+stats.BytesProposed, batches+stats.BatchesProposed
+	}
+	for _, r := range others {
+		lag = max(lag, before.Commit()-min(r.node.Core().Commit(), before.Commit()))
+	}
+	bytes := uint64(lag) * (wire.EntryHeaderSize + proposed/max(batches, 1))
+	return 40*w.electionTimeout + 2*time.Duration(bytes)*time.Second/time.Duration(w.streams.rate)
 }
 
 // expectStepDown: who has no quorum knows it within an election timeout, or a few ticks more, by its own clock.

@@ -11,6 +11,11 @@ const heartbeat = 20 * time.Millisecond
 // tickInterval is how often a replica is told the time.
 const tickInterval = 5 * time.Millisecond
 
+// failoverTimeouts is for how many election timeouts a quorum that is up and connected may be without a leader. Of 656 elections that
+// were measured half took 2.2 timeouts at most, one in ten more than 3, one in a hundred more than 4.7, and the longest 8. Three
+// more make one ten times as rare: if one takes 20, it is not bad luck.
+const failoverTimeouts = 20
+
 // times are the durations of one run. What matters is their proportion: everything is a multiple of the election timeout,
 // and that one of the heartbeat or, where links are long, of the delay.
 type times struct {
@@ -21,7 +26,7 @@ type times struct {
 	faultTime    time.Duration // length of the first part
 	healTime     time.Duration // for every client to get on once a quorum is healthy
 	settleTime   time.Duration // for all replicas to come to hold the same
-	failoverTime time.Duration // for a healthy quorum to get on without a leader that has failed: a few elections
+	failoverTime time.Duration // for a healthy quorum to get on without a leader that has failed
 	stepTime     time.Duration // for one step of a script to come about
 
 	clientTimeout time.Duration // before a client tries another replica, at first
@@ -42,7 +47,7 @@ func newTimes(delay time.Duration) times {
 	// An election takes two round trips and more, so that its timeout must be a multiple of them.
 	t := times{heartbeat: heartbeat, electionTimeout: max(150*time.Millisecond, 8*delay), delay: delay}
 	t.faultTime, t.healTime, t.settleTime = 40*t.electionTimeout, 134*t.electionTimeout, 200*t.electionTimeout
-	t.failoverTime, t.stepTime = 40*t.electionTimeout, 8*t.electionTimeout
+	t.failoverTime, t.stepTime = failoverTimeouts*t.electionTimeout, 8*t.electionTimeout
 	t.clientTimeout, t.readTimeout = 2*t.electionTimeout, 4*max(t.heartbeat, t.delay)
 	return t
 }
