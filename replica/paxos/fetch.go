@@ -255,19 +255,17 @@ func (c *Core) answered(m *wire.Message, moved bool) {
 	}
 }
 
-// overtakes takes note of a part that has come before the one that it follows. If the answer to the newest question is complete
-// with it, what is missing is lost: the rest of the answer before. It is asked for at once, and not only when patience ends, which is
-// long on a slow link.
+// overtakes takes note of a part that has come before the one that it follows. If it answers the newest question, what is missing is
+// lost: the rest of the answer before. It is asked for at once, and not only when patience ends, which is long on a slow link. Where
+// messages overtake each other it is asked for in vain.
 func (c *Core) overtakes(m *wire.Message) {
 	f := &c.fetching
-	complete := m.Slot == f.asked && m.Through() == m.Last()
-	if held := &f.ahead; held.Body == nil {
-		*held, m.Body = *m, nil
-	} else if held.Slot == f.asked && m.Slot == held.Last()+1 {
-		complete = true
-	}
-	if complete {
+	if m.Slot == f.asked {
+		f.flows[m.From].Lost()
 		f.asked, f.next = 0, c.commit+1
+	}
+	if f.ahead.Body == nil {
+		f.ahead, m.Body = *m, nil
 	}
 }
 

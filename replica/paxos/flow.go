@@ -83,8 +83,11 @@ func (f *Flow) shrink(d time.Duration) {
 // Silent says that no answer has come within the patience.
 func (f *Flow) Silent() {
 	f.silences = min(f.silences+1, maxSilences)
-	f.bytes = max(f.bytes/2, min(leastBytes, f.most))
+	f.Lost()
 }
+
+// Lost says that part of an answer has been lost on the way, which carries less at once.
+func (f *Flow) Lost() { f.bytes = max(f.bytes/2, min(leastBytes, f.most)) }
 
 // Resume says that the peer is back, after a silence that was its own and not the way's.
 func (f *Flow) Resume() { f.silences = 0 }

@@ -149,7 +149,7 @@ var mutants = []mutant{
 	{"late-answer-dropped", "what comes late is used", "replica/paxos/fetch.go",
 		"before := c.commit\n\tif !c.decide(m.Body) {", "before := c.commit\n\tif m.From != f.peer || !c.decide(m.Body) {"},
 	{"lost-part-waited-for", "what is lost is asked for when that is known", "replica/paxos/fetch.go",
-		"if complete {", "if complete && false {"},
+		"if m.Slot == f.asked {\n\t\tf.flows", "if false {\n\t\tf.flows"},
 	{"window-not-held-in-full", "an acceptor holds what a leader may have in flight", "replica/paxos/acceptor.go",
 		"c.log.bytes <= c.maxLogBytes()+c.windowCost()", "c.log.bytes <= c.maxLogBytes()+2*c.cfg.WindowBytes"},
 	{"pinned-by-what-is-held", "the journal is kept for peers that need it", "replica/node/snapshots.go",
