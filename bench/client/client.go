@@ -72,10 +72,12 @@ type Config struct {
 	SessionWindow int
 	// Cluster is the cluster id to insist on; 0 accepts any.
 	Cluster uint64
-	// DialTimeout bounds connecting and, after it, the handshake. Default 2 s.
-	DialTimeout time.Duration
+	// ConnectTimeout bounds connecting and, after it, the handshake. As long as nothing has connected it doubles with every
+	// attempt, up to two seconds, and then it is at least four times what connecting has taken. Default 200 ms.
+	ConnectTimeout time.Duration
 	// StallTimeout is how long a connection with commands in flight may be silent before it is given up and the
-	// commands go to another replica. Default 3 s.
+	// commands go to another replica. For a connection that comes back to the same leader it doubles, up to three seconds:
+	// that one is slow, not gone. Default 500 ms.
 	StallTimeout time.Duration
 	// Nonce makes registrations of this loop distinct from those of other clients. It should be random.
 	Nonce uint64
@@ -83,12 +85,18 @@ type Config struct {
 	Start time.Time
 }
 
+// Defaults of timeouts. They are small because what a failed leader costs a client is their sum and an election.
+const (
+	DefaultConnectTimeout = 200 * time.Millisecond
+	DefaultStallTimeout   = 500 * time.Millisecond
+)
+
 func (c *Config) setDefaults() {
-	if c.DialTimeout == 0 {
-		c.DialTimeout = 2 * time.Second
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = DefaultConnectTimeout
 	}
 	if c.StallTimeout == 0 {
-		c.StallTimeout = 3 * time.Second
+		c.StallTimeout = DefaultStallTimeout
 	}
 	if c.Start.IsZero() {
 		c.Start = time.Now()

@@ -23,8 +23,15 @@ const (
 )
 
 const (
-	retryFirst = 10 * time.Millisecond
-	retryMax   = 500 * time.Millisecond
+	// retryFirst is how long a connection waits after its third attempt in a row; it doubles up to retryMax, or more with so
+	// many connections that each would try more often than every retryEach otherwise.
+	retryFirst = time.Millisecond
+	retryMax   = 50 * time.Millisecond
+	retryEach  = 500 * time.Microsecond
+
+	// connectMost and stallMost are how far timeouts grow.
+	connectMost = 2 * time.Second
+	stallMost   = 3 * time.Second
 
 	// refusedFirst is how long a session waits after a first refusal; it doubles up to refusedMax.
 	refusedFirst = time.Millisecond
@@ -45,6 +52,9 @@ type conn struct {
 	addr     netip.AddrPort // of the present socket
 	attempts int            // in a row without a good reply
 	retryAt  time.Duration
+	dialedAt time.Duration
+	stall    time.Duration // how long it may be silent with commands in flight
+	ledBy    wire.ReplicaID
 	deadline time.Duration // for the TCP and protocol handshake
 	heardAt  time.Duration // last sign of life, or when the connection last became busy
 
@@ -91,13 +101,13 @@ func (c *conn) tick(now time.Duration) {
 		}
 	case stateConnecting, stateGreeting:
 		if now >= c.deadline {
-			c.drop(fmt.Errorf("no answer within %v", c.loop.cfg.DialTimeout))
+			c.drop(fmt.Errorf("no answer within %v", c.deadline-c.dialedAt))
 		}
 	case stateOpen:
 		c.resume(now)
-		if c.outstanding > 0 && now-c.heardAt > c.loop.cfg.StallTimeout {
+		if c.outstanding > 0 && now-c.heardAt > c.stall {
 			c.loop.counters.Stalls++
-			c.drop(errStalled)
+			c.drop(fmt.Errorf("silent for %v with commands in flight", c.stall))
 		}
 	}
 }
@@ -109,7 +119,7 @@ func (c *conn) connect(now time.Duration) {
 		c.addr = c.loop.addrs[c.target%len(c.loop.addrs)]
 		c.target++
 	}
-	c.deadline = now + c.loop.cfg.DialTimeout
+	c.dialedAt, c.deadline = now, now+c.loop.connectTimeout(c.attempts)
 	c.generation++
 	fd, err := dial(c.addr)
 	if err != nil {
@@ -133,6 +143,7 @@ func (c *conn) connected() {
 		c.drop(err)
 		return
 	}
+	c.loop.connected(c.loop.Now() - c.dialedAt)
 	c.state = stateGreeting
 	c.writable = true
 	hello := wire.ClientHello{Cluster: c.loop.cfg.Cluster, Window: uint32(c.loop.cfg.Window)}
@@ -151,6 +162,9 @@ func (c *conn) welcomed(w wire.Welcome) {
 		c.drop(fmt.Errorf("gets are served by %v, and were by %v: the client has to begin anew", w.Reads, l.reads))
 		return
 	}
+	if c.stall = min(2*c.stall, max(stallMost, l.cfg.StallTimeout)); c.ledBy != w.Leader || c.stall == 0 {
+		c.stall, c.ledBy = l.cfg.StallTimeout, w.Leader
+	}
 	c.state = stateOpen
 	l.open++
 	l.counters.Connects++
@@ -164,6 +178,7 @@ func (c *conn) welcomed(w wire.Welcome) {
 		c.share = min(c.share, l.cfg.SessionWindow)
 	}
 	now := l.Now()
+	l.hurry(now)
 	for _, s := range c.sessions {
 		c.start(s, now)
 		if s.id != 0 {
@@ -187,6 +202,7 @@ func (c *conn) redirected(leaderAddr string) {
 func (c *conn) drop(cause error) {
 	l := c.loop
 	l.lastError = fmt.Errorf("%v: %w", c.addr, cause)
+	l.suspect(c)
 	if c.fd >= 0 {
 		unix.Close(c.fd)
 		c.fd = -1
@@ -217,6 +233,7 @@ func (c *conn) drop(cause error) {
 		s.disconnected()
 	}
 	c.retryAt = l.Now() + c.backoff()
+	l.nextScan = min(l.nextScan, c.retryAt)
 }
 
 // backoff returns the wait before the next attempt: none before the first two, so that a redirect costs nothing, then
@@ -226,7 +243,7 @@ func (c *conn) backoff() time.Duration {
 	if c.attempts <= 2 {
 		return 0
 	}
-	return min(retryMax, retryFirst<<min(c.attempts-3, 10))
+	return min(max(retryMax, time.Duration(len(c.loop.conns))*retryEach), retryFirst<<min(c.attempts-3, 10))
 }
 
 // receive reads once and handles every complete frame.

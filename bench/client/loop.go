@@ -42,6 +42,9 @@ type Loop struct {
 	nextScan time.Duration
 
 	leader     netip.AddrPort // where the leader was last seen; invalid: unknown
+	suspected  netip.AddrPort // where nobody has answered lately
+	trusted    time.Duration  // until when what others say of that place is not believed
+	fastest    time.Duration  // that a connection was established; 0: none was
 	leaderID   wire.ReplicaID
 	reads      wire.Reads // as the leader has said
 	registered int
@@ -251,7 +254,44 @@ func (l *Loop) setLeader(addr string) {
 		l.lastError = fmt.Errorf("leader's address: %w", err)
 		return
 	}
-	l.leader = ap
+	if ap != l.suspected || l.Now() >= l.trusted {
+		l.leader = ap
+	}
+}
+
+// suspect notes that there was no answer where a connection is dropped. Replicas name a leader that is gone until they have
+// elected another one; whoever goes there once more waits for nothing.
+func (l *Loop) suspect(c *conn) {
+	now := l.Now()
+	silent := c.state == stateOpen && c.outstanding > 0 && now-c.heardAt > c.stall
+	if silent || c.state == stateConnecting || c.state == stateGreeting && now >= c.deadline {
+		l.suspected, l.trusted = c.addr, now+l.cfg.StallTimeout
+	}
+}
+
+// connectTimeout returns how long an attempt to connect may take that follows so many in vain.
+func (l *Loop) connectTimeout(attempts int) time.Duration {
+	if l.fastest == 0 {
+		return max(l.cfg.ConnectTimeout, min(connectMost, l.cfg.ConnectTimeout<<min(attempts, 10)))
+	}
+	return max(l.cfg.ConnectTimeout, 4*l.fastest)
+}
+
+// connected notes how long it took to establish a connection.
+func (l *Loop) connected(took time.Duration) {
+	if l.fastest == 0 || took < l.fastest {
+		l.fastest = max(took, 1)
+	}
+}
+
+// hurry has the connections that wait for another attempt make it now: the leader is known.
+func (l *Loop) hurry(now time.Duration) {
+	for _, c := range l.conns {
+		if c.state == stateIdle {
+			c.retryAt = now
+		}
+	}
+	l.nextScan = now
 }
 
 // violation counts an answer that the protocol forbids and keeps the first few descriptions.
@@ -263,5 +303,3 @@ func (l *Loop) violation(format string, args ...any) {
 }
 
 var errRestarted = errors.New("closed to begin anew")
-
-var errStalled = errors.New("silent with commands in flight")

@@ -92,6 +92,10 @@ func (c *conn) results(s *Session, first Number, run *wire.ReplyRun, at time.Dur
 	return nil
 }
 
+// gapsBelieved is how often in a row a session is told that a command is missing before its first unanswered one, until that
+// counts: acknowledged commands are gone, and would never be executed.
+const gapsBelieved = 3
+
 // outcome handles one status that holds for count operations from first on.
 func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, at time.Duration) {
 	switch status {
@@ -102,6 +106,13 @@ func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, 
 		c.refused(s, count, at)
 	case wire.StatusGap:
 		c.loop.counters.Gaps += int64(count)
+		if first == s.answered+1 {
+			if s.gaps++; s.gaps == gapsBelieved {
+				c.loop.violation("session %d: operation %d has a gap before it, although %d operations were answered", s.index, first, s.answered)
+				c.lost(s, at)
+				return
+			}
+		}
 		c.refused(s, count, at)
 	case wire.StatusNoSession:
 		if s.Reads() {
@@ -142,7 +153,7 @@ func (c *conn) executed(s *Session, first Number, count int, status wire.Status,
 // settle notes that the session's next count operations are answered.
 func (c *conn) settle(s *Session, count int, at time.Duration) {
 	s.answered += Number(count)
-	s.refusals = 0
+	s.refusals, s.gaps = 0, 0
 	c.account(s, count, at)
 }
 

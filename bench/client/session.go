@@ -31,6 +31,7 @@ type Session struct {
 	parked      bool          // on the connection's list of sessions that wait for resumeAt
 	registering bool          // a registration is on the wire
 	refusals    int           // in a row, without an operation executed
+	gaps        int           // of them: a gap before the first unanswered operation
 	resumeAt    time.Duration // nothing is sent before; it outlives a connection
 }
 
@@ -88,6 +89,6 @@ func (s *Session) lost() (first Number, count int) {
 	s.base = s.assigned
 	s.answered, s.transmitted, s.sent = s.assigned, s.assigned, s.assigned
 	s.outstanding = 0
-	s.rewinding = false
+	s.rewinding, s.gaps = false, 0
 	return first, count
 }

@@ -46,6 +46,8 @@ type Config struct {
 	Timeout time.Duration
 	// StallTimeout is how long a silent connection with operations in flight is kept.
 	StallTimeout time.Duration
+	// ConnectTimeout bounds attempts to connect.
+	ConnectTimeout time.Duration
 	// GiveUp is how long the run goes on without any connection to a leader.
 	GiveUp time.Duration
 	// StartAt is when the warm-up begins, so that several generators start together; zero: at once.
@@ -172,6 +174,9 @@ func (c *Config) Validate() error {
 	check(c.Warmup >= 0, "warm-up %v: must not be negative", c.Warmup)
 	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)
 	check(c.Timeout > 0, "timeout %v: must be positive", c.Timeout)
+	check(c.StallTimeout > 0, "stall timeout %v: must be positive", c.StallTimeout)
+	check(c.ConnectTimeout > 0, "connect timeout %v: must be positive", c.ConnectTimeout)
+	check(c.GiveUp > 0, "give up after %v: must be positive", c.GiveUp)
 	check(c.MaxErrors >= 0 && c.MaxErrors <= 1, "max errors %v: a fraction from 0 to 1", c.MaxErrors)
 	check(c.Examine >= 0, "examine %v: must not be negative", c.Examine)
 	check(c.MaxSendLag >= 0, "max send lag %v: must not be negative", c.MaxSendLag)

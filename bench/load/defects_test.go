@@ -53,6 +53,26 @@ func TestEveryDefectIsFound(t *testing.T) {
 	}
 }
 
+// A leader that does not know acknowledged commands any more refuses what follows them for ever: that is wrong, and does not
+// keep a session from going on.
+func TestForgottenCommandsAreFound(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	cfg := shortConfig(server.Addr())
+	cfg.Conns, cfg.Clients, cfg.Window = 1, 1, 1 // what is answered is not confirmed yet
+	o, err := Run(context.Background(), cfg, nil, atFirstInterval(func() {
+		server.State().ForgetCommands(1)
+		server.DisconnectAll()
+		server.State().ForgetCommands(1)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, last := o.Result.Verification, o.Rows[len(o.Rows)-2]
+	if v.Violations == 0 || !strings.Contains(strings.Join(v.Reports, "\n"), "has a gap before it") || last.OK == 0 {
+		t.Errorf("%+v; %d operations in the last interval", v, last.OK)
+	}
+}
+
 // Nothing is wrong with a state without a defect, whatever the mix, and everything that was written is read back.
 func TestSoundStateIsVouchedFor(t *testing.T) {
 	for _, mix := range []string{"put:1", "put:0.5,get:0.5", "put:0.3,get:0.4,delete:0.1,cas:0.2"} {

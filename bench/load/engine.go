@@ -50,14 +50,15 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce u
 	e.books = make([]book, 2*sessions)
 	e.ready = newSessionQueue(sessions)
 	loop, err := client.NewLoop(client.Config{
-		Addrs:         cfg.Addrs,
-		Conns:         conns,
-		Sessions:      sessions,
-		Window:        cfg.Window,
-		SessionWindow: cfg.SessionWindow,
-		StallTimeout:  cfg.StallTimeout,
-		Nonce:         nonce,
-		Start:         start,
+		Addrs:          cfg.Addrs,
+		Conns:          conns,
+		Sessions:       sessions,
+		Window:         cfg.Window,
+		SessionWindow:  cfg.SessionWindow,
+		StallTimeout:   cfg.StallTimeout,
+		ConnectTimeout: cfg.ConnectTimeout,
+		Nonce:          nonce,
+		Start:          start,
 	}, e)
 	if err != nil {
 		return nil, err

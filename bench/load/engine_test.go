@@ -16,7 +16,7 @@ func testConfig() *Config {
 		Addrs: []string{"127.0.0.1:1"}, Window: 4096, Conns: 1, Clients: 1, Threads: 1,
 		Keys: 100_000, KeySize: 8, CompressRatio: 1, Mix: PutOnly, Seed: 1,
 		Duration: time.Second, Interval: 100 * time.Millisecond, Timeout: 5 * time.Second,
-		Examine: 20 * time.Millisecond, StallTimeout: 2 * time.Second, GiveUp: 5 * time.Second,
+		Examine: 20 * time.Millisecond, StallTimeout: 2 * time.Second, ConnectTimeout: time.Second, GiveUp: 5 * time.Second,
 		Generator: GeneratorID{Of: 1}, Verify: VerifyReplies, MaxErrors: 0.01, Name: "test",
 	}
 	if err := cfg.ValueSize.UnmarshalText([]byte("8")); err != nil {

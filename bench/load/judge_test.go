@@ -45,6 +45,9 @@ func TestJudge(t *testing.T) {
 		{"late, because of an event that was asked for", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
 			c.Events, r.SendLag.P99 = make([]PlannedEvent, 1), int64(2*time.Second)
 		}, record.Degraded, "send lag p99"},
+		{"late, because no leader was there", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
+			r.Client.Reconnects, r.Client.Stalls, r.SendLag.P99 = 4, 4, int64(2*time.Second)
+		}, record.Invalid, "send lag p99: operations left late: while connections were lost (4, of which 4 were silent for 2s and more)"},
 		{"late, but slow service", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) {
 			r.SendLag.P99, r.Service.P50 = int64(2*time.Millisecond), int64(30*time.Millisecond)
 		}, record.Valid, ""},

@@ -142,7 +142,7 @@ func (c *Config) describe() (map[string]any, error) {
 		"window": c.Window, "session_window": c.SessionWindow, "keys": c.Keys, "key_dist": c.KeyDist, "key_size": c.KeySize, "value_size": c.ValueSize,
 		"compress_ratio": c.CompressRatio, "mix": c.Mix, "preload": c.Preload, "seed": c.Seed,
 		"warmup": c.Warmup.String(), "duration": c.Duration.String(), "interval": c.Interval.String(),
-		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "give_up": c.GiveUp.String(),
+		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "connect_timeout": c.ConnectTimeout.String(), "give_up": c.GiveUp.String(),
 		"generator": c.Generator,
 		"verify":    c.Verify, "examine": c.Examine.String(), "max_errors": c.MaxErrors, "events": c.Events,
 	}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"time"
@@ -92,7 +93,12 @@ func (v *judging) sendLag(cfg *Config, r *record.Result) {
 		severity = record.Degraded // while no replica takes commands none can leave, and that was asked for
 	}
 	lag := float64(r.SendLag.P99)
-	v.atMost("send lag p99", lag, limit, "ns", severity, "operations left late: the generator or the window limited the load, not the schedule")
+	why := "operations left late: the generator or the window limited the load, not the schedule"
+	if c := &r.Client; c.Reconnects > 0 {
+		why = fmt.Sprintf("operations left late: while connections were lost (%d, of which %d were silent for %v and more) nothing could leave; "+
+			"otherwise the generator or the window limited the load", c.Reconnects, c.Stalls, cfg.StallTimeout)
+	}
+	v.atMost("send lag p99", lag, limit, "ns", severity, why)
 	if limit > usual {
 		v.atMost("usual send lag", lag, usual, "ns", record.Degraded,
 			"operations left later than is usually allowed: latency from when due includes that")

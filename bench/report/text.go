@@ -37,7 +37,7 @@ func Summary(w io.Writer, r *record.Result) error {
 		{"reconnects", r.Client.Reconnects}, {"stalls", r.Client.Stalls}, {"corrupt frames", r.Client.CorruptFrames},
 		{"lost sessions", r.Client.LostSessions}, {"duplicates", r.Client.Duplicates},
 	}); c != "" {
-		fmt.Fprintf(&b, "client      %s\n", c)
+		fmt.Fprintf(&b, "client      %s%s\n", c, timeouts(r))
 	}
 	fmt.Fprintf(&b, "verified    %s\n", verificationText(&r.Verification))
 	for _, report := range r.Verification.Reports {
@@ -53,6 +53,15 @@ func Summary(w io.Writer, r *record.Result) error {
 	writeProcesses(&b, r)
 	_, err := w.Write(b.Bytes())
 	return err
+}
+
+// timeouts renders what the generator itself waits for when a connection is lost, beside how many were.
+func timeouts(r *record.Result) string {
+	stall, connect := r.Config["stall_timeout"], r.Config["connect_timeout"]
+	if r.Client.Reconnects == 0 || stall == nil || connect == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (given up after %v of silence, or %v of connecting)", stall, connect)
 }
 
 // loadText describes the load in words.

@@ -62,7 +62,8 @@ type timeFlags struct {
 	Duration time.Duration `help:"Length of the measurement (${default})." default:"10s" placeholder:"D"`
 	Interval time.Duration `help:"Length of an interval of the series (${default})." default:"1s" placeholder:"D"`
 	Timeout  time.Duration `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"10s" placeholder:"D"`
-	Stall    time.Duration `help:"Silence after which a connection is given up for another replica (${default})." default:"3s" placeholder:"D"`
+	Stall    time.Duration `help:"Silence after which a connection with operations in flight is given up for another replica; doubled for one that comes back to the same leader, up to 3s (${default})." default:"500ms" placeholder:"D"`
+	Connect  time.Duration `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default})." default:"200ms" placeholder:"D"`
 	GiveUp   time.Duration `help:"How long to go on without a leader (${default})." default:"10s" placeholder:"D"`
 }
 
@@ -107,7 +108,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize, ValueSize: f.Workload.ValueSize,
 		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
 		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.Interval, Timeout: f.Time.Timeout,
-		StallTimeout: f.Time.Stall, GiveUp: f.Time.GiveUp,
+		StallTimeout: f.Time.Stall, ConnectTimeout: f.Time.Connect, GiveUp: f.Time.GiveUp,
 		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective, MaxSendLag: f.Check.MaxSendLag,
 		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name,
 	}

@@ -53,6 +53,18 @@ func (s *State) Queried() int64 {
 	return s.queried
 }
 
+// ForgetCommands forgets the last commands of every session, as if they had never been decided; what they did stays.
+func (s *State) ForgetCommands(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i := range s.sessions {
+		session := &s.sessions[i]
+		n := min(count, len(session.results))
+		session.results = session.results[:len(session.results)-n]
+		session.last -= wire.Seq(n)
+	}
+}
+
 // EvictAll forgets every session.
 func (s *State) EvictAll() {
 	s.mu.Lock()

@@ -1,0 +1,101 @@
+package client
+
+import (
+	"errors"
+	"net/netip"
+	"testing"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// idleLoop is a loop that has not begun to connect.
+func idleLoop(t *testing.T, conns int) *Loop {
+	t.Helper()
+	l, err := NewLoop(Config{Addrs: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}, Conns: conns, Sessions: conns}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// A leader that was killed refuses connections at once: looking for the next one costs milliseconds, not half a second, and
+// many connections do not try more often together than few.
+func TestBackOffBeginsSmall(t *testing.T) {
+	for conns, most := range map[int]time.Duration{4: 50 * time.Millisecond, 1000: 500 * time.Millisecond} {
+		c := idleLoop(t, conns).conns[0]
+		want := []time.Duration{0, 0, 1, 2, 4, 8, 16, 32}
+		for i, ms := range want {
+			if got := c.backoff(); got != ms*time.Millisecond {
+				t.Errorf("wait %d of %d connections is %v, want %d ms", i+1, conns, got, ms)
+			}
+		}
+		for range 100 {
+			if got := c.backoff(); got > most {
+				t.Fatalf("%d connections wait for %v, want at most %v", conns, got, most)
+			}
+		}
+	}
+}
+
+// The first attempts may take ever longer, because the network may be slow. What has connected once tells how slow it is.
+func TestConnectTimeoutFollowsTheNetwork(t *testing.T) {
+	l := idleLoop(t, 1)
+	for attempts, want := range []time.Duration{200, 400, 800, 1600, 2000, 2000} {
+		if got := l.connectTimeout(attempts); got != want*time.Millisecond {
+			t.Errorf("%v after %d attempts, want %d ms", got, attempts, want)
+		}
+	}
+	l.connected(time.Millisecond)
+	if got := l.connectTimeout(9); got != 200*time.Millisecond {
+		t.Errorf("%v on a fast network", got)
+	}
+	l.fastest = 0
+	l.connected(300 * time.Millisecond)
+	if got := l.connectTimeout(0); got != 1200*time.Millisecond {
+		t.Errorf("%v on a slow network", got)
+	}
+}
+
+// Where a connection has just waited in vain, no redirect sends the next one; a place that is named later is believed.
+func TestStaleRedirectsAreNotFollowed(t *testing.T) {
+	l := idleLoop(t, 1)
+	c := l.conns[0]
+	c.addr, c.state = netip.MustParseAddrPort("127.0.0.1:1"), stateConnecting
+	c.drop(errors.New("no answer"))
+	l.setLeader("127.0.0.1:1")
+	if l.leader.IsValid() {
+		t.Error("a redirect to where nobody has answered is followed")
+	}
+	l.setLeader("127.0.0.1:2")
+	if !l.leader.IsValid() {
+		t.Error("a redirect to another place is not followed")
+	}
+	l.trusted = 0
+	l.setLeader("127.0.0.1:1")
+	if l.leader.Port() != 1 {
+		t.Error("a redirect is not followed although it is long since nobody has answered there")
+	}
+}
+
+// handler takes note of nothing.
+type handler struct{ Handler }
+
+func (handler) Ready(*Session) {}
+
+// A leader that is found to be slow, and not gone, is given more time; another one is not.
+func TestStallTimeoutDoublesForTheSameLeader(t *testing.T) {
+	l := idleLoop(t, 1)
+	l.handler = handler{}
+	c := l.conns[0]
+	for i, tt := range []struct {
+		leader wire.ReplicaID
+		want   time.Duration
+	}{{1, 500}, {1, 1000}, {1, 2000}, {1, 3000}, {1, 3000}, {2, 500}, {2, 1000}} {
+		c.welcomed(wire.Welcome{Window: 10, Replica: tt.leader, Leader: tt.leader})
+		if c.stall != tt.want*time.Millisecond {
+			t.Errorf("connection %d, to leader %d, may be silent for %v, want %d ms", i, tt.leader, c.stall, tt.want)
+		}
+	}
+}
