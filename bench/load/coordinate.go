@@ -6,6 +6,7 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/record"
+	"paxosbench/wire"
 )
 
 // measurement is what the coordinator notes around the measured time.
@@ -15,6 +16,7 @@ type measurement struct {
 	before, after usage
 	replicas      [2][]snapshot
 	counters      [2]client.Counters
+	leaders       [2]wire.ReplicaID // who led, as the connections have seen it
 	inFlight      int64
 	inWindow      int64 // operations answered within the measured time
 	granted       int
@@ -40,7 +42,7 @@ func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct
 	}
 	var m measurement
 	m.replicas[0] = scrape(ctx, r.cfg.Admin)
-	m.counters[0] = r.counters()
+	m.counters[0], m.leaders[0] = r.counters(), r.leader()
 	m.before = readUsage()
 	if ctx.Err() != nil {
 		return nil, errNotBegun // the threads that have not noticed wait for the time to begin
@@ -92,7 +94,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	cancelEvents()
 	happened := <-events
 	m.replicas[1] = scrape(context.WithoutCancel(ctx), r.cfg.Admin)
-	m.counters[1] = r.counters()
+	m.counters[1], m.leaders[1] = r.counters(), r.leader()
 	m.granted = r.granted()
 	if _, err := r.examine.await(0); err != nil {
 		return nil, err
@@ -146,6 +148,15 @@ func (r *run) counters() client.Counters {
 		sum.Add(&c)
 	}
 	return sum
+}
+
+// leader returns who leads as far as the connections know.
+func (r *run) leader() wire.ReplicaID {
+	var leader wire.ReplicaID
+	for _, e := range r.engines {
+		leader = max(leader, e.loop.Leader())
+	}
+	return leader
 }
 
 func (r *run) granted() int {

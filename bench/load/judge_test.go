@@ -1,11 +1,14 @@
 package load
 
 import (
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"paxosbench/bench/record"
+	"paxosbench/wire"
 )
 
 // goodResult is a result without blemish, of an open loop.
@@ -80,6 +83,15 @@ func TestJudge(t *testing.T) {
 			m.replicas[0] = []snapshot{{status: status{Leader: 1, Ballot: 1}}}
 			m.replicas[1] = []snapshot{{status: status{Leader: 1, Ballot: 1}}, {status: status{Leader: 2, Ballot: 2}}}
 		}, record.Degraded, "leader changes"},
+		{"leader change that only the connections have seen", func(_ *Config, _ *record.Result, _ []record.Row, m *measurement) {
+			m.leaders = [2]wire.ReplicaID{1, 3}
+		}, record.Degraded, "leader changes"},
+		{"replicas that could not be asked", func(c *Config, _ *record.Result, _ []record.Row, m *measurement) {
+			c.Admin = []string{"a", "b"}
+			refused := snapshot{err: errors.New("b: connection refused")}
+			m.replicas = [2][]snapshot{{{}, refused}, {{}, refused}}
+		}, record.Degraded, "replicas: figures, configuration and version of some replicas are not known, perhaps because their admin addresses " +
+			"serve their own host only; --admin none expects none: b: connection refused"},
 		{"damaged frames", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Client.CorruptFrames = 1 }, record.Degraded, "corrupt frames"},
 		{"failures", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Ops.OK, r.Ops.Failed = 9999, 1 }, record.Degraded, "failed operations"},
 		{"wrong answers", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Verification.Violations = 1 }, record.Invalid, "verification"},
@@ -104,6 +116,9 @@ func TestJudge(t *testing.T) {
 		}
 		if got := strings.Join(r.Reasons, "\n"); tt.reason != "" && !strings.Contains("\n"+got, "\n"+tt.reason) {
 			t.Errorf("%s: reasons %q do not name %s", tt.name, got, tt.reason)
+		}
+		if seen := slices.ContainsFunc(r.Checks, func(c record.Check) bool { return c.Name == "replicas" && c.NotObserved && !c.OK }); seen != (len(cfg.Admin) == 0) {
+			t.Errorf("%s: replicas that nobody has asked about are taken to be as they should", tt.name)
 		}
 		if len(r.Checks) < 9 {
 			t.Errorf("%s: only %d checks have figures", tt.name, len(r.Checks))

@@ -73,6 +73,7 @@ func (r *run) generator(result *record.Result, m *measurement) record.Generator 
 		Ops:               result.Ops,
 		Latency:           result.Latency,
 		Threads:           r.cfg.Threads,
+		Version:           version(),
 	}
 	cpu := float64(m.after.process - m.before.process)
 	if m.inWindow > 0 {
@@ -101,7 +102,7 @@ func (r *run) verification(ctx context.Context) record.Verification {
 		checked := checkHistories(histories, r.cfg.Generator.Of > 1 && r.cfg.KeyDist.shared())
 		checked.addTo(&v)
 	}
-	if r.cfg.Verify != VerifyNone && len(r.cfg.Admin) > 0 {
+	if r.cfg.Verify != VerifyNone {
 		v.Digests = compareDigests(context.WithoutCancel(ctx), r.cfg.Admin)
 		if v.Digests == "differ" {
 			v.Violations++

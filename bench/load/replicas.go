@@ -29,6 +29,7 @@ const (
 // status is what is read of a replica's /status; fields it does not have stay zero.
 type status struct {
 	ID          wire.ReplicaID  `json:"id"`
+	PID         int             `json:"pid"`
 	Role        string          `json:"role"`
 	Ballot      wire.Ballot     `json:"ballot"`
 	Leader      wire.ReplicaID  `json:"leader"`
@@ -37,6 +38,7 @@ type status struct {
 	StateDigest json.RawMessage `json:"state_digest"`
 	CPUNs       int64           `json:"cpu_ns"`
 	Config      json.RawMessage `json:"config"`
+	Version     json.RawMessage `json:"version"`
 }
 
 // digest returns the state digest as text, whether it came as a number or a string.
@@ -143,12 +145,17 @@ func describeReplica(before, after *snapshot, ops int64) record.Replica {
 		Applied:     after.status.Applied,
 		StateDigest: after.status.digest(),
 		Config:      after.status.Config,
+		Version:     after.status.Version,
 	}
 	if after.err != nil {
 		r.Error = after.err.Error()
+		r.Config, r.Version = before.status.Config, before.status.Version
 		return r
 	}
-	// A replica that was restarted in between starts its counters anew; they are then not comparable.
+	if before.err == nil && before.status.PID != after.status.PID {
+		r.Restarted = true
+		return r
+	}
 	cpu := after.status.CPUNs - before.status.CPUNs
 	if before.err == nil && before.status.CPUNs > 0 && cpu > 0 {
 		r.CPUShare = float64(cpu) / float64(after.at.Sub(before.at))
@@ -181,10 +188,24 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
+// unseen lists the replicas that could not be asked at both looks, with the reason.
+func unseen(before, after []snapshot) (who []string) {
+	for i := range after {
+		for _, look := range []*snapshot{&before[i], &after[i]} {
+			if look.err != nil {
+				who = append(who, look.err.Error())
+				break
+			}
+		}
+	}
+	return who
+}
+
 // leaderChanged reports whether two looks at the replicas saw different leaders. Replicas that did not answer have no
 // say.
 func leaderChanged(before, after []snapshot) bool {
-	return newestLeader(before) != newestLeader(after)
+	one, two := newestLeader(before), newestLeader(after)
+	return one != two && one != 0 && two != 0
 }
 
 // newestLeader returns the leader according to the newest ballot that any replica knows.
@@ -239,8 +260,11 @@ func counterDeltas(before, after map[string]float64) map[string]float64 {
 }
 
 // compareDigests waits until the replicas that answer have applied the same slots and compares their states: equal,
-// differ, or unknown if they do not get that far. It returns the empty string if fewer than two answer.
+// differ, or unknown if they do not get that far. Of fewer than two that answer nothing is observed.
 func compareDigests(ctx context.Context, admin []string) string {
+	if len(admin) == 1 {
+		return "" // nothing to compare it with
+	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	for {
@@ -268,7 +292,7 @@ func scrapeStatus(ctx context.Context, admin []string) []status {
 
 func digestsOf(statuses []status) string {
 	if len(statuses) < 2 {
-		return ""
+		return record.DigestsUnseen
 	}
 	outcome := "equal"
 	for _, s := range statuses[1:] {

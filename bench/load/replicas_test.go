@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"paxosbench/bench/record"
 )
 
 // fakeReplica serves /status and /metrics as the given functions write them.
@@ -58,6 +60,22 @@ func TestReplicasAreDescribed(t *testing.T) {
 	}
 }
 
+// What a replica counts from its start says nothing if it was started meanwhile.
+func TestRestartedReplicaHasNoFigures(t *testing.T) {
+	var looks atomic.Int64
+	admin := fakeReplica(t,
+		func() string {
+			n := looks.Add(1)
+			return fmt.Sprintf(`{"id":2,"pid":%d,"role":"follower","cpu_ns":%d,"config":{"batch":"adaptive"},"version":"v1"}`, 100+n, 1_000_000*n)
+		},
+		func() string { return fmt.Sprintf("%s %d\n", metricCommandsApplied, 1000*looks.Load()) })
+	before := scrape(context.Background(), []string{admin})
+	r := describeReplicas(before, scrape(context.Background(), []string{admin}), 1000)[0]
+	if !r.Restarted || r.CPUNsPerOp != 0 || r.CPUShare != 0 || len(r.Deltas) != 0 || string(r.Config) == "" || string(r.Version) != `"v1"` {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestDigestsAreCompared(t *testing.T) {
 	metrics := func() string { return "" }
 	replica := func(applied func() int, digest string) string {
@@ -77,6 +95,8 @@ func TestDigestsAreCompared(t *testing.T) {
 		{"one lags at first", []string{a, late}, "equal"},
 		{"one alone", []string{a}, ""},
 		{"one unreachable", []string{a, a2, "127.0.0.1:1"}, "equal"},
+		{"but one unreachable", []string{a, "127.0.0.1:1"}, record.DigestsUnseen},
+		{"none asked", nil, record.DigestsUnseen},
 	}
 	for _, tt := range tests {
 		if got := compareDigests(context.Background(), tt.addrs); got != tt.want {

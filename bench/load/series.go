@@ -27,7 +27,7 @@ type Point struct {
 func shortfalls(cfg *Config, o *Outcome) []string {
 	var short []string
 	for _, c := range o.Result.Checks {
-		if !c.OK && (c.Severity == record.Invalid || c.Name == checkAnswered) {
+		if c.Failed() && (c.Severity == record.Invalid || c.Name == checkAnswered) {
 			value, limit := c.Text()
 			short = append(short, fmt.Sprintf("%s %s (limit %s)", c.Name, value, limit))
 		}

@@ -144,12 +144,37 @@ func rate(rows []record.Row) float64 {
 // steady checks that nothing happened that was not asked for. Events excuse reconnects.
 func (v *judging) steady(cfg *Config, r *record.Result, m *measurement) {
 	if len(cfg.Events) == 0 {
-		v.exactly("leader changes", boolFigure(leaderChanged(m.replicas[0], m.replicas[1])), 0, record.Degraded, "another replica leads than at the beginning")
+		changed := m.leaders[0] != m.leaders[1] || leaderChanged(m.replicas[0], m.replicas[1])
+		v.exactly("leader changes", boolFigure(changed), 0, record.Degraded, "another replica leads than at the beginning")
 		disturbances := r.Client.Reconnects + r.Client.Redirects + r.Client.LostSessions
 		v.exactly("connections", float64(disturbances), 0, record.Degraded, "connections were lost or redirected: the leader changed, or was replaced")
 	}
+	v.observed(cfg, m)
 	v.exactly("corrupt frames", float64(r.Client.CorruptFrames), 0, record.Degraded, "frames arrived damaged")
 	v.exactly("failed operations", float64(r.Ops.Failed+r.Ops.TimedOut), 0, record.Degraded, "operations failed or timed out")
+}
+
+// observed says whose replicas' figures, configuration and state nobody has seen: what depends on them has not been checked.
+// It was not to be seen if there are no admin addresses; a replica that events kill is excused.
+func (v *judging) observed(cfg *Config, m *measurement) {
+	if len(cfg.Admin) == 0 {
+		v.unobserved("replicas", "no admin addresses were given: figures, configuration and version of the replicas are not known, their states not compared")
+		return
+	}
+	missing := unseen(m.replicas[0], m.replicas[1])
+	if len(cfg.Events) > 0 && len(missing) < len(cfg.Admin) {
+		missing = nil
+	}
+	if len(missing) > 0 {
+		v.exactly("replicas", float64(len(missing)), 0, record.Degraded, "figures, configuration and version of some replicas are not known, "+
+			"perhaps because their admin addresses serve their own host only; --admin none expects none: "+strings.Join(missing, "; "))
+		return
+	}
+	v.exactly("replicas", 0, 0, record.Degraded, "")
+}
+
+func (v *judging) unobserved(name, why string) {
+	v.result.Checks = append(v.result.Checks, record.Check{Name: name, NotObserved: true, Severity: record.Degraded, Reason: why})
 }
 
 func (v *judging) atMost(name string, value, limit float64, unit string, severity record.Verdict, reason string) {
@@ -177,7 +202,7 @@ func (v *judging) conclude() {
 	r := v.result
 	r.Verdict, r.Reasons = record.Valid, []string{}
 	for _, c := range r.Checks {
-		if c.OK {
+		if !c.Failed() {
 			continue
 		}
 		r.Reasons = append(r.Reasons, c.Failure())

@@ -149,8 +149,11 @@ func (v *Verification) Add(o *Verification) {
 	v.HistoryOps += o.HistoryOps
 	v.HistoryUndecided += o.HistoryUndecided
 	v.History = worseOf(v.History, o.History, "illegal", "unknown", "ok")
-	v.Digests = worseOf(v.Digests, o.Digests, "differ", "unknown", "equal")
+	v.Digests = worseOf(v.Digests, o.Digests, "differ", "unknown", DigestsUnseen, "equal")
 }
+
+// DigestsUnseen is what is said of states that could not be compared because fewer than two replicas could be asked.
+const DigestsUnseen = "not observed"
 
 // worseOf returns the first of ranked that a or b is.
 func worseOf(a, b string, ranked ...string) string {

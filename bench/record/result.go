@@ -70,8 +70,24 @@ type Check struct {
 	Unit  string  `json:"unit"`
 	// Severity is the verdict if the check fails.
 	Severity Verdict `json:"severity"`
-	Reason   string  `json:"reason,omitempty"` // if it failed
+	Reason   string  `json:"reason,omitempty"` // if it failed, or could not be observed
+	// NotObserved tells that there was nothing to judge by: the check has neither passed nor failed.
+	NotObserved bool `json:"not_observed,omitempty"`
 }
+
+// Outcome says in a word what came of the check.
+func (c *Check) Outcome() string {
+	switch {
+	case c.NotObserved:
+		return "not observed"
+	case c.OK:
+		return "yes"
+	}
+	return "NO"
+}
+
+// Failed reports whether the check was made and did not pass.
+func (c *Check) Failed() bool { return !c.OK && !c.NotObserved }
 
 // Text renders the value and the limit for people, the limit with the unit.
 func (c *Check) Text() (value, limit string) {
@@ -115,6 +131,7 @@ type Generator struct {
 	// CPUShare is the CPU time used per second of measurement: 1 is one core.
 	CPUShare float64 `json:"cpu_share"`
 	Threads  int     `json:"threads"`
+	Version  string  `json:"version"` // what it was built from
 }
 
 // Replica is one replica as its admin endpoint described it around the measurement. What it did not tell is absent.
@@ -123,6 +140,7 @@ type Replica struct {
 	Role        string         `json:"role"`
 	Admin       string         `json:"admin"`
 	Error       string         `json:"error,omitempty"`
+	Restarted   bool           `json:"restarted,omitempty"` // meanwhile: what a process counts from its start is absent
 	CPUNsPerOp  float64        `json:"cpu_ns_per_op,omitempty"`
 	CPUShare    float64        `json:"cpu_share,omitempty"`
 	Commit      uint64         `json:"commit,omitempty"`
@@ -136,8 +154,9 @@ type Replica struct {
 	BytesPerSync float64 `json:"bytes_per_sync,omitempty"`
 	// Deltas holds, for every counter of /metrics, how much it rose during the measurement.
 	Deltas map[string]float64 `json:"deltas,omitempty"`
-	// Config is the replica's own account of its configuration.
-	Config json.RawMessage `json:"config,omitempty"`
+	// Config and Version are the replica's own account of its configuration and of what it was built from.
+	Config  json.RawMessage `json:"config,omitempty"`
+	Version json.RawMessage `json:"version,omitempty"`
 }
 
 // Verification says what was checked about the answers, and what was found.
@@ -160,7 +179,8 @@ type Verification struct {
 	History          string `json:"history,omitempty"`
 	HistoryOps       int    `json:"history_ops,omitempty"`
 	HistoryUndecided int    `json:"history_undecided,omitempty"`
-	// Digests compares the replicas' states at the end: equal, differ, unknown or empty.
+	// Digests compares the replicas' states at the end: equal, differ, unknown (they did not get to the same slot), not observed
+	// (fewer than two could be asked), or empty: they were not to be compared.
 	Digests string `json:"digests,omitempty"`
 }
 

@@ -46,6 +46,11 @@ func Summary(w io.Writer, r *record.Result) error {
 	for _, why := range r.Verification.NotChecked {
 		fmt.Fprintf(&b, "  ? %s\n", why)
 	}
+	for _, c := range r.Checks {
+		if c.NotObserved {
+			fmt.Fprintf(&b, "  ? %s\n", c.Reason)
+		}
+	}
 	for _, e := range r.Events {
 		fmt.Fprintf(&b, "event       %.2f s  %s (took %.2f s)%s\n", e.AtS, e.Text, e.TookS, prefixed("  failed: ", e.Error))
 	}
@@ -176,7 +181,11 @@ func writeProcesses(w io.Writer, r *record.Result) {
 			fmt.Fprintf(t, "replica %s\tunreachable\t\t\t\t\t\n", p.Admin)
 			continue
 		}
-		fmt.Fprintf(t, "replica %d %s\t%s\t%s\t%s\t%s\t%s\t\n", p.ID, p.Role, known(p.CPUNsPerOp, 1), known(p.CPUShare, 2),
+		role := p.Role
+		if p.Restarted {
+			role += ", restarted"
+		}
+		fmt.Fprintf(t, "replica %d %s\t%s\t%s\t%s\t%s\t%s\t\n", p.ID, role, known(p.CPUNsPerOp, 1), known(p.CPUShare, 2),
 			known(p.Batch, 1), known(p.Window, 1), known(p.Syncs, 0))
 	}
 	t.Flush()
@@ -197,7 +206,10 @@ func Details(w io.Writer, run *Run) error {
 	fmt.Fprintln(t, "check\tpassed\tfigure\tlimit")
 	for _, c := range run.Result.Checks {
 		value, limit := c.Text()
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, map[bool]string{true: "yes", false: "NO"}[c.OK], value, limit)
+		if c.NotObserved {
+			value, limit = "-", "-"
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", c.Name, c.Outcome(), value, limit)
 	}
 	t.Flush()
 	if len(run.Rows) > 0 {

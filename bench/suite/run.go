@@ -118,7 +118,7 @@ func Slim(r *record.Result) *record.Result {
 	s.Generator.Ops, s.Generator.Latency = record.Counts{}, record.Latency{}
 	s.Checks = nil
 	for _, c := range r.Checks {
-		if !c.OK {
+		if c.Failed() {
 			s.Checks = append(s.Checks, c)
 		}
 	}
