@@ -37,8 +37,10 @@ func (p *plan) drawLimits() {
 			PromiseBytes: pick(1, 300, 4<<10, 64<<10),
 		},
 		windowBytes: pick(1, 2<<10, 64<<10, 1<<20), pinBytes: pick(64<<10, 1<<20),
-		segmentBytes:  int64(pick(4, 8, 16, 256)) * journal.BlockSize,
-		snapshotPiece: pick(64, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
+		segmentBytes: int64(pick(4, 8, 16, 256)) * journal.BlockSize,
+		// A snapshot takes a round for each piece, and who has nothing else to do has a round a tick: with pieces of 64 bytes one takes longer
+		// than a failover may. Production has a constant of 256 KiB and no flag.
+		snapshotPiece: pick(1<<10, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
 	}
 	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
 		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away

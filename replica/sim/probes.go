@@ -106,7 +106,8 @@ func (w *world) expectSuccessor(before *paxos.Core, others []*replica, within ti
 	w.logf("probe: %d leads, and %s", leader, why)
 	catchUp := w.catchUpTime(before, others)
 	within += catchUp
-	end := w.now + max(within, w.failoverTime+catchUp)
+	toGetOn := 2*w.failoverTime + catchUp
+	end := w.now + toGetOn
 	succeeds := func(from wire.Slot) bool {
 		return slices.ContainsFunc(others, func(r *replica) bool {
 			core := r.node.Core()
@@ -117,7 +118,7 @@ func (w *world) expectSuccessor(before *paxos.Core, others []*replica, within ti
 		w.fail("replica %d led, and %s, but none of the others has taken over within %v: %s", leader, why, within, w.describe())
 	}
 	if !w.await(end-w.now, func() bool { return succeeds(commit + 1) }) {
-		w.fail("replica %d led, and %s; another one has taken over, but not got on within %v: %s", leader, why, w.failoverTime+catchUp, w.describe())
+		w.fail("replica %d led, and %s; another one has taken over, but not got on within %v: %s", leader, why, toGetOn, w.describe())
 	}
 }
 

@@ -26,7 +26,7 @@ type times struct {
 	faultTime    time.Duration // length of the first part
 	healTime     time.Duration // for every client to get on once a quorum is healthy
 	settleTime   time.Duration // for all replicas to come to hold the same
-	failoverTime time.Duration // for a healthy quorum to get on without a leader that has failed
+	failoverTime time.Duration // for a healthy quorum to have another leader than one that has failed; twice that to get on
 	stepTime     time.Duration // for one step of a script to come about
 
 	clientTimeout time.Duration // before a client tries another replica, at first
