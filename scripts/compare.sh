@@ -14,9 +14,9 @@ Usage: scripts/compare.sh 'FLAGS A' 'FLAGS B' [--duet] [--pairs N] [--duration D
                  --link-rate R are understood too. What is not said is as these programs have it by default.
   --commits      A are the replicas of commit OLD, B those of NEW, each built in a working tree of its own in a
                  temporary directory, which is removed again. The load generator is that of this tree.
-  --duet         A and B at the same time, cluster and load of each kept to one processor, and then again with the
-                 processors exchanged: what disturbs the host disturbs both alike.
-  --pairs N      Runs of each (default 10; a duet makes two of each). Fewer than eight cannot show a difference.
+  --duet         A and B at the same time, cluster and load of each kept to one processor, which the two exchange
+                 every 50 ms: what disturbs the host, or one processor, disturbs both alike.
+  --pairs N      Runs of each (default 10). Fewer than eight cannot show a difference.
   --duration D   Length of each measurement (default 2s), after a warm-up of 500ms.
 
 Every run has a cluster of its own. For throughput, latencies and CPU time of the leader: medians, the ratio with a 95 %

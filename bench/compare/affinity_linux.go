@@ -1,9 +1,11 @@
 package compare
 
 import (
+	"errors"
 	"fmt"
 	"os"
-	"runtime"
+	"path/filepath"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +17,7 @@ func Processors() ([]int, error) {
 		return nil, err
 	}
 	var two []int
-	for i := 0; len(two) < 2 && i < 8*len(allowed)*8; i++ {
+	for i := 0; len(two) < 2 && i < 64*len(allowed); i++ {
 		if allowed.IsSet(i) {
 			two = append(two, i)
 		}
@@ -26,16 +28,25 @@ func Processors() ([]int, error) {
 	return two, nil
 }
 
-// Exec becomes another program, kept to a processor. It returns only if that fails.
-func Exec(processor int, command []string) error {
-	runtime.LockOSThread() // it is this thread that is kept there, and that goes on
+// keep keeps all threads of a process to a processor, and so those that they will start. One that has ended is no error.
+func keep(pid string, processor int) error {
 	var only unix.CPUSet
 	only.Set(processor)
-	if err := unix.SchedSetaffinity(0, &only); err != nil {
-		return fmt.Errorf("processor %d: %w", processor, err)
+	threads, err := os.ReadDir(filepath.Join("/proc", pid, "task"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
 	}
-	if err := unix.Exec(command[0], command, os.Environ()); err != nil {
-		return fmt.Errorf("%s: %w", command[0], err)
+	if err != nil {
+		return err
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			return err
+		}
+		if err := unix.SchedSetaffinity(id, &only); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("keep process %s to processor %d: %w", pid, processor, err)
+		}
 	}
 	return nil
 }

@@ -9,5 +9,4 @@ var errNoAffinity = errors.New("a duet keeps processes to a processor, which onl
 // Processors returns two processors that this process may use, for a duet.
 func Processors() ([]int, error) { return nil, errNoAffinity }
 
-// Exec becomes another program, kept to a processor. It returns only if that fails.
-func Exec(int, []string) error { return errNoAffinity }
+func keep(string, int) error { return errNoAffinity }

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -34,11 +32,13 @@ type Config struct {
 	Duet []int
 }
 
-// Hosts returns what makes the runs of a side, A or B, kept to a processor, or Anywhere.
-type Hosts func(side string, processor int) (bench.Executor, error)
-
-// Anywhere is where runs are if they may use all processors.
-const Anywhere = -1
+// Hosts is where runs are made.
+type Hosts interface {
+	// Host returns what makes the runs of a side, A or B.
+	Host(side string) (bench.Executor, error)
+	// Move keeps the processes of a side to a processor from now on, those that are to come too.
+	Move(side string, processor int) error
+}
 
 // columns are compared, throughput first.
 var columns = []string{"throughput", "p50", "p99", "p999", "cpu_leader"}
@@ -76,77 +76,45 @@ func MinPairs() int { return stat.PairsFor(len(columns)) }
 func Run(ctx context.Context, hosts Hosts, c Config, progress io.Writer) (*Outcome, error) {
 	o := &Outcome{Config: c}
 	values := make(map[string]*sides)
-	places, err := c.places(hosts)
-	if err != nil {
-		return nil, err
-	}
-	for pair := range c.Pairs {
-		made, err := c.pair(ctx, places, pair)
-		if err != nil {
+	a, b := &side{c: &c, name: "A", settings: c.A}, &side{c: &c, name: "B", settings: c.B}
+	for _, s := range []*side{a, b} {
+		var err error
+		if s.executor, err = hosts.Host(s.name); err != nil {
 			return nil, err
 		}
-		o.note(made)
+	}
+	for pair := range c.Pairs {
+		if err := c.pair(ctx, hosts, pair, a, b); err != nil {
+			return nil, err
+		}
+		o.note(a.made, b.made)
 		for _, name := range columns {
 			column, _ := suite.ColumnOf(name)
-			add(values, column, made)
+			add(values, column, a.made, b.made)
 		}
 		column, _ := suite.ColumnOf(columns[0])
-		x, _ := figure(made.a, column)
-		y, _ := figure(made.b, column)
+		x, _ := a.made.Figure(column)
+		y, _ := b.made.Figure(column)
 		fmt.Fprintf(progress, "%d/%d  A %s  B %s ops/s  ratio %.3f\n", pair+1, c.Pairs, graph.Spell(column, x), graph.Spell(column, y), x/y)
 	}
 	return o, o.conclude(values)
 }
 
-// made are the runs of a pair: one of each side, or two in a duet, which changes places.
-type made struct{ a, b []*suite.Run }
-
-// places are the two sides on every processor that they will be on. They are made before anything runs: a program that is
-// being written cannot be started, nor while another process that is being started has the file open.
-type places map[place]*side
-
-type place struct {
-	side      string
-	processor int
-}
-
-func (c *Config) places(hosts Hosts) (places, error) {
-	all := make(places)
-	processors := c.Duet
-	if processors == nil {
-		processors = []int{Anywhere}
-	}
-	for name, settings := range map[string]suite.Cell{"A": c.A, "B": c.B} {
-		for _, processor := range processors {
-			executor, err := hosts(name, processor)
-			if err != nil {
-				return nil, err
-			}
-			all[place{name, processor}] = &side{c: c, name: name, settings: settings, executor: executor}
-		}
-	}
-	return all, nil
-}
-
-// pair makes a pair of runs.
-func (c *Config) pair(ctx context.Context, at places, pair int) (made, error) {
-	if c.Duet != nil {
-		return c.duet(ctx, at, pair)
-	}
-	a, b := at[place{"A", Anywhere}], at[place{"B", Anywhere}]
-	order := []*side{a, b}
+// pair makes a run of each side.
+func (c *Config) pair(ctx context.Context, hosts Hosts, pair int, a, b *side) error {
 	if pair%2 == 1 {
-		order = []*side{b, a}
+		a, b = b, a
 	}
-	for _, s := range order {
-		if err := s.run(ctx, pair, nil); err != nil {
-			return made{}, err
-		}
+	if c.Duet != nil {
+		return c.duet(ctx, hosts, pair, a, b)
 	}
-	return made{a: []*suite.Run{a.made}, b: []*suite.Run{b.made}}, nil
+	if err := a.run(ctx, pair, nil); err != nil {
+		return err
+	}
+	return b.run(ctx, pair, nil)
 }
 
-// side is one of the two in one place.
+// side is one of the two.
 type side struct {
 	c        *Config
 	name     string
@@ -188,8 +156,8 @@ func (e *FailedError) Error() string {
 }
 
 // note keeps which runs of a pair did not hold.
-func (o *Outcome) note(pair made) {
-	for _, r := range slices.Concat(pair.a, pair.b) {
+func (o *Outcome) note(runs ...*suite.Run) {
+	for _, r := range runs {
 		if !r.Held() {
 			o.Failing = append(o.Failing, fmt.Sprintf("%s is %s: %s", r.ID, r.Status, strings.Join(r.Reasons, "; ")))
 		}
@@ -202,32 +170,18 @@ type sides struct {
 }
 
 // add keeps a column's values of a pair.
-func add(values map[string]*sides, column suite.Column, pair made) {
+func add(values map[string]*sides, column suite.Column, a, b *suite.Run) {
 	if values[column.Name] == nil {
 		values[column.Name] = &sides{}
 	}
 	s := values[column.Name]
-	x, okA := figure(pair.a, column)
-	y, okB := figure(pair.b, column)
+	x, okA := a.Figure(column)
+	y, okB := b.Figure(column)
 	if !okA || !okB {
 		s.untold++
 		return
 	}
 	s.a, s.b = append(s.a, x), append(s.b, y)
-}
-
-// figure is what the runs of one side of a pair count for: their geometric mean, so that a place that is better than the
-// other by a factor cancels out. It is worse than any figure if one of them is.
-func figure(runs []*suite.Run, column suite.Column) (float64, bool) {
-	sum := 0.0
-	for _, r := range runs {
-		v, ok := r.Figure(column)
-		if !ok || math.IsInf(v, 0) {
-			return v, ok
-		}
-		sum += math.Log(v)
-	}
-	return math.Exp(sum / float64(len(runs))), true
 }
 
 func (o *Outcome) conclude(values map[string]*sides) error {
@@ -284,7 +238,7 @@ func (o *Outcome) Write(w io.Writer) error {
 	}
 	what := "pairs"
 	if o.Duet != nil {
-		what = "duets and their reverse"
+		what = "duets"
 	}
 	_, err := fmt.Fprintf(w, "\n%d %s, %v each: %s\n", o.Lines[0].Comparison.Pairs, what, o.Duration, o.Verdict())
 	return err

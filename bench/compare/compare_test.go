@@ -31,7 +31,8 @@ func newHost(seed uint64, handicap float64) *host {
 	return &host{random: rand.New(rand.NewPCG(seed, 1)), handicap: handicap, slow: 1, status: func(bench.Job) string { return suite.StatusValid }}
 }
 
-func (h *host) hosts(_ string, processor int) (bench.Executor, error) { return h, nil }
+func (h *host) Host(string) (bench.Executor, error) { return h, nil }
+func (h *host) Move(string, int) error              { return errors.New("moved, and is no duet") }
 
 func (h *host) Execute(_ context.Context, job bench.Job) (bench.Measured, error) {
 	h.order, h.seeds = append(h.order, job.Settings.Get("batch")), append(h.seeds, job.Seed)
@@ -60,7 +61,7 @@ func config(pairs int) Config {
 
 func compared(t *testing.T, h *host, pairs int) *Outcome {
 	t.Helper()
-	o, err := Run(t.Context(), h.hosts, config(pairs), io.Discard)
+	o, err := Run(t.Context(), h, config(pairs), io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestNoPairIsLeftOut(t *testing.T) {
 func TestOverload(t *testing.T) {
 	h, c := newHost(1, 0.5), config(8)
 	c.A, c.B = c.A.With("rate", "300k"), c.B.With("rate", "900k")
-	o, err := Run(t.Context(), h.hosts, c, io.Discard)
+	o, err := Run(t.Context(), h, c, io.Discard)
 	if err != nil || len(o.Failing) == 0 || o.Lines[0].Comparison.Losses != 0 {
 		t.Errorf("%v: %+v", err, o)
 	}
@@ -206,12 +207,12 @@ func TestFailureEndsIt(t *testing.T) {
 		return suite.StatusValid
 	}
 	var failed *FailedError
-	if _, err := Run(t.Context(), h.hosts, config(5), io.Discard); !errors.As(err, &failed) || failed.Side != "B" || len(h.order) != 2 {
+	if _, err := Run(t.Context(), h, config(5), io.Discard); !errors.As(err, &failed) || failed.Side != "B" || len(h.order) != 2 {
 		t.Errorf("%v after %d runs", err, len(h.order))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Run(ctx, newHost(1, 0).hosts, config(5), io.Discard); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, newHost(1, 0), config(5), io.Discard); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 }

@@ -4,30 +4,33 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 )
 
-// duet measures A and B at the same time, each kept to a processor, and then once more with the processors exchanged. What
-// disturbs the host disturbs both alike and cancels out (Bulej and others, Duet Benchmarking, ICPE 2020), and so does a
-// processor that is slower than the other.
-func (c *Config) duet(ctx context.Context, at places, pair int) (made, error) {
-	var all made
-	for round := range 2 {
-		a := at[place{"A", c.Duet[(pair+round)%2]}]
-		b := at[place{"B", c.Duet[(pair+round+1)%2]}]
-		if err := together(ctx, pair, a, b); err != nil {
-			return made{}, err
-		}
-		all.a, all.b = append(all.a, a.made), append(all.b, b.made)
+// exchangeEvery is how often the two sides of a duet exchange their processors: often enough for what disturbs one of these
+// to disturb both sides, and so seldom that filling the caches anew costs next to nothing.
+const exchangeEvery = 50 * time.Millisecond
+
+// duet measures A and B at the same time, each kept to a processor. What disturbs the host disturbs both alike and cancels
+// out (Bulej and others, Duet Benchmarking, ICPE 2020); what disturbs one processor, or makes it slower than the other, does
+// so too, as the sides exchange them all the time.
+func (c *Config) duet(ctx context.Context, hosts Hosts, pair int, first, second *side) error {
+	if err := errors.Join(hosts.Move(first.name, c.Duet[0]), hosts.Move(second.name, c.Duet[1])); err != nil {
+		return err
 	}
-	return all, nil
+	exchange := func(turn int) error {
+		return errors.Join(hosts.Move(first.name, c.Duet[turn%2]), hosts.Move(second.name, c.Duet[(turn+1)%2]))
+	}
+	return together(ctx, pair, exchange, first, second)
 }
 
-// together makes a run of each of two sides, whose loads begin at the same time.
-func together(ctx context.Context, pair int, sides ...*side) error {
+// together makes a run of each of two sides, whose loads begin at the same time, and calls exchange with 1, 2, 3.. while
+// they last.
+func together(ctx context.Context, pair int, exchange func(turn int) error, sides ...*side) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	errs := make([]error, len(sides))
-	begin := make(chan struct{})
+	begin, over := make(chan struct{}), make(chan struct{})
 	var ready, done sync.WaitGroup
 	ready.Add(len(sides))
 	for i, s := range sides {
@@ -48,10 +51,34 @@ func together(ctx context.Context, pair int, sides ...*side) error {
 			}
 		})
 	}
+	go func() {
+		done.Wait()
+		close(over)
+	}()
 	ready.Wait()
 	close(begin)
-	done.Wait()
-	return first(errs)
+	err := every(exchangeEvery, over, exchange)
+	if err != nil {
+		cancel()
+		<-over
+	}
+	return first(append(errs, err))
+}
+
+// every calls a function with 1, 2, 3.. until a channel is closed or the function fails.
+func every(d time.Duration, over <-chan struct{}, call func(int) error) error {
+	ticker := time.NewTicker(d)
+	defer ticker.Stop()
+	for turn := 1; ; turn++ {
+		select {
+		case <-over:
+			return nil
+		case <-ticker.C:
+		}
+		if err := call(turn); err != nil {
+			return err
+		}
+	}
 }
 
 // first returns what ended the runs: not that one of them was ended because of the other.

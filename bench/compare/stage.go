@@ -2,11 +2,15 @@ package compare
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
+	"strings"
+	"syscall"
 
 	"paxosbench/bench"
 	"paxosbench/bench/suite"
@@ -36,35 +40,78 @@ func NewStage(local *bench.Local, scratch, replicaA, replicaB string) (*Stage, e
 	return s, nil
 }
 
-// Host returns what makes runs of a side on a processor, with files of its own: those of the other side may be there too.
-func (s *Stage) Host(side string, processor int) (bench.Executor, error) {
-	name := side
-	if processor != Anywhere {
-		name = fmt.Sprintf("%s%d", side, processor)
-	}
+// Host implements Hosts. Each side has files of its own: both may be there at the same time. Its programs are scripts that
+// begin as bench pinned, for Move.
+func (s *Stage) Host(side string) (bench.Executor, error) {
 	local := *s.local
-	local.Bin = filepath.Join(s.scratch, "programs-"+name)
-	local.Scratch, local.Logs = filepath.Join(s.scratch, "scratch-"+name), filepath.Join(s.scratch, "logs-"+name)
-	programs := map[string]string{"replica": s.replicas[side], "loadgen": filepath.Join(s.local.Bin, "loadgen")}
-	return &local, pin(local.Bin, []string{s.local.Self, "pinned"}, processor, programs)
+	local.Bin = s.programs(side)
+	local.Scratch, local.Logs = filepath.Join(s.scratch, "scratch-"+side), filepath.Join(s.scratch, "logs-"+side)
+	if err := os.MkdirAll(local.Bin, 0o755); err != nil {
+		return nil, err
+	}
+	for name, program := range map[string]string{"replica": s.replicas[side], "loadgen": filepath.Join(s.local.Bin, "loadgen")} {
+		line := suite.ShellLine([]string{s.local.Self, "pinned", local.Bin, program})
+		if err := os.WriteFile(filepath.Join(local.Bin, name), []byte("#!/bin/sh\nexec "+line+" \"$@\"\n"), 0o755); err != nil {
+			return nil, err
+		}
+	}
+	return &local, nil
 }
 
-// pin makes a directory of programs that are those given, by name, each kept to one processor, or Anywhere: scripts that
-// have through, the command line of a program that calls Exec, set the affinity, which processes inherit, and then become the
-// program.
-func pin(dir string, through []string, processor int, programs map[string]string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func (s *Stage) programs(side string) string { return filepath.Join(s.scratch, "programs-"+side) }
+
+// Names of the files in a directory of programs that say which processor they are kept to, and which processes they became.
+const (
+	processorFile = "processor"
+	pidsFile      = "pids"
+)
+
+// Move implements Hosts.
+func (s *Stage) Move(side string, processor int) error {
+	dir := s.programs(side)
+	path := filepath.Join(dir, processorFile)
+	err := os.WriteFile(path+".new", fmt.Append(nil, processor), 0o644)
+	if err = errors.Join(err, os.Rename(path+".new", path)); err != nil { // a program that begins just now finds one or the other
 		return err
 	}
-	for name, program := range programs {
-		command := []string{program}
-		if processor != Anywhere {
-			command = append(slices.Clone(through), fmt.Sprint(processor), program)
-		}
-		line := suite.ShellLine(command)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nexec "+line+" \"$@\"\n"), 0o755); err != nil {
+	pids, err := os.ReadFile(filepath.Join(dir, pidsFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for pid := range strings.FieldsSeq(string(pids)) {
+		if err := keep(pid, processor); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Exec becomes a program that is kept to the processor that a directory says, or to none. It returns only if that fails.
+func Exec(dir string, command []string) error {
+	text, err := os.ReadFile(filepath.Join(dir, processorFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return become(command)
+	}
+	if err != nil {
+		return err
+	}
+	processor, err := strconv.Atoi(string(text))
+	if err != nil {
+		return fmt.Errorf("%s: %w", processorFile, err)
+	}
+	pids, err := os.OpenFile(filepath.Join(dir, pidsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(pids, os.Getpid()); err != nil {
+		return err
+	}
+	if err := errors.Join(pids.Close(), keep(strconv.Itoa(os.Getpid()), processor)); err != nil {
+		return err
+	}
+	return become(command)
+}
+
+func become(command []string) error {
+	return fmt.Errorf("%s: %w", command[0], syscall.Exec(command[0], command, os.Environ()))
 }

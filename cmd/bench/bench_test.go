@@ -24,9 +24,6 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && slices.Contains([]string{"control", "pinned"}, os.Args[1]) { // as a runner's children call it
 		os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
-	if len(os.Args) > 1 && os.Args[1] == "burn" {
-		os.Exit(burn(os.Args[2:]))
-	}
 	os.Exit(buildAndRun(m))
 }
 

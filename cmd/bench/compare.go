@@ -19,7 +19,7 @@ type compareCommand struct {
 	Warmup   time.Duration `help:"Load before each measurement (${default})." default:"500ms" placeholder:"D"`
 	Duration time.Duration `help:"Length of each measurement (${default})." default:"2s" placeholder:"D"`
 	Seed     uint64        `help:"Determines keys, values and arrivals (${default})." default:"1" placeholder:"N"`
-	Duet     bool          `help:"Measure A and B at the same time, each kept to a processor, and again with these exchanged."`
+	Duet     bool          `help:"Measure A and B at the same time, each kept to a processor, which they exchange all the time."`
 	ReplicaA string        `help:"Program of A's replicas. Default: as B's." placeholder:"FILE"`
 	ReplicaB string        `help:"Program of B's replicas. Default: replica in the directory of the programs." placeholder:"FILE"`
 	programFlags
@@ -28,8 +28,8 @@ type compareCommand struct {
 // Help is the text below the usage line.
 func (*compareCommand) Help() string {
 	return `A and B are measured in interleaved pairs (A B, B A, ..), each run with a cluster of its own. A duet measures both at
-the same time, cluster and load of each kept to one processor, and then again with the processors exchanged, which makes a
-pair: what disturbs the host disturbs both alike. It says less about what a program does with several processors.
+the same time, cluster and load of each kept to one processor, which the two exchange every 50 ms: what disturbs the host, or
+one processor, disturbs both alike. It says less about what a program does with several processors.
 A run that is invalid or does not keep up counts as worse than any figure. The ratio is the median of those of the pairs. Its interval holds the values that an exact sign test does not reject at 5 %: it is
 made of order statistics, and the two never contradict each other. Each line has an interval and a test of its own;
 as several are looked at, the test's p is then corrected for their number (Holm), and a line is marked "differs" if
@@ -77,7 +77,7 @@ func (c *compareCommand) Run(s *program.Session) error {
 	if c.Pairs < compare.MinPairs() {
 		fmt.Fprintf(s.Err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, compare.MinPairs())
 	}
-	outcome, err := compare.Run(s.Ctx, stage.Host, config, s.Err)
+	outcome, err := compare.Run(s.Ctx, stage, config, s.Err)
 	var failed *compare.FailedError
 	if errors.As(err, &failed) {
 		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("%w; logs: %s", err, scratch)}
@@ -90,12 +90,12 @@ func (c *compareCommand) Run(s *program.Session) error {
 
 // pinnedCommand is bench pinned, which the programs of a comparison are started through.
 type pinnedCommand struct {
-	Processor int      `arg:"" help:"Number of the processor, from 0."`
-	Command   []string `arg:"" passthrough:"" help:"Program and arguments."`
+	Dir     string   `arg:"" help:"Directory that says which processor."`
+	Command []string `arg:"" passthrough:"" help:"Program and arguments."`
 }
 
 // Run carries out bench pinned.
-func (c *pinnedCommand) Run() error { return compare.Exec(c.Processor, c.Command) }
+func (c *pinnedCommand) Run() error { return compare.Exec(c.Dir, c.Command) }
 
 // scratchDir makes a directory beside those of scripts/cluster.sh: temporary directories are often in memory, where a
 // sync costs nothing.
