@@ -112,6 +112,49 @@ func TestRotWithoutClose(t *testing.T) {
 	}
 }
 
+// TestOldCopyOfASegment puts an earlier copy of one segment in the place of the newest one, for instance from a backup. Every copy is refused, but
+// for the segment that is being written to if the process was killed: its end is taken for a torn tail. This is the documented limit.
+func TestOldCopyOfASegment(t *testing.T) {
+	for _, killed := range []bool{false, true} {
+		fs := memfs.New()
+		p := mustOpen(t, options(fs), &history{})
+		copies := map[string][][]byte{}
+		p.group(t, promise(3))
+		for slot := p.twin.slot + 1; len(segmentsOf(t, fs)) < 5; slot++ {
+			p.group(t, accept(slot, strings.Repeat("x", 100*int(slot))))
+			for number := uint32(1); number <= 3; number++ {
+				if int(number) <= len(segmentsOf(t, fs)) {
+					name := journal.SegmentPath(dir, number)
+					copies[name] = append(copies[name], bytes.Clone(fs.Read(name)))
+				}
+			}
+		}
+		if !killed {
+			p.close(t)
+		}
+		tried := 0
+		for number := uint32(1); number <= 3; number++ {
+			name := journal.SegmentPath(dir, number)
+			for _, old := range copies[name] {
+				if bytes.Equal(old, fs.Read(name)) {
+					continue
+				}
+				tried++
+				damaged := fs.Restart()
+				damaged.Damage(name, func([]byte) []byte { return bytes.Clone(old) })
+				_, err := journal.Open(options(damaged), func(journal.LSN, *wire.Record) error { return nil })
+				var corrupt *journal.CorruptError
+				if refused := errors.As(err, &corrupt); !refused && (err != nil || !killed || number < 3) {
+					t.Errorf("killed: %v, segment %d of 3 is an old copy: error %v", killed, number, err)
+				}
+			}
+		}
+		if tried < 10 {
+			t.Errorf("only %d old copies", tried)
+		}
+	}
+}
+
 // TestEvidence damages one record and leaves exactly one thing that proves that it had been synced.
 func TestEvidence(t *testing.T) {
 	one := journal.SegmentPath(dir, 1)
