@@ -84,7 +84,7 @@ func (g group) Plot(c draw.Canvas, p *plot.Plot) {
 
 // figure is what stands above a bar.
 func (d *Data) figure(s *Spot, y axis) string {
-	if note := d.note(s); note != "" {
+	if note := d.Note(s); note != "" {
 		return y.spell(s.Figure) + ", " + note
 	}
 	return y.spell(s.Figure)

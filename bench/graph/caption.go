@@ -139,7 +139,7 @@ func (d *Data) readingTiles(interval string) string {
 }
 
 func (d *Data) readingCourses() string {
-	text := fmt.Sprintf("Every run is a line of its own; runs: %d. Dotted: what was done to the first run of a panel.", len(d.Courses))
+	text := fmt.Sprintf("Every run is a line of its own; runs: %d. Dotted: what was done to the first run of a panel; grey: nothing of it was answered.", len(d.Courses))
 	if highest := greatest(d.throughputs()); highest > d.roof() {
 		text += fmt.Sprintf(" Peaks that leave the panel reach up to %s ops/s.", paint.SI(highest))
 	}

@@ -88,7 +88,7 @@ func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, ink colo
 	style.Color = ink
 	c.FillText(style, at, t.figure(s))
 	style.Font, style.YAlign = paint.Font(0.8*size, false), draw.YTop
-	note := t.d.note(s)
+	note := t.d.Note(s)
 	switch {
 	case note != "":
 	case s.Bound > 0:

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -170,5 +171,31 @@ func TestKnobUnits(t *testing.T) {
 		if suite.OwnerOf(knob) == 0 {
 			t.Errorf("%s is no knob", knob)
 		}
+	}
+}
+
+// TestOutagesAreSteps wants an outage drawn where it was: the line falls at once, no earlier and down to nothing, and the
+// picture says for how long nothing was answered.
+func TestOutagesAreSteps(t *testing.T) {
+	d := collect(t, parse(t, everything), "course")
+	run := d.Courses[0].Run
+	outages := run.Outages()
+	if len(outages) != 1 || outages[0].String() != "nothing answered for 0.6 s" {
+		t.Fatalf("%v", outages)
+	}
+	line := stretches(run.Timeline, opsPerS, false)[0]
+	for _, p := range line {
+		if out := p.X > outages[0].From && p.X < outages[0].To; out && p.Y != 0 {
+			t.Errorf("at %g s of an outage from %g to %g: %g", p.X, outages[0].From, outages[0].To, p.Y)
+		}
+	}
+	for i := 1; i < len(line); i += 2 {
+		if line[i].Y != line[i-1].Y {
+			t.Fatalf("the line slopes within an interval, at %g s", line[i].X)
+		}
+	}
+	var svg bytes.Buffer
+	if err := d.Write(&svg, "svg"); err != nil || !strings.Contains(textOf(t, svg.Bytes()), "nothing answered for 0.6 s") {
+		t.Errorf("the picture does not say it (%v)", err)
 	}
 }

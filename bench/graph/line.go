@@ -112,6 +112,9 @@ const (
 // scale is that of the measured quantity.
 func (d *Data) scale() axis { return measuredAxis(d.Column, extent(d.Spots, boundOver), d.Graph.YLog) }
 
+// LogY tells whether the measured quantity is drawn on a logarithmic scale.
+func (d *Data) LogY() bool { return d.scale().log }
+
 // extent lists the values that an axis must hold: all runs, and the model as far as it is not over the highest of them by
 // more than so many times.
 func extent(spots []Spot, over float64) []float64 {

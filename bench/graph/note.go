@@ -22,8 +22,8 @@ type notes struct {
 	taken []vg.Rectangle
 }
 
-// note is what stands beside a spot, or nothing.
-func (d *Data) note(s *Spot) string {
+// Note is what stands beside a spot, or nothing.
+func (d *Data) Note(s *Spot) string {
 	_, most := d.repeats()
 	switch {
 	case s.Fill() == paint.Hollow:
@@ -50,7 +50,7 @@ func (n *notes) Plot(c draw.Canvas, p *plot.Plot) {
 		n.taken = append(n.taken, vg.Rectangle{Min: spot.Sub(vg.Point{X: radius, Y: radius}), Max: spot.Add(vg.Point{X: radius, Y: radius})})
 	})
 	n.each(func(s *Spot, index int) {
-		if text := n.d.note(s); text != "" {
+		if text := n.d.Note(s); text != "" {
 			n.write(c, text, at(s, index), index)
 		}
 	})

@@ -72,10 +72,6 @@ func (d *Data) legend() (rows [][]entry) {
 		for i, name := range d.Series {
 			entries = append(entries, entry{text: d.Graph.Series + " " + name, index: i})
 		}
-	default:
-		for i := range d.colouredRepeats() {
-			entries = append(entries, entry{text: fmt.Sprintf("repeat %d", i+1), index: i})
-		}
 	}
 	if d.anyBound() && d.Graph.Kind != suite.KindHeatmap {
 		entries = append(entries, entry{text: "model: bound", model: true})

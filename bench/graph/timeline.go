@@ -47,25 +47,10 @@ func (d *Data) roof() float64 {
 	return math.Inf(1)
 }
 
-// colouredRepeats is the number of repeats, if each has a colour of its own: where no series takes the colours and there
-// are enough of them.
-func (d *Data) colouredRepeats() int {
-	most := 0
-	for _, c := range d.Courses {
-		most = max(most, c.Run.Repeat)
-	}
-	if d.Graph.Series != "" || most < 2 || most > paint.Colours {
-		return 0
-	}
-	return most
-}
-
-// colour is that of a run's line.
+// colour is that of a run's line: its series', for that is what is compared. Repeats are alike.
 func (d *Data) colour(c Course) color.Color {
-	if d.colouredRepeats() > 0 {
-		return paint.Colour(c.Run.Repeat - 1)
-	}
-	return paint.Colour(slices.Index(d.Series, c.Series))
+	colour := paint.Colour(slices.Index(d.Series, c.Series))
+	return color.NRGBA{R: colour.R, G: colour.G, B: colour.B, A: 170}
 }
 
 // courseLatency draws the p99 latency below it.
@@ -98,7 +83,7 @@ func (d *Data) overTime(facet string, column suite.Column, of func(suite.Point) 
 		}
 		if first == nil {
 			first = c.Run
-			p.Add(events{first})
+			p.Add(outages{first, named}, events{first})
 		}
 		for _, stretch := range stretches(c.Run.Timeline, of, y.log) {
 			line, err := plotter.NewLine(stretch)
@@ -115,7 +100,8 @@ func (d *Data) overTime(facet string, column suite.Column, of func(suite.Point) 
 	return p, nil
 }
 
-// stretches places each interval at its middle. On a logarithmic scale a line breaks off where nothing was answered.
+// stretches makes a step of each interval: what was answered in it was answered at no other time. On a logarithmic scale a
+// line breaks off where nothing was answered.
 func stretches(points []suite.Point, of func(suite.Point) float64, log bool) (lines []plotter.XYs) {
 	open := false
 	for _, point := range points {
@@ -129,9 +115,28 @@ func stretches(points []suite.Point, of func(suite.Point) float64, log bool) (li
 			open = true
 		}
 		last := &lines[len(lines)-1]
-		*last = append(*last, plotter.XY{X: point.T + point.Length/2, Y: v})
+		*last = append(*last, plotter.XY{X: point.T, Y: v}, plotter.XY{X: point.T + point.Length, Y: v})
 	}
 	return lines
+}
+
+// outages shades the times in which nothing of a run was answered, and says how long they were.
+type outages struct {
+	run   *suite.Run
+	named bool
+}
+
+// Plot implements plot.Plotter.
+func (o outages) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, _ := p.Transforms(&c)
+	for _, outage := range o.run.Outages() {
+		from, to := toX(outage.From), toX(outage.To)
+		c.FillPolygon(paint.Grid, []vg.Point{{X: from, Y: c.Min.Y}, {X: to, Y: c.Min.Y}, {X: to, Y: c.Max.Y}, {X: from, Y: c.Max.Y}})
+		if o.named {
+			style := textStyle(8, false, draw.XLeft, draw.YCenter)
+			c.FillText(style, vg.Point{X: to + vg.Points(3), Y: c.Min.Y + vg.Points(8)}, outage.String())
+		}
+	}
 }
 
 // events marks when something was done to the system.

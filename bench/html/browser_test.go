@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -59,7 +60,7 @@ func (c *complaints) add(format string, args ...any) {
 func (c *complaints) hear(event any) {
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		c.add("exception: %s", e.ExceptionDetails.Text)
+		c.add("exception: %s %s", e.ExceptionDetails.Text, e.ExceptionDetails.Exception.Description)
 	case *runtime.EventConsoleAPICalled:
 		c.add("console: %s", e.Type)
 	case *log.EventEntryAdded:
@@ -74,16 +75,61 @@ func (c *complaints) hear(event any) {
 // look is what the page says about itself when its second column of ratios has been sorted one way and then the other.
 const look = `(() => {
 	const keys = () => Array.from(document.querySelectorAll("#adaptive tbody tr")).map(r => Number(r.cells[1].dataset.key));
-	const svgs = Array.from(document.querySelectorAll("figure svg"));
 	const heading = document.querySelectorAll("#adaptive th")[1];
 	heading.click();
 	const up = keys();
 	heading.click();
-	return {pictures: svgs.length, narrow: svgs.filter(s => s.getBoundingClientRect().width < 500).length, up, down: keys()};
+	const canvases = Array.from(document.querySelectorAll(".chart canvas"));
+	const painted = c => c.getContext("2d").getImageData(0, 0, c.width, c.height).data.some(v => v);
+	const box = document.querySelector(".chart .u-over").getBoundingClientRect();
+	return {
+		charts: canvases.length, blank: canvases.filter(c => !painted(c)).length, up, down: keys(),
+		wide: document.documentElement.scrollWidth - document.documentElement.clientWidth, chart: box.width,
+		scopes: Array.from(document.querySelectorAll("th")).filter(h => h.scope !== "col").length,
+		paper: getComputedStyle(document.body).backgroundColor,
+	};
 })()`
 
-// TestInBrowser looks at the report as a reader would: it loads without a complaint, the graphs are there and as wide as
-// the page, and a column sorts at a click. With PAXOSBENCH_PICTURES set to a directory a picture stays there.
+// use is what comes of a pointer over the first chart and of its toggles, and the address that the chart has then.
+const use = `(() => {
+	const chart = document.querySelector(".chart"), over = chart.querySelector(".u-over"), tip = chart.querySelector(".tip");
+	const box = over.getBoundingClientRect(), told = new Set();
+	for (let x = 0; x < box.width; x += 10) for (let y = 0; y < box.height; y += 10) {
+		over.dispatchEvent(new PointerEvent("pointermove", { clientX: box.left + x, clientY: box.top + y, bubbles: true }));
+		if (tip.classList.contains("on")) told.add(tip.textContent);
+	}
+	const press = text => Array.from(chart.querySelectorAll(".bar button")).find(b => b.textContent === text).click();
+	press("batch count:64");
+	press("logarithmic");
+	const pressed = Array.from(chart.querySelectorAll(".bar button"), b => b.textContent + "=" + b.getAttribute("aria-pressed"));
+	let file = "";
+	HTMLAnchorElement.prototype.click = function () { file = this.download + " " + decodeURIComponent(this.href).slice(0, 60); };
+	document.querySelector("#depth .csv").click();
+	return { told: Array.from(told), pressed, address: location.hash, file };
+})()`
+
+type seen struct {
+	Charts int       `json:"charts"`
+	Blank  int       `json:"blank"`
+	Up     []float64 `json:"up"`
+	Down   []float64 `json:"down"`
+	Wide   float64   `json:"wide"`
+	Chart  float64   `json:"chart"`
+	Scopes int       `json:"scopes"`
+	Paper  string    `json:"paper"`
+}
+
+type used struct {
+	Told    []string `json:"told"`
+	Pressed []string `json:"pressed"`
+	Address string   `json:"address"`
+	File    string   `json:"file"`
+}
+
+// TestInBrowser looks at the report as readers do, on a wide and on a narrow screen, in a light and in a dark scheme: it loads
+// without a complaint and without the network, charts are painted and no wider than the page, a column sorts at a click, a
+// pointer is told what it is over, series can be switched off, and the address that is left shows the same again. With
+// PAXOSBENCH_PICTURES set to a directory pictures stay there.
 func TestInBrowser(t *testing.T) {
 	dir := results(t, mixed)
 	written(t, dir)
@@ -91,34 +137,81 @@ func TestInBrowser(t *testing.T) {
 	ctx := browser(t, heard.hear)
 	_, networkErr := chromedp.Call(ctx, network.Enable, network.EnableParams{})
 	_, logErr := chromedp.Call(ctx, log.Enable, cdp.Empty{})
-	if err := errors.Join(networkErr, logErr, chromedp.Do(ctx, chromedp.Navigate("file://"+filepath.Join(dir.Path, ReportFile)))); err != nil {
+	if err := errors.Join(networkErr, logErr); err != nil {
 		t.Fatal(err)
 	}
-	type seen struct {
-		Pictures int       `json:"pictures"`
-		Narrow   int       `json:"narrow"`
-		Up       []float64 `json:"up"`
-		Down     []float64 `json:"down"`
+	page := "file://" + filepath.Join(dir.Path, ReportFile)
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{1400, 400} {
+			opened(t, ctx, page, scheme, width)
+			judge(t, fmt.Sprintf("%d wide, %s", width, scheme), evaluated[seen](t, ctx, look), scheme == "dark")
+			photograph(t, ctx, fmt.Sprintf("report-%d-%s.png", width, scheme))
+		}
 	}
-	page, err := chromedp.Run(ctx, chromedp.Evaluate[seen](look))
-	if err != nil {
-		t.Fatal(err)
+	opened(t, ctx, page, "light", 1400)
+	u := evaluated[used](t, ctx, use)
+	if told := strings.Join(u.Told, "|"); !strings.Contains(told, "batch adaptive, pipeline 16\nthroughput: ") || !strings.Contains(told, "held in 6 of 6") ||
+		!strings.Contains(told, "interval: ") || !strings.Contains(told, "runs: ") {
+		t.Errorf("a pointer is told %q", told)
+	}
+	if !slices.Contains(u.Pressed, "batch count:64=false") || !slices.Contains(u.Pressed, "logarithmic=false") || u.Address != "#depth&hide=1&log=0" {
+		t.Errorf("after toggling: %v at %s", u.Pressed, u.Address)
+	}
+	if !strings.HasPrefix(u.File, `depth.csv data:text/csv;charset=utf-8,"batch","pipeline"`) {
+		t.Errorf("a table is saved as %s", u.File)
+	}
+	opened(t, ctx, "about:blank", "light", 1400)
+	opened(t, ctx, page+u.Address, "light", 1400)
+	const state = `Array.from(document.querySelectorAll("#depth .bar button"), b => b.textContent + "=" + b.getAttribute("aria-pressed"))`
+	if again := evaluated[[]string](t, ctx, state); !slices.Equal(again, u.Pressed) {
+		t.Errorf("the address shows %v, and was left with %v", again, u.Pressed)
 	}
 	if heard.Lock(); len(heard.list) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(heard.list, "; "))
 	}
-	if page.Pictures != 2 || page.Narrow != 0 {
-		t.Errorf("%d pictures, of which %d too narrow; want 2 and 0", page.Pictures, page.Narrow)
+}
+
+func opened(t *testing.T, ctx context.Context, page, scheme string, width int64) {
+	t.Helper()
+	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
+	_, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, media)
+	if err = errors.Join(err, chromedp.Do(ctx, chromedp.EmulateViewport(width, 1600)), chromedp.Do(ctx, chromedp.Navigate(page))); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func evaluated[T any](t *testing.T, ctx context.Context, program string) T {
+	t.Helper()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](program))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func judge(t *testing.T, how string, page seen, dark bool) {
+	t.Helper()
+	if page.Charts != 2 || page.Blank != 0 || page.Wide > 0 || page.Chart < 250 || page.Scopes != 0 {
+		t.Errorf("%s: %+v", how, page)
 	}
 	down := slices.Clone(page.Down)
 	slices.Reverse(down)
 	if len(page.Up) != 3 || !slices.IsSorted(page.Up) || !slices.Equal(page.Up, down) {
-		t.Errorf("sorted: %v, and the other way: %v", page.Up, page.Down)
+		t.Errorf("%s: sorted: %v, and the other way: %v", how, page.Up, page.Down)
 	}
-	if keep := os.Getenv("PAXOSBENCH_PICTURES"); keep != "" {
-		picture, err := chromedp.Run(ctx, chromedp.Screenshot(chromedp.CSS("html")))
-		if err = errors.Join(err, os.WriteFile(filepath.Join(keep, "report.png"), picture, 0o644)); err != nil {
-			t.Fatal(err)
-		}
+	if (page.Paper == "rgb(255, 255, 255)") == dark {
+		t.Errorf("%s: the paper is %s", how, page.Paper)
+	}
+}
+
+func photograph(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	keep := os.Getenv("PAXOSBENCH_PICTURES")
+	if keep == "" {
+		return
+	}
+	picture, err := chromedp.Run(ctx, chromedp.Screenshot(chromedp.CSS("html")))
+	if err = errors.Join(err, os.WriteFile(filepath.Join(keep, name), picture, 0o644)); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"paxosbench/bench/model"
 	"paxosbench/bench/paint"
 	"paxosbench/bench/suite"
+	"paxosbench/bench/suites"
 )
 
 // Names of what Write leaves in a results directory.
@@ -74,6 +75,15 @@ var (
 	styleText string
 	//go:embed report.js
 	scriptText string
+	//go:embed chart.js
+	chartText string
+
+	//go:embed uplot/uPlot.iife.min.js
+	uPlotText string
+	//go:embed uplot/uPlot.min.css
+	uPlotStyle string
+	//go:embed uplot/LICENSE
+	uPlotLicense string
 )
 
 var layout = template.Must(template.New("report").Parse(layoutText))
@@ -87,10 +97,16 @@ type page struct {
 }
 
 // Style returns the style sheet.
-func (*page) Style() template.CSS { return template.CSS(styleText) }
+func (*page) Style() template.CSS { return template.CSS(uPlotStyle + styleText) }
 
-// Script returns the program that sorts tables.
-func (*page) Script() template.JS { return template.JS(scriptText) }
+// Library returns uPlot, which draws the charts, with its licence.
+func (*page) Library() template.JS { return template.JS("/*\n" + uPlotLicense + "*/\n" + uPlotText) }
+
+// Script returns the program that sorts tables and draws charts.
+func (*page) Script() template.JS { return template.JS(scriptText + chartText) }
+
+// Spectrum is the latency of all cells by percentile.
+func (p *page) Spectrum() chart { return spectrum(p.Dir) }
 
 // Memory says how much the host has.
 func (p *page) Memory() string { return humanize.IBytes(uint64(max(0, p.Dir.Manifest.Host.Memory))) }
@@ -106,6 +122,7 @@ func (p *page) Model() string {
 type figure struct {
 	Graph   suite.Graph
 	Picture template.HTML // SVG
+	Charts  []chart       // the same for a browser that runs programs
 	Problem string        // why there is no picture
 	Table   table
 	Replay  string
@@ -119,7 +136,7 @@ func newFigure(dir *suite.Dir, g suite.Graph, calibration *model.Calibration) (f
 		f.Problem = err.Error()
 		return f, nil
 	}
-	f.Table = tableOf(data)
+	f.Table, f.Charts = tableOf(data), chartsOf(data)
 	for _, format := range []string{"svg", "png"} {
 		path := filepath.Join(dir.Path, GraphsDir, g.Name+"."+format)
 		var picture bytes.Buffer
@@ -150,11 +167,16 @@ func inline(svg []byte) template.HTML {
 	return template.HTML(svg[max(0, bytes.Index(svg, []byte("<svg"))):])
 }
 
-// replay is the command that measures again what a graph shows.
+// replay is the command that measures again what a graph shows, into a directory of its own. A suite that does not come with
+// the program, or no longer as it was, is the one that the results directory has.
 func replay(dir *suite.Dir, g suite.Graph) string {
 	m := dir.Manifest
-	args := []string{"bin/bench", "run", dir.Suite.Name, "--seed", fmt.Sprint(m.Seed), "--repeats", fmt.Sprint(m.Repeats),
-		"--duration", m.Duration.String()}
+	name := dir.Suite.Name
+	if _, text, err := suites.Load(name); err != nil || !bytes.Equal(text, dir.Text) {
+		name = filepath.Join(dir.Path, suite.SuiteFile)
+	}
+	args := []string{"bin/bench", "run", name, "--seed", fmt.Sprint(m.Seed), "--repeats", fmt.Sprint(m.Repeats),
+		"--duration", m.Duration.String(), "--out", filepath.Join("results", "again", dir.Suite.Name)}
 	if len(g.Where) > 0 && onAxes(dir.Suite, g.Where) {
 		args = append(args, "--only", g.Where.String())
 	}

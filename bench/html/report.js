@@ -18,9 +18,19 @@ function sortBy(heading) {
 function headingOf(event) {
   return event.target.closest("table.sortable th");
 }
+// save offers a table as a file of comma-separated values, in the order it is sorted in.
+function save(table) {
+  const quoted = (cell) => '"' + cell.textContent.replaceAll('"', '""') + '"';
+  const text = Array.from(table.rows, (row) => Array.from(row.cells, quoted).join(",")).join("\r\n") + "\r\n";
+  const link = document.createElement("a");
+  link.href = "data:text/csv;charset=utf-8," + encodeURIComponent(text);
+  link.download = (table.closest("section").id || "table") + ".csv";
+  link.click();
+}
 document.addEventListener("click", (event) => {
   const heading = headingOf(event);
   if (heading) sortBy(heading);
+  if (event.target.matches("button.csv")) save(event.target.parentElement.querySelector("table"));
 });
 document.addEventListener("keydown", (event) => {
   const heading = headingOf(event);

@@ -120,17 +120,11 @@ func meanOf(which func(record.Replica) bool, figure func(record.Replica) float64
 	}
 }
 
-// outage is the longest stretch of a timeline without an answer, in seconds, to within its interval.
+// outage is the longest time without an answer, in seconds, to within an interval of the timeline.
 func outage(r *Run) (float64, bool) {
-	longest, since := 0.0, 0.0
-	for i, p := range r.Timeline {
-		if p.OpsPerS > 0 {
-			since = p.T + p.Length
-		}
-		if i == 0 && p.OpsPerS == 0 {
-			since = p.T
-		}
-		longest = max(longest, p.T+p.Length-since)
+	longest := 0.0
+	for _, o := range r.Outages() {
+		longest = max(longest, o.To-o.From)
 	}
 	return longest, len(r.Timeline) > 0
 }

@@ -25,6 +25,7 @@ const (
 type Dir struct {
 	Path     string
 	Suite    *Suite
+	Text     []byte // the YAML of the suite
 	Manifest Manifest
 	Plan     []Planned
 
@@ -62,7 +63,7 @@ func Create(path string, s *Suite, text []byte, m Manifest, plan []Planned) (*Di
 			return nil, err
 		}
 	}
-	return &Dir{Path: path, Suite: s, Manifest: m, Plan: plan}, nil
+	return &Dir{Path: path, Suite: s, Text: text, Manifest: m, Plan: plan}, nil
 }
 
 // Open reads a results directory.
@@ -74,6 +75,7 @@ func Open(path string) (*Dir, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	d.Text = text
 	if d.Suite, err = Parse(filepath.Join(path, SuiteFile), text); err != nil {
 		return nil, err
 	}

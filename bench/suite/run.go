@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -128,6 +129,30 @@ func Slim(r *record.Result) *record.Result {
 		s.Replicas = append(s.Replicas, replica)
 	}
 	return &s
+}
+
+// Outage is a time without an answer, in seconds from the beginning of the measurement.
+type Outage struct{ From, To float64 }
+
+// String says how long it was, to within the intervals it was found in.
+func (o Outage) String() string { return fmt.Sprintf("nothing answered for %.3g s", o.To-o.From) }
+
+// Outages are the times in which nothing was answered, as the timeline shows them.
+func (r *Run) Outages() []Outage {
+	var outages []Outage
+	silent := false
+	for _, p := range r.Timeline {
+		if p.OpsPerS > 0 {
+			silent = false
+			continue
+		}
+		if !silent {
+			outages = append(outages, Outage{From: p.T})
+		}
+		silent = true
+		outages[len(outages)-1].To = p.T + p.Length
+	}
+	return outages
 }
 
 // Timeline makes points of the rows of a series; what was answered after the measurement is left out.

@@ -1,0 +1,283 @@
+package html
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"paxosbench/bench/graph"
+	"paxosbench/bench/paint"
+	"paxosbench/bench/record"
+	"paxosbench/bench/stat"
+	"paxosbench/bench/suite"
+)
+
+// chart is what a browser draws a graph from, as chart.js reads it. A picture stands in its place where no program runs.
+type chart struct {
+	Name   string  `json:"name"`
+	X      scale   `json:"x"`
+	Y      scale   `json:"y"`
+	Panels []panel `json:"panels"`
+	// Stepped tells that values hold for an interval each, and are no points of a curve.
+	Stepped bool `json:"stepped,omitempty"`
+	// Apart tells that series stand side by side in a place.
+	Apart bool `json:"apart,omitempty"`
+}
+
+// scale is an axis. Names are the labels of the places 0, 1, 2..; without them places are numbers.
+type scale struct {
+	Label string   `json:"label"`
+	Unit  string   `json:"unit"`
+	Log   bool     `json:"log"`
+	Names []string `json:"names,omitempty"`
+}
+
+type panel struct {
+	Title  string  `json:"title"`
+	Series []line  `json:"series"`
+	Marks  []mark  `json:"marks,omitempty"`  // things that happened
+	Silent []pause `json:"silent,omitempty"` // times in which nothing was answered
+}
+
+// line is a series. Hidden ones are drawn when they are asked for.
+type line struct {
+	Name   string `json:"name"`
+	Hidden bool   `json:"hidden,omitempty"`
+	Spots  []spot `json:"spots"`
+}
+
+// spot is a median with its interval, of runs of which some held. What is no figure is null.
+type spot struct {
+	X     float64  `json:"x"`
+	Y     *float64 `json:"y"`
+	Lo    *float64 `json:"lo,omitempty"`
+	Hi    *float64 `json:"hi,omitempty"`
+	Fill  int      `json:"fill"`
+	Join  bool     `json:"join,omitempty"` // with the one before
+	Note  string   `json:"note,omitempty"`
+	Held  string   `json:"held,omitempty"`
+	Bound float64  `json:"bound,omitempty"`
+	Runs  []single `json:"runs,omitempty"`
+}
+
+// single is one run.
+type single struct {
+	X    float64  `json:"x"`
+	Y    *float64 `json:"y"`
+	Held bool     `json:"held"`
+}
+
+type mark struct {
+	X    float64 `json:"x"`
+	Text string  `json:"text"`
+}
+
+type pause struct {
+	From float64 `json:"from"`
+	To   float64 `json:"to"`
+	Text string  `json:"text"`
+}
+
+// finite is what JSON has for a number that is one.
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+// chartsOf makes the charts of a graph: none of a heat map, whose picture is as good, two of a timeline.
+func chartsOf(d *graph.Data) []chart {
+	switch d.Graph.Kind {
+	case suite.KindHeatmap:
+		return nil
+	case suite.KindTimeline:
+		return []chart{
+			courseChart(d, "throughput", func(p suite.Point) float64 { return p.OpsPerS }),
+			courseChart(d, "p99", func(p suite.Point) float64 { return float64(p.P99) }),
+		}
+	}
+	c := chart{Name: d.Graph.Name, X: scaleOfX(d), Y: scale{Label: d.Column.Label, Unit: d.Column.Unit, Log: d.LogY()},
+		Apart: d.Graph.Kind == suite.KindBars}
+	for _, facet := range d.Facets {
+		p := panel{Title: titled(d.Graph.Facet, facet)}
+		for _, name := range d.Series {
+			l := line{Name: titled(d.Graph.Series, name)}
+			for i := range d.Spots {
+				if s := &d.Spots[i]; s.Facet == facet && s.Series == name {
+					spot := spotOf(d, s, &c.X)
+					spot.Join = len(l.Spots) > 0 && joins(d, &c.X, int(l.Spots[len(l.Spots)-1].X), int(spot.X))
+					l.Spots = append(l.Spots, spot)
+				}
+			}
+			p.Series = append(p.Series, l)
+		}
+		c.Panels = append(c.Panels, p)
+	}
+	return []chart{c}
+}
+
+func titled(knob, value string) string {
+	if value == "" {
+		return ""
+	}
+	return knob + " " + value
+}
+
+// joins tells whether a line leads from one place to the next: there is nothing between 64 and adaptive, nor between bars.
+func joins(d *graph.Data, x *scale, from, to int) bool {
+	if d.Graph.Kind == suite.KindBars {
+		return false
+	}
+	if x.Names == nil {
+		return true
+	}
+	_, first := suite.Numeric(x.Names[from])
+	_, second := suite.Numeric(x.Names[to])
+	return first && second
+}
+
+func scaleOfX(d *graph.Data) scale {
+	if column, measured := suite.ColumnOf(d.Graph.X); measured {
+		return scale{Label: column.Label, Unit: column.Unit, Log: d.Graph.XLog}
+	}
+	return scale{Label: d.Graph.X, Names: d.Xs} // evenly apart, whatever they are
+}
+
+func spotOf(d *graph.Data, s *graph.Spot, x *scale) spot {
+	p := spot{
+		X: s.XValue.Median, Y: finite(s.Figure), Lo: finite(s.Y.Lo), Hi: finite(s.Y.Hi), Fill: int(s.Fill()), Held: s.HeldText(), Bound: s.Bound,
+		Note: d.Note(s),
+	}
+	if x.Names != nil {
+		p.X = float64(slices.Index(x.Names, s.X))
+	}
+	for _, r := range s.Runs {
+		at := r.X
+		if x.Names != nil {
+			at = p.X
+		}
+		if !math.IsNaN(at) {
+			p.Runs = append(p.Runs, single{X: at, Y: finite(r.Y), Held: r.Held})
+		}
+	}
+	return p
+}
+
+// courseChart is of a column over time: every run a series of its own.
+func courseChart(d *graph.Data, name string, of func(suite.Point) float64) chart {
+	column, _ := suite.ColumnOf(name)
+	c := chart{Name: d.Graph.Name + "-" + name, X: scale{Label: "time", Unit: "s"}, Y: scale{Label: column.Label, Unit: column.Unit, Log: column.Unit == "ns"}, Stepped: true}
+	for _, facet := range d.Facets {
+		p := panel{Title: titled(d.Graph.Facet, facet)}
+		for _, course := range d.Courses {
+			if course.Facet != facet {
+				continue
+			}
+			p.Series = append(p.Series, courseLine(course, column.Unit, of))
+			if len(p.Series) > 1 { // what was done, and its effect, are those of the first run
+				continue
+			}
+			for _, o := range course.Run.Outages() {
+				p.Silent = append(p.Silent, pause{o.From, o.To, o.String()})
+			}
+			if course.Run.Result != nil {
+				for _, e := range course.Run.Result.Events {
+					p.Marks = append(p.Marks, mark{e.AtS, e.Text})
+				}
+			}
+		}
+		c.Panels = append(c.Panels, p)
+	}
+	return c
+}
+
+func courseLine(course graph.Course, unit string, of func(suite.Point) float64) line {
+	l := line{Name: strings.TrimSpace(fmt.Sprintf("%s repeat %d", course.Series, course.Run.Repeat))}
+	for _, p := range course.Run.Timeline {
+		v := finite(of(p))
+		if p.OpsPerS == 0 && unit == "ns" { // nothing was answered: no latency, and no small one
+			v = nil
+		}
+		l.Spots = append(l.Spots, spot{X: p.T, Y: v})
+	}
+	return l
+}
+
+// percentiles are those that results keep, and how many observations they need to mean something.
+var percentiles = []struct {
+	name  string
+	least int64
+	of    func(*record.Latency) int64
+}{
+	{"p50", 1, func(l *record.Latency) int64 { return l.P50 }},
+	{"p90", 10, func(l *record.Latency) int64 { return l.P90 }},
+	{"p99", 100, func(l *record.Latency) int64 { return l.P99 }},
+	{"p99.9", 10_000, func(l *record.Latency) int64 { return l.P999 }},
+	{"p99.99", 100_000, func(l *record.Latency) int64 { return l.P9999 }},
+}
+
+// shownSpectra is how many cells are shown at first.
+const shownSpectra = 6
+
+// spectrum is the latency of every cell by percentile, the median over all runs.
+func spectrum(dir *suite.Dir) chart {
+	c := chart{Name: "spectrum", X: scale{Label: "percentile"}, Y: scale{Label: "latency from when due", Unit: "ns", Log: true}}
+	for _, p := range percentiles {
+		c.X.Names = append(c.X.Names, p.name)
+	}
+	byCell := make(map[string][]*suite.Run)
+	for i := range dir.Runs() {
+		if r := &dir.Runs()[i]; r.Kind == suite.KindRun && r.Result != nil {
+			byCell[r.Cell.String()] = append(byCell[r.Cell.String()], r)
+		}
+	}
+	var all panel
+	for _, cell := range dir.Suite.Cells() {
+		if runs := byCell[cell.String()]; len(runs) > 0 {
+			all.Series = append(all.Series, line{Name: cell.String(), Hidden: len(all.Series) >= shownSpectra, Spots: spectrumOf(runs)})
+		}
+	}
+	if len(all.Series) > 0 {
+		c.Panels = append(c.Panels, all)
+	}
+	return c
+}
+
+func spectrumOf(runs []*suite.Run) []spot {
+	var spots []spot
+	for i, p := range percentiles {
+		var figures, measured []float64
+		at := spot{X: float64(i)}
+		for _, r := range runs {
+			l := &r.Result.Latency
+			if l.Count < p.least {
+				continue
+			}
+			v := float64(p.of(l))
+			at.Runs = append(at.Runs, single{at.X, &v, r.Held()})
+			measured = append(measured, v)
+			if !r.Held() {
+				v = math.Inf(1)
+			}
+			figures = append(figures, v)
+		}
+		if len(measured) == 0 {
+			continue
+		}
+		median := stat.Median(figures)
+		held := len(slices.DeleteFunc(figures, func(v float64) bool { return math.IsInf(v, 1) }))
+		at.Y, at.Lo, at.Hi = finite(median.Median), finite(median.Lo), finite(median.Hi)
+		at.Held = fmt.Sprintf("held in %d of %d", held, len(measured))
+		switch {
+		case at.Y == nil:
+			at.Y, at.Fill = finite(stat.Median(measured).Median), int(paint.Hollow)
+		case held < len(measured):
+			at.Fill = int(paint.Half)
+		}
+		at.Join = len(spots) > 0
+		spots = append(spots, at)
+	}
+	return spots
+}
