@@ -16,7 +16,7 @@ type Config struct {
 	Addrs []string // client addresses of the replicas
 	Admin []string // admin addresses of the replicas, in the same order; empty: no figures of the replicas
 
-	// Rate is the rate of an open loop, in operations per second; 0 makes the loop closed.
+	Open    bool // an open loop, of the rate, in operations per second; otherwise a closed one
 	Rate    Rate
 	Arrival Arrival
 	Tick    Tick // of an open loop
@@ -128,9 +128,6 @@ func (m VerifyMode) String() string { return verifyNames[m] }
 // MarshalText renders the mode as String does.
 func (m VerifyMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
-// open reports whether the loop is open.
-func (c *Config) open() bool { return c.Rate > 0 }
-
 // tick returns the least time between two sends of each thread of an open loop.
 func (c *Config) tick() time.Duration { return c.Tick.Of(c.Rate / Rate(c.Threads)) }
 
@@ -149,10 +146,14 @@ const (
 	randomWorkload = iota
 	randomWarmup
 	randomMeasurement
+	randomSizes
 )
 
-// maxRate bounds rates to what can be scheduled in nanoseconds and counted at all.
-const maxRate = Rate(1e9)
+// Rates are bounded to what can be scheduled in nanoseconds and counted at all.
+const (
+	minRate = Rate(1e-3)
+	maxRate = Rate(1e9)
+)
 
 // Validate reports everything that is wrong with the configuration, each with its remedy.
 func (c *Config) Validate() error {
@@ -163,7 +164,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	check(len(c.Addrs) > 0, "no addresses: give --addrs")
-	check(c.Rate <= maxRate, "rate %v: at most %v", c.Rate, maxRate)
+	check(!c.Open || c.Rate >= minRate && c.Rate <= maxRate, "rate %v: from %v to %v", c.Rate, minRate, maxRate)
 	check(c.Conns >= 1, "%d connections: at least 1", c.Conns)
 	check(c.Threads >= 1 && c.Threads <= c.Conns, "%d threads for %d connections: each thread needs a connection", c.Threads, c.Conns)
 	check(c.Clients >= c.Conns, "%d clients on %d connections: raise --clients or lower --conns", c.Clients, c.Conns)

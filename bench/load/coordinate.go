@@ -17,8 +17,8 @@ type measurement struct {
 	replicas      [2][]snapshot
 	counters      [2]client.Counters
 	leaders       [2]wire.ReplicaID // who led, as the connections have seen it
-	inFlight      int64
-	inWindow      int64 // operations answered within the measured time
+	inFlight      float64           // integral, in operation-nanoseconds
+	inWindow      int64             // operations answered within the measured time
 	granted       int
 }
 
@@ -105,7 +105,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	if err != nil {
 		return nil, err
 	}
-	m.inFlight = set.InFlight
+	m.inFlight = set.InFlight.Float()
 	return r.outcome(ctx, set, rows, happened, m)
 }
 

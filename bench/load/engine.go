@@ -95,6 +95,8 @@ func lockThread() error {
 
 // drive runs rounds under one policy until done says so, the clock reaches end, or the run is told to stop.
 func (e *engine) drive(f feeder, end time.Duration, done func() bool) error {
+	f.feed(e, e.loop.Now())
+	e.loop.Flush()
 	for {
 		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end, f.wake(e), e.rec.next)); err != nil {
 			return err

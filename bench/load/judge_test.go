@@ -14,7 +14,7 @@ import (
 // goodResult is a result without blemish, of an open loop.
 func goodResult() (*Config, *record.Result, []record.Row, *measurement) {
 	cfg := testConfig()
-	cfg.Rate = 1000
+	cfg.Open, cfg.Rate = true, 1000
 	r := &record.Result{
 		Ops:       record.Counts{Scheduled: 10_000, Sent: 10_000, OK: 10_000},
 		Service:   record.Latency{P50: int64(time.Millisecond), Mean: 1000, Count: 10_000},
@@ -72,7 +72,7 @@ func TestJudge(t *testing.T) {
 		{"steal", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Host.StealPercent = 5 }, record.Degraded, "steal time"},
 		{"generator saturated", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Generator.CPUShare = 0.99 }, record.Invalid, "generator cpu"},
 		{"closed loop at full speed", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {
-			c.Rate, r.Generator.CPUShare = 0, 0.99
+			c.Open, r.Generator.CPUShare = false, 0.99
 		}, record.Degraded, "generator cpu"},
 		{"reconnect", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Client.Reconnects = 1 }, record.Degraded, "connections"},
 		{"reconnect that was asked for", func(c *Config, r *record.Result, _ []record.Row, m *measurement) {

@@ -211,6 +211,46 @@ func TestShuffleIsAPermutation(t *testing.T) {
 	}
 }
 
+// Operations of one kind do not stand in long runs, whatever the seed: in a shuffled block of two kinds the longest run has
+// about ten.
+func TestEveryBlockIsShuffled(t *testing.T) {
+	for _, mix := range []string{"put:0.5,get:0.5", "get:0.5,cas:0.5", "put:0.25,get:0.25,delete:0.25,cas:0.25"} {
+		for seed := range uint64(60) {
+			w := testWorkload(t, 10_000, 1, "uniform", mix)
+			w.seed = hash(seed)
+			longest, run, last := 0, 0, wire.Op(0)
+			for n := client.Number(1); n <= 20_000; n++ {
+				op := w.operation(0, n).op
+				if op != last {
+					run, last = 0, op
+				}
+				run++
+				longest = max(longest, run)
+			}
+			if longest > 32 {
+				t.Errorf("%s, seed %d: %d operations of one kind in a row", mix, seed, longest)
+			}
+		}
+	}
+}
+
+// Neighbours in a block are no likelier to be of one kind than chance has it.
+func TestShuffleHasNoPattern(t *testing.T) {
+	same, pairs := 0, 0
+	for block := range uint64(2000) {
+		random := hash(block)
+		for i := range mixBlock - 1 {
+			if (shuffle(i, random) < mixBlock/2) == (shuffle(i+1, random) < mixBlock/2) {
+				same++
+			}
+			pairs++
+		}
+	}
+	if share := float64(same) / float64(pairs); math.Abs(share-0.4995) > 0.005 {
+		t.Errorf("%.4f of neighbours are of one kind, want 0.4995", share)
+	}
+}
+
 func TestPreloadWritesEveryKeyOnce(t *testing.T) {
 	w := testWorkload(t, 1003, 7, "zipf:0.99", "get:1")
 	for session := range w.plans {

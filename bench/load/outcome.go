@@ -135,7 +135,7 @@ func eventText(e *record.Event) string {
 // describe renders the configuration for the result, every value spelled as on the command line.
 func (c *Config) describe() (map[string]any, error) {
 	mode := "closed"
-	if c.open() {
+	if c.Open {
 		mode = "open"
 	}
 	config := map[string]any{
@@ -147,7 +147,7 @@ func (c *Config) describe() (map[string]any, error) {
 		"generator": c.Generator,
 		"verify":    c.Verify, "examine": c.Examine.String(), "max_errors": c.MaxErrors, "events": c.Events,
 	}
-	if c.open() {
+	if c.Open {
 		config["rate_ops_per_s"] = float64(c.Rate)
 		config["arrival"] = c.Arrival
 		config["tick"] = c.tick().String()

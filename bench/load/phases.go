@@ -59,7 +59,7 @@ func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
 	}
 	e.offerAll()
 	var f feeder = closedFeeder{end}
-	if e.cfg.open() {
+	if e.cfg.Open {
 		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, e.cfg.Generator, seed), start, end, e.cfg.tick())
 	}
 	err := e.drive(f, end, nil)

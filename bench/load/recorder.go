@@ -54,7 +54,7 @@ func (r *recorder) settled(count int, at time.Duration) {
 // integrate brings the integral of inFlight up to date.
 func (r *recorder) integrate(at time.Duration) {
 	if at > r.changedAt {
-		r.set.InFlight += r.inFlight * int64(at-r.changedAt)
+		r.set.InFlight.Add(r.inFlight, int64(at-r.changedAt))
 		r.changedAt = at
 	}
 }

@@ -153,11 +153,21 @@ func TestClosedLoop(t *testing.T) {
 	}
 }
 
+// A loop sends from its first moment on: the shortest run has operations.
+func TestShortestRunHasOperations(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	cfg := shortConfig(server.Addr())
+	cfg.Duration, cfg.Verify = time.Millisecond, VerifyNone
+	if r := mustRun(t, cfg).Result; r.Ops.Sent == 0 {
+		t.Errorf("%+v", r.Ops)
+	}
+}
+
 func TestOpenLoop(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	for _, arrival := range []string{"constant", "poisson", "burst:20"} {
 		cfg := shortConfig(server.Addr())
-		cfg.Rate, cfg.Window = 5000, 0
+		cfg.Open, cfg.Rate, cfg.Window = true, 5000, 0
 		if err := cfg.Arrival.UnmarshalText([]byte(arrival)); err != nil {
 			t.Fatal(err)
 		}
@@ -223,7 +233,7 @@ func testAccountingOfFaults(t *testing.T, reads wire.Reads) {
 		return clienttest.Action{}
 	}})
 	cfg := shortConfig(server.Addr())
-	cfg.Rate, cfg.Window, cfg.Preload = 2000, 0, true
+	cfg.Open, cfg.Rate, cfg.Window, cfg.Preload = true, 2000, 0, true
 	cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
 	r := mustRun(t, cfg).Result
 	if r.Verification.Violations != 0 || r.Ops.OK != r.Ops.Sent || r.Ops.OK == 0 { // whether all could be sent is a matter of time
@@ -306,7 +316,7 @@ func TestInterruptedRunIsComplete(t *testing.T) {
 func TestImpossibleRateIsInvalid(t *testing.T) {
 	server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
 	cfg := shortConfig(server.Addr())
-	cfg.Rate, cfg.Window = maxRate, 0
+	cfg.Open, cfg.Rate, cfg.Window = true, maxRate, 0
 	r := mustRun(t, cfg).Result
 	if r.Verdict != record.Invalid || !strings.Contains(strings.Join(r.Reasons, " "), "schedule sent") {
 		t.Errorf("verdict %s: %q", r.Verdict, r.Reasons)
@@ -329,7 +339,7 @@ func TestCoordinatedOmission(t *testing.T) {
 	addr, process := startServer(t)
 	cfg := testConfig()
 	cfg.Addrs, cfg.Conns, cfg.Clients = []string{addr}, 2, 2
-	cfg.Rate, cfg.Window, cfg.Duration, cfg.Interval = 2000, 0, 10*stall, stall
+	cfg.Open, cfg.Rate, cfg.Window, cfg.Duration, cfg.Interval = true, 2000, 0, 10*stall, stall
 	stopped := make(chan error, 1)
 	time.AfterFunc(4*stall, func() {
 		err := process.Signal(syscall.SIGSTOP)
@@ -451,10 +461,39 @@ func TestRampStepsEvenly(t *testing.T) {
 	}
 }
 
+// Rates near 0 are open loops of that rate, and equal rates keep directories of their own.
+func TestRampOfTinyAndEqualRates(t *testing.T) {
+	for _, tt := range []struct {
+		from, to Rate
+		names    string
+	}{
+		{0.1, 0.4, "[rate-0000000000.100 rate-0000000000.250 rate-0000000000.400]"},
+		{1000, 1000, "[rate-0000001000 rate-0000001000-2 rate-0000001000-3]"},
+		{1000, 1001, "[rate-0000001000 rate-0000001001 rate-0000001001-2]"},
+	} {
+		var names []string
+		run := func(_ context.Context, cfg *Config, name string) (*Outcome, error) {
+			if err := cfg.Validate(); err != nil || !cfg.Open {
+				t.Errorf("rate %v: open %v, %v", cfg.Rate, cfg.Open, err)
+			}
+			names = append(names, name)
+			return &Outcome{Result: &record.Result{}, Set: record.NewSet()}, nil
+		}
+		if _, err := Ramp(context.Background(), testConfig(), tt.from, tt.to, 3, run, func(Point) {}); err != nil || fmt.Sprint(names) != tt.names {
+			t.Errorf("%v to %v: %v, %v", tt.from, tt.to, names, err)
+		}
+	}
+	cfg := testConfig()
+	cfg.Open = true
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), "rate 0") {
+		t.Errorf("an open loop of no rate: %v", err)
+	}
+}
+
 func TestExchangesDoNotAllocate(t *testing.T) {
 	for _, rate := range []Rate{0, 1e6} {
 		cfg := testConfig()
-		cfg.Rate = rate
+		cfg.Open, cfg.Rate = rate > 0, rate
 		e := idleEngine(t, cfg)
 		buf := e.exchange(make([]byte, 0, 1<<20), 1, 1000)
 		n := 1001

@@ -4,23 +4,30 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"paxosbench/bench/record"
 )
 
-// Runner carries out one run of a series at one rate (0: a closed loop) and keeps its files under the given name.
+// Runner carries out one run of a series, an open loop or the closed one of a probe, and keeps its files under the given name.
 type Runner func(ctx context.Context, cfg *Config, name string) (*Outcome, error)
 
 // Point is one run of a ramp or a search.
 type Point struct {
 	Name   string         `json:"name"`
-	Rate   Rate           `json:"rate"` // 0: the closed-loop probe
+	Rate   Rate           `json:"rate"` // of an open loop; the probe has none
 	Result *record.Result `json:"result"`
 	Holds  bool           `json:"holds"` // it fell short of nothing
 	// Shortfalls lists what it fell short of, with figures: checks that make a run invalid, goodput, the objective.
 	Shortfalls []string `json:"shortfalls,omitempty"`
 	Outcome    *Outcome `json:"-"`
 }
+
+// probeName is what the closed loop that begins a search is called.
+const probeName = "probe"
+
+// Open tells a point of an open loop from the probe.
+func (p *Point) Open() bool { return p.Name != probeName }
 
 // shortfalls lists why a run does not count as held. Goodput and latency both count: a rate that is answered late, or
 // in part, is not one that the cluster serves.
@@ -38,21 +45,47 @@ func shortfalls(cfg *Config, o *Outcome) []string {
 	return short
 }
 
-// atRate runs one point.
-func atRate(ctx context.Context, cfg *Config, rate Rate, run Runner) (Point, error) {
+// probe runs the closed loop that tells where to begin.
+func probe(ctx context.Context, cfg *Config, run Runner) (Point, error) {
+	return point(ctx, *cfg, probeName, run)
+}
+
+// atRate runs one open loop. before are the points before it, of which it must not take a name.
+func atRate(ctx context.Context, cfg *Config, rate Rate, before []Point, run Runner) (Point, error) {
 	at := *cfg
-	at.Rate = rate
-	name := "probe"
-	if rate > 0 {
-		at.Window = 0
-		name = fmt.Sprintf("rate-%010.0f", float64(rate))
+	at.Open, at.Rate, at.Window = true, rate, 0
+	return point(ctx, at, rateName(rate, before), run)
+}
+
+// rateName names a rate so that names sort as rates do, and none comes twice.
+func rateName(rate Rate, before []Point) string {
+	name := fmt.Sprintf("rate-%010.0f", float64(rate))
+	if rate != Rate(math.Round(float64(rate))) {
+		name = fmt.Sprintf("rate-%014.3f", float64(rate))
 	}
+	unique := name
+	for n := 2; slices.ContainsFunc(before, func(p Point) bool { return p.Name == unique }); n++ {
+		unique = fmt.Sprintf("%s-%d", name, n)
+	}
+	return unique
+}
+
+// point carries out one run.
+func point(ctx context.Context, at Config, name string, run Runner) (Point, error) {
 	outcome, err := run(ctx, &at, name)
 	if err != nil {
 		return Point{}, err
 	}
 	short := shortfalls(&at, outcome)
-	return Point{Name: name, Rate: rate, Result: outcome.Result, Holds: len(short) == 0, Shortfalls: short, Outcome: outcome}, nil
+	return Point{Name: name, Rate: at.Rate, Result: outcome.Result, Holds: len(short) == 0, Shortfalls: short, Outcome: outcome}, nil
+}
+
+// fine rounds rates to whole numbers, and those below a thousand to thousandths.
+func fine(rate Rate) Rate {
+	if rate >= 1000 {
+		return Rate(math.Round(float64(rate)))
+	}
+	return Rate(math.Round(float64(rate)*1000) / 1000)
 }
 
 // Ramp runs one open loop after the other at steps rates from the first to the last, evenly spaced. It goes on past
@@ -64,7 +97,7 @@ func Ramp(ctx context.Context, cfg *Config, from, to Rate, steps int, run Runner
 		if steps > 1 {
 			rate += (to - from) * Rate(i) / Rate(steps-1)
 		}
-		point, err := atRate(ctx, cfg, Rate(math.Round(float64(rate))), run)
+		point, err := atRate(ctx, cfg, fine(rate), points, run)
 		if err != nil {
 			return points, err
 		}
@@ -90,7 +123,7 @@ func LowestNotHeld(points []Point) *Point {
 	var lowest *Point
 	for i := range points {
 		p := &points[i]
-		if p.Rate > 0 && !p.Holds && (lowest == nil || p.Rate < lowest.Rate) {
+		if p.Open() && !p.Holds && (lowest == nil || p.Rate < lowest.Rate) {
 			lowest = p
 		}
 	}
@@ -101,21 +134,21 @@ func LowestNotHeld(points []Point) *Point {
 // from there on the interval is halved until it is narrower than precision, relative to its lower end. It returns
 // every point and the best one, nil if none holds.
 func Search(ctx context.Context, cfg *Config, precision float64, run Runner, each func(Point)) ([]Point, *Point, error) {
-	probe, err := atRate(ctx, cfg, 0, run)
+	first, err := probe(ctx, cfg, run)
 	if err != nil {
 		return nil, nil, err
 	}
-	points := []Point{probe}
-	each(probe)
+	points := []Point{first}
+	each(first)
 	var best *Point
-	peak := probe.Result.ThroughputOpsPerS
+	peak := first.Result.ThroughputOpsPerS
 	low, high := 0.0, peak*searchAbove
 	for !points[len(points)-1].Outcome.Interrupted && high > max(low*(1+precision), peak*searchBelow) {
 		rate := (low + high) / 2
 		if len(points) == 1 {
 			rate = high
 		}
-		point, err := atRate(ctx, cfg, Rate(math.Round(rate)), run)
+		point, err := atRate(ctx, cfg, fine(Rate(rate)), points, run)
 		if err != nil {
 			return points, best, err
 		}

@@ -61,7 +61,7 @@ func TestGivenTickIsKept(t *testing.T) {
 // Each thread has its share of the rate, and the tick that goes with it is in the result.
 func TestTickInTheResult(t *testing.T) {
 	cfg := testConfig()
-	cfg.Rate, cfg.Threads, cfg.Conns, cfg.Clients = 40_000, 2, 2, 2
+	cfg.Open, cfg.Rate, cfg.Threads, cfg.Conns, cfg.Clients = true, 40_000, 2, 2, 2
 	config, err := cfg.describe()
 	if err != nil {
 		t.Fatal(err)
@@ -75,7 +75,7 @@ func TestTickInTheResult(t *testing.T) {
 func TestAnswersDoNotShortenTheTick(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	cfg := shortConfig(server.Addr())
-	cfg.Conns, cfg.Clients, cfg.Rate, cfg.Window = 1, 1, 20_000, 0
+	cfg.Open, cfg.Conns, cfg.Clients, cfg.Rate, cfg.Window = true, 1, 1, 20_000, 0
 	cfg.Tick = parseTick(t, "20ms")
 	r := mustRun(t, cfg).Result
 	if most := int64(cfg.Duration/cfg.tick()) + 1; r.Client.FramesSent > most || r.Client.FramesSent == 0 {

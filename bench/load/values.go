@@ -154,6 +154,7 @@ func (id valueID) number() uint32  { return uint32(id) }
 
 // values makes the values of a run.
 type values struct {
+	seed  uint64
 	sizes ValueSizes
 	// random is the share of each value's filler that does not compress; the rest repeats one byte.
 	random float64
@@ -164,7 +165,7 @@ func (v *values) size(id valueID) int {
 	if len(v.sizes.bounds) == 1 {
 		return v.sizes.bounds[0].size
 	}
-	return v.sizes.pick(hash(uint64(id)))
+	return v.sizes.pick(hash(v.seed ^ uint64(id)<<16)) // not of the tag, which is new in every run
 }
 
 // append appends the value with the given id and size.

@@ -2,10 +2,13 @@ package load
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+
+	"paxosbench/bench/client"
 )
 
 func testValues(t testing.TB, sizes string, ratio float64) *values {
@@ -95,5 +98,27 @@ func TestValueIDKeepsItsParts(t *testing.T) {
 	id := makeValueID(0xbeef, maxSessions-1, 1<<40+7)
 	if id.tag() != 0xbeef || id.session() != maxSessions-1 || id.number() != 7 {
 		t.Errorf("tag %x, session %d, number %d", id.tag(), id.session(), id.number())
+	}
+}
+
+// The seed determines how long values are, and the tag, which is new in every run, does not.
+func TestSeedDeterminesSizes(t *testing.T) {
+	sizes := func(seed uint64, tag uint16) (all []int) {
+		cfg := testConfig()
+		cfg.Seed = seed
+		if err := cfg.ValueSize.UnmarshalText([]byte("uniform:8,1000")); err != nil {
+			t.Fatal(err)
+		}
+		w := newWorkload(cfg, newPicker(cfg.KeyDist, cfg.keySpace(), cfg.Mix), tag, 0, cfg.Clients)
+		for n := range client.Number(100) {
+			all = append(all, w.values.size(w.valueID(0, n+1)))
+		}
+		return all
+	}
+	if !slices.Equal(sizes(1, 0xbeef), sizes(1, 0xcafe)) {
+		t.Error("sizes differ with the same seed")
+	}
+	if slices.Equal(sizes(1, 0xbeef), sizes(2, 0xbeef)) {
+		t.Error("sizes are the same with another seed")
 	}
 }

@@ -27,7 +27,7 @@ const checkAnswered = "schedule answered"
 // judge fills in the checks, the reasons and the verdict.
 func judge(cfg *Config, r *record.Result, rows []record.Row, measured *measurement) {
 	v := &judging{result: r}
-	if cfg.open() {
+	if cfg.Open {
 		v.openLoop(cfg, r)
 	}
 	v.little(r, measured)
@@ -46,7 +46,7 @@ func judge(cfg *Config, r *record.Result, rows []record.Row, measured *measureme
 
 // generatorSeverity: a closed loop that runs at full speed uses its processor fully by design.
 func generatorSeverity(cfg *Config) record.Verdict {
-	if cfg.open() {
+	if cfg.Open {
 		return record.Invalid
 	}
 	return record.Degraded
@@ -112,7 +112,7 @@ func (v *judging) little(r *record.Result, m *measurement) {
 		return
 	}
 	expected := float64(r.Service.Mean) * answered
-	v.atMost("little's law", math.Abs(float64(m.inFlight)-expected)/expected, littleTolerance, "relative difference", record.Degraded,
+	v.atMost("little's law", math.Abs(m.inFlight-expected)/expected, littleTolerance, "relative difference", record.Degraded,
 		"operations in flight do not match throughput times service time: the accounting of time is off")
 }
 

@@ -44,7 +44,7 @@ func newWorkload(cfg *Config, p picker, tag uint16, first, sessions int) *worklo
 		picker: p,
 		table:  cfg.Mix.table(),
 		plans:  make([]plan, sessions),
-		values: values{sizes: cfg.ValueSize, random: 1 / cfg.CompressRatio},
+		values: values{seed: cfg.random(randomSizes), sizes: cfg.ValueSize, random: 1 / cfg.CompressRatio},
 		keyPad: make([]byte, max(0, int(cfg.KeySize)-8)),
 	}
 	w.only, _ = cfg.Mix.only()

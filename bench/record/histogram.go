@@ -24,7 +24,7 @@ const (
 type Histogram struct {
 	hdr     *hdrhistogram.Histogram
 	count   int64
-	sum     int64
+	sum     Sum
 	min     int64
 	max     int64
 	clamped int64
@@ -39,7 +39,7 @@ func NewHistogram() *Histogram {
 func (h *Histogram) Record(d time.Duration, n int64) {
 	v := max(int64(d), 0)
 	h.count += n
-	h.sum += v * n
+	h.sum.Add(v, n)
 	h.min = min(h.min, v)
 	h.max = max(h.max, v)
 	if v > highestNs {
@@ -54,7 +54,7 @@ func (h *Histogram) Record(d time.Duration, n int64) {
 // Reset empties the histogram.
 func (h *Histogram) Reset() {
 	h.hdr.Reset()
-	h.count, h.sum, h.min, h.max, h.clamped = 0, 0, math.MaxInt64, 0, 0
+	h.count, h.sum, h.min, h.max, h.clamped = 0, Sum{}, math.MaxInt64, 0, 0
 }
 
 // Merge adds the observations of o.
@@ -63,7 +63,7 @@ func (h *Histogram) Merge(o *Histogram) {
 		panic(fmt.Sprintf("BUG: merging histograms of one shape dropped %d observations", dropped))
 	}
 	h.count += o.count
-	h.sum += o.sum
+	h.sum.Merge(o.sum)
 	h.min = min(h.min, o.min)
 	h.max = max(h.max, o.max)
 	h.clamped += o.clamped
@@ -86,15 +86,12 @@ func (h *Histogram) Min() time.Duration {
 // Max returns the exact largest observation, 0 if there is none.
 func (h *Histogram) Max() time.Duration { return time.Duration(h.max) }
 
-// Sum returns the exact sum of all observations.
-func (h *Histogram) Sum() time.Duration { return time.Duration(h.sum) }
-
 // Mean returns the exact mean, 0 if there is no observation.
 func (h *Histogram) Mean() time.Duration {
 	if h.count == 0 {
 		return 0
 	}
-	return time.Duration(h.sum / h.count)
+	return time.Duration(h.sum.Over(h.count))
 }
 
 // rankTolerance absorbs what floating point adds to a rank: 99.9 % of 1000 are 999, not a little more.
@@ -158,7 +155,7 @@ func Ns(ns int64) string {
 
 // Exact carries the figures that the encoded histogram has only to within its resolution.
 type Exact struct {
-	SumNs int64 `json:"sum_ns"`
+	SumNs Sum   `json:"sum_ns"`
 	MinNs int64 `json:"min_ns"`
 	MaxNs int64 `json:"max_ns"`
 }

@@ -3,6 +3,7 @@ package record
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -54,8 +55,8 @@ func TestHistogramMatchesRawSamples(t *testing.T) {
 	for _, d := range raw {
 		sum += d
 	}
-	if h.Count() != 50_000 || h.Sum() != sum || h.Min() != raw[0] || h.Max() != raw[len(raw)-1] || h.Mean() != sum/50_000 {
-		t.Errorf("count %d, sum %v, min %v, max %v, mean %v", h.Count(), h.Sum(), h.Min(), h.Max(), h.Mean())
+	if h.Count() != 50_000 || h.sum.Over(1) != int64(sum) || h.Min() != raw[0] || h.Max() != raw[len(raw)-1] || h.Mean() != sum/50_000 {
+		t.Errorf("count %d, sum %v, min %v, max %v, mean %v", h.Count(), h.sum.Over(1), h.Min(), h.Max(), h.Mean())
 	}
 	for _, p := range []float64{1, 50, 90, 99, 99.9, 99.99, 100} {
 		if got, want := h.Percentile(p), exactPercentile(raw, p); !near(got, want) {
@@ -82,7 +83,7 @@ func TestHistogramKeepsWhatIsOutOfRange(t *testing.T) {
 	h := NewHistogram()
 	h.Record(-time.Second, 1)
 	h.Record(time.Hour, 2)
-	if h.Min() != 0 || h.Max() != time.Hour || h.Clamped() != 2 || h.Count() != 3 || h.Sum() != 2*time.Hour {
+	if h.Min() != 0 || h.Max() != time.Hour || h.Clamped() != 2 || h.Count() != 3 || h.sum.Over(1) != int64(2*time.Hour) {
 		t.Errorf("%+v", h.Summary())
 	}
 	h.Reset()
@@ -323,5 +324,49 @@ func TestDirectoryHoldsARun(t *testing.T) {
 	}
 	if back.Latency != r.Latency || back.Ops != r.Ops || !reflect.DeepEqual(back.HDR, r.HDR) || back.Verdict != Valid {
 		t.Errorf("came back as %+v", back)
+	}
+}
+
+// A backlog that grows for long does not make the mean negative, nor the integral of what is in flight.
+func TestSumsDoNotOverflow(t *testing.T) {
+	h, n := NewHistogram(), int64(0)
+	for range 600 {
+		h.Record(5*time.Minute, 1_000_000_000)
+		n += 1_000_000_000
+	}
+	if h.Mean() != 5*time.Minute || h.Count() != n {
+		t.Errorf("mean %v of %d observations of five minutes", h.Mean(), h.Count())
+	}
+	encoded, exact, err := h.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(exact)
+	if err != nil || !strings.Contains(string(text), `"sum_ns":180000000000000000000000`) {
+		t.Errorf("%s, %v", text, err)
+	}
+	var read Exact
+	if err := json.Unmarshal(text, &read); err != nil || read != exact {
+		t.Errorf("read %+v, written %+v, %v", read, exact, err)
+	}
+	again, err := DecodeHistogram(encoded, read)
+	if err != nil || again.Mean() != h.Mean() {
+		t.Errorf("mean %v after reading, %v", again.Mean(), err)
+	}
+	h.Merge(again)
+	if h.Mean() != 5*time.Minute {
+		t.Errorf("mean %v of both", h.Mean())
+	}
+	var inFlight Sum
+	for range 600 {
+		inFlight.Add(1e9, int64(time.Minute))
+	}
+	if got := inFlight.Float(); got != 600*1e9*float64(time.Minute) {
+		t.Errorf("integral %g", got)
+	}
+	for _, wrong := range []string{"-1", "1.5", `"1"`, "400000000000000000000000000000000000000"} {
+		if err := new(Sum).UnmarshalJSON([]byte(wrong)); err == nil {
+			t.Errorf("%s is taken for a sum", wrong)
+		}
 	}
 }

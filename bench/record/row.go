@@ -45,7 +45,7 @@ func NewRow(set *Set) Row {
 		Sent:         set.Counts.Sent,
 		Failed:       set.Counts.Failed,
 		TimedOut:     set.Counts.TimedOut,
-		InFlight:     float64(set.InFlight) / float64(length),
+		InFlight:     set.InFlight.Float() / float64(length),
 		P50Ns:        int64(set.Intended.Percentile(50)),
 		P99Ns:        int64(set.Intended.Percentile(99)),
 		MaxNs:        int64(set.Intended.Max()),

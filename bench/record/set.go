@@ -54,7 +54,7 @@ type Set struct {
 
 	Counts Counts
 	// InFlight is the integral of the number of operations in flight over the interval, in operation-nanoseconds.
-	InFlight int64
+	InFlight Sum
 	// Interval numbers the interval, from 0. The last one holds what came after the measurement and is the Drain.
 	Interval int
 	Drain    bool
@@ -89,7 +89,7 @@ func (s *Set) Reset() {
 	s.SendLag.Reset()
 	s.Failure.Reset()
 	s.Counts = Counts{}
-	s.InFlight = 0
+	s.InFlight = Sum{}
 	s.Interval, s.Drain = 0, false
 	s.Start, s.End = 0, 0
 }
@@ -101,5 +101,5 @@ func (s *Set) Merge(o *Set) {
 	s.SendLag.Merge(o.SendLag)
 	s.Failure.Merge(o.Failure)
 	s.Counts.Add(&o.Counts)
-	s.InFlight += o.InFlight
+	s.InFlight.Merge(o.InFlight)
 }

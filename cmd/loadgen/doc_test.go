@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -10,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
@@ -81,7 +81,7 @@ func keysOf(typ reflect.Type, path string, listed map[reflect.Type]bool) (keys [
 	default:
 		return nil
 	}
-	if typ == reflect.TypeFor[time.Time]() || listed[typ] {
+	if typ.Implements(reflect.TypeFor[json.Marshaler]()) || listed[typ] {
 		return nil
 	}
 	listed[typ] = true

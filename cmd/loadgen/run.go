@@ -65,7 +65,7 @@ func (c *runCommand) config() (*load.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Rate, cfg.SessionWindow = c.Rate, c.SessionWindow
+	cfg.Open, cfg.Rate, cfg.SessionWindow = c.Rate > 0, c.Rate, c.SessionWindow
 	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
 	cfg.Events, cfg.ClusterScript = c.At, c.Script
 	if c.Rate > 0 {

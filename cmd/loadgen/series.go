@@ -79,11 +79,19 @@ func pointPrinter(s *streams, o *outputFlags) func(load.Point) {
 func pointLine(p *load.Point) string {
 	r := p.Result
 	rate := "closed loop"
-	if p.Rate > 0 {
-		rate = report.Grouped(int64(p.Rate)) + " op/s"
+	if p.Open() {
+		rate = rateText(p.Rate) + " op/s"
 	}
 	return fmt.Sprintf("%16s: %12s op/s  p50 %-8s p99 %-8s send lag p99 %-8s %s", rate, report.Grouped(int64(r.ThroughputOpsPerS)),
 		record.Ns(r.Latency.P50), record.Ns(r.Latency.P99), record.Ns(r.SendLag.P99), held(p))
+}
+
+// rateText renders a rate, which may be below one.
+func rateText(rate load.Rate) string {
+	if rate >= 1000 {
+		return report.Grouped(int64(rate))
+	}
+	return rate.String()
 }
 
 // held says whether a point was held, and if not what it fell short of.
@@ -233,7 +241,7 @@ func noneHeld(cfg *load.Config, lowest *load.Point) error {
 	if lowest == nil {
 		return &exitError{exitObjective, errors.New("no rate to begin with: the closed-loop probe was not answered while it lasted")}
 	}
-	err := fmt.Errorf("no rate is held and meets the objective; %s op/s: %s", report.Grouped(int64(lowest.Rate)), strings.Join(lowest.Shortfalls, "; "))
+	err := fmt.Errorf("no rate is held and meets the objective; %s op/s: %s", rateText(lowest.Rate), strings.Join(lowest.Shortfalls, "; "))
 	if lowest.Result.Verdict == record.Invalid && cfg.Objective.Met(lowest.Outcome.Set.Intended) {
 		return &exitError{exitInvalid, err}
 	}
@@ -242,11 +250,11 @@ func noneHeld(cfg *load.Config, lowest *load.Point) error {
 
 // searchEnd says what a search found, and what kept it from finding more.
 func searchEnd(best, above *load.Point) string {
-	found := fmt.Sprintf("highest rate held: %s op/s\n", report.Grouped(int64(best.Rate)))
+	found := fmt.Sprintf("highest rate held: %s op/s\n", rateText(best.Rate))
 	if above == nil {
 		return found + "every rate tried was held: the last one is what a closed loop reached, and a little more\n"
 	}
-	found += fmt.Sprintf("%s op/s was %s\n", report.Grouped(int64(above.Rate)), held(above))
+	found += fmt.Sprintf("%s op/s was %s\n", rateText(above.Rate), held(above))
 	if above.Result.Verdict == record.Invalid {
 		found += "its schedule was not held: the replicas had no room, or the generator no processor; if they share some, see --max-send-lag\n"
 	}
