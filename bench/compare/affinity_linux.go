@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 
@@ -12,6 +13,9 @@ import (
 
 // Processors returns two processors that this process may use, for a duet.
 func Processors() ([]int, error) {
+	if _, err := exec.LookPath("taskset"); err != nil {
+		return nil, fmt.Errorf("a duet keeps processes to a processor by taskset: install util-linux, or compare without --duet (%w)", err)
+	}
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {
 		return nil, err

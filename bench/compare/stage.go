@@ -8,9 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 
 	"paxosbench/bench"
 	"paxosbench/bench/suite"
@@ -40,8 +38,16 @@ func NewStage(local *bench.Local, scratch, replicaA, replicaB string) (*Stage, e
 	return s, nil
 }
 
-// Host implements Hosts. Each side has files of its own: both may be there at the same time. Its programs are scripts that
-// begin as bench pinned, for Move.
+// launcher is a script that becomes a program: first it says that it will be this process, then it goes to the processor
+// that is said, if one is. (A program of several threads could not do it: while it becomes another one, it looks ended.)
+const launcher = `#!/bin/sh
+side=%[1]s
+[ -e "$side/%[2]s" ] || exec %[4]s "$@"
+echo $$ >>"$side/%[3]s"
+exec taskset -c "$(cat "$side/%[2]s")" %[4]s "$@"
+`
+
+// Host implements Hosts. Each side has files of its own: both may be there at the same time.
 func (s *Stage) Host(side string) (bench.Executor, error) {
 	local := *s.local
 	local.Bin = s.programs(side)
@@ -50,8 +56,9 @@ func (s *Stage) Host(side string) (bench.Executor, error) {
 		return nil, err
 	}
 	for name, program := range map[string]string{"replica": s.replicas[side], "loadgen": filepath.Join(s.local.Bin, "loadgen")} {
-		line := suite.ShellLine([]string{s.local.Self, "pinned", local.Bin, program})
-		if err := os.WriteFile(filepath.Join(local.Bin, name), []byte("#!/bin/sh\nexec "+line+" \"$@\"\n"), 0o755); err != nil {
+		quoted := func(text string) string { return suite.ShellLine([]string{text}) }
+		text := fmt.Appendf(nil, launcher, quoted(local.Bin), processorFile, pidsFile, quoted(program))
+		if err := os.WriteFile(filepath.Join(local.Bin, name), text, 0o755); err != nil {
 			return nil, err
 		}
 	}
@@ -84,34 +91,4 @@ func (s *Stage) Move(side string, processor int) error {
 		}
 	}
 	return nil
-}
-
-// Exec becomes a program that is kept to the processor that a directory says, or to none. It returns only if that fails.
-func Exec(dir string, command []string) error {
-	text, err := os.ReadFile(filepath.Join(dir, processorFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return become(command)
-	}
-	if err != nil {
-		return err
-	}
-	processor, err := strconv.Atoi(string(text))
-	if err != nil {
-		return fmt.Errorf("%s: %w", processorFile, err)
-	}
-	pids, err := os.OpenFile(filepath.Join(dir, pidsFile), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
-	if err != nil {
-		return err
-	}
-	if _, err := fmt.Fprintln(pids, os.Getpid()); err != nil {
-		return err
-	}
-	if err := errors.Join(pids.Close(), keep(strconv.Itoa(os.Getpid()), processor)); err != nil {
-		return err
-	}
-	return become(command)
-}
-
-func become(command []string) error {
-	return fmt.Errorf("%s: %w", command[0], syscall.Exec(command[0], command, os.Environ()))
 }

@@ -88,15 +88,6 @@ func (c *compareCommand) Run(s *program.Session) error {
 	return outcome.Write(s.Out)
 }
 
-// pinnedCommand is bench pinned, which the programs of a comparison are started through.
-type pinnedCommand struct {
-	Dir     string   `arg:"" help:"Directory that says which processor."`
-	Command []string `arg:"" passthrough:"" help:"Program and arguments."`
-}
-
-// Run carries out bench pinned.
-func (c *pinnedCommand) Run() error { return compare.Exec(c.Dir, c.Command) }
-
 // scratchDir makes a directory beside those of scripts/cluster.sh: temporary directories are often in memory, where a
 // sync costs nothing.
 func scratchDir() (string, error) {

@@ -12,32 +12,12 @@ import (
 	"paxosbench/cmd/program"
 )
 
-// TestPinned wants a program, and what it starts, kept to the processor that was said.
-func TestPinned(t *testing.T) {
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for _, processor := range []string{"0", "1"} {
-		if err := os.WriteFile(filepath.Join(dir, "processor"), []byte(processor), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		out, err := exec.Command(self, "pinned", dir, "/bin/sh", "-c", "grep Cpus_allowed_list /proc/self/status").CombinedOutput()
-		if got := strings.Fields(string(out)); err != nil || len(got) != 2 || got[1] != processor {
-			t.Errorf("pinned to %s: %s (%v)", processor, out, err)
-		}
-	}
-	if out, err := exec.Command(self, "pinned", dir, "/no/such/program").CombinedOutput(); err == nil || !strings.Contains(string(out), "/no/such/program") {
-		t.Errorf("a program that is not there: %s (%v)", out, err)
-	}
-}
-
 // TestDuet makes a duet of clusters, the replicas of one being another program, and wants nothing left of it.
 func TestDuet(t *testing.T) {
+	handicapped := burning(t, 0.03)
 	t.Chdir(t.TempDir())
 	args := []string{"compare", "--duet", "--pairs", "1", "--duration", "100ms", "--warmup", "0s", "--bin", bin, "--port-base", "26000"}
-	code, stdout, stderr := invoke(t, append(args, "--replica-b", burning(t, 0.01), "--", "--durability none", "--durability none")...)
+	code, stdout, stderr := invoke(t, append(args, "--replica-b", handicapped, "--", "--durability none", "--durability none")...)
 	if code != program.ExitDone || !strings.Contains(stdout, "throughput") || !strings.Contains(stdout, "1 duets, 100ms each") {
 		t.Errorf("exit code %d: %s%s", code, stdout, stderr)
 	}

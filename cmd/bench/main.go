@@ -35,7 +35,6 @@ type cli struct {
 	Cluster   clustercmd.Command `cmd:"" help:"Start replicas on this host, stop them, kill them, cut them off."`
 	Calibrate calibrateCommand   `cmd:"" help:"Measure this host's CPU, disk and loopback, for the bound in the graphs."`
 	Control   controlCommand     `cmd:"" hidden:"" help:"Do something to the cluster of a run under way."`
-	Pinned    pinnedCommand      `cmd:"" hidden:"" help:"Become a program that is kept to one processor."`
 
 	Version program.VersionFlag `help:"Print which version of the program this is."`
 }

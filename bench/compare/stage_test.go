@@ -1,0 +1,96 @@
+package compare
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"paxosbench/bench"
+)
+
+// TestMoves wants the programs of a side kept to the processor that it was moved to, those that run and those to come, and
+// programs that nobody has moved to none.
+func TestMoves(t *testing.T) {
+	two, err := Processors()
+	if err != nil {
+		t.Skip(err)
+	}
+	dir := t.TempDir()
+	for _, name := range []string{"replica", "loadgen"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\ncat /proc/self/status; read wait; cat /proc/self/status\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stage, err := NewStage(&bench.Local{Bin: dir}, t.TempDir(), "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := stage.Host("A"); err != nil {
+		t.Fatal(err)
+	}
+	if got := allowed(t, stage, nil); strings.Join(got[:1], "") == strconv.Itoa(two[0]) {
+		t.Errorf("moved by nobody, and only on %v", got)
+	}
+	if err := stage.Move("A", two[0]); err != nil {
+		t.Fatal(err)
+	}
+	got := allowed(t, stage, func() {
+		if err := stage.Move("A", two[1]); err != nil {
+			t.Error(err)
+		}
+	})
+	if len(got) != 2 || got[0] != strconv.Itoa(two[0]) || got[1] != strconv.Itoa(two[1]) {
+		t.Errorf("on %v, want %v", got, two)
+	}
+	if err := stage.Move("A", two[0]); err != nil {
+		t.Errorf("moving what has ended: %v", err)
+	}
+	if _, err := NewStage(&bench.Local{Bin: dir}, dir, "no/such/replica", ""); err == nil || !strings.Contains(err.Error(), "replicas of A") {
+		t.Errorf("a program that is not there: %v", err)
+	}
+}
+
+// allowed starts the replica of side A, calls a function while it runs, and returns which processors it could use before
+// and after.
+func allowed(t *testing.T, stage *Stage, meanwhile func()) (on []string) {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(stage.programs("A"), "replica"))
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for buffer := make([]byte, 4096); ; {
+		n, err := out.Read(buffer)
+		text += string(buffer[:n])
+		if meanwhile != nil && strings.Contains(text, "Cpus_allowed_list") {
+			meanwhile()
+			meanwhile = nil
+		}
+		if strings.Contains(text, "Cpus_allowed_list") {
+			in.Close()
+		}
+		if err != nil {
+			break
+		}
+	}
+	if err := cmd.Wait(); err != nil && !strings.Contains(err.Error(), "exit status 1") { // of read
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(text) {
+		if list, found := strings.CutPrefix(line, "Cpus_allowed_list:"); found {
+			on = append(on, strings.TrimSpace(list))
+		}
+	}
+	return on
+}
