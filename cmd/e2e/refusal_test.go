@@ -77,6 +77,20 @@ func TestReplicaOfAnotherClusterIsRefusedByItsPeers(t *testing.T) {
 	})
 }
 
+// Nobody has given the clusters an id, and a replica of one of them finds the other one's at a peer's address.
+func TestClustersOfDefaultFlagsAreStrangers(t *testing.T) {
+	one, other := newCluster(t, 2), newCluster(t, 2)
+	one.leader()
+	other.leader()
+	one.signal(2, syscall.SIGKILL) // its place is free
+	other.signal(2, syscall.SIGKILL)
+	other.members[0].peer = one.members[0].peer
+	other.start(2)
+	other.until("a refusal that names the setting", func() bool {
+		return strings.Contains(other.replicas[2].text()+one.replicas[1].text(), "cluster-id: replica ")
+	})
+}
+
 // Whatever arrives, the connection is closed, if possible with a word about why, and the replica lives on.
 func TestMalformedFramesCloseTheConnection(t *testing.T) {
 	c := newCluster(t, 1)
