@@ -23,8 +23,6 @@ import (
 type Local struct {
 	// Bin holds the programs replica and loadgen.
 	Bin string
-	// Self is the path of cmd/bench, through which the load generator has replicas killed and started.
-	Self string
 	// Scratch holds data and logs of the run under way. It is removed and made again for each.
 	Scratch string
 	// Logs receives, under the run's id, the logs of runs that failed.
@@ -108,24 +106,12 @@ func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster)
 			return failed(err)
 		}
 	}
-	args, err := l.loadArgs(job, s, c)
-	if err != nil {
-		return failed(err)
-	}
-	if s.events {
-		control, err := serveControl(c, l.Self, l.Scratch)
-		if err != nil {
-			return failed(err)
-		}
-		defer control.close()
-		args = append(args, "--cluster-script", control.script)
-	}
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Warmup+job.Duration+overtime, errors.New("the load did not end in time"))
 	defer cancel()
-	cmd := cluster.Command(ctx, l.program("loadgen"), args...)
+	cmd := cluster.Command(ctx, l.program("loadgen"), l.loadArgs(job, s, c)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
-	err = cmd.Run()
+	err := cmd.Run()
 	if ctx.Err() != nil {
 		return failed(context.Cause(ctx))
 	}
@@ -137,14 +123,11 @@ func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster)
 
 func (l *Local) out() string { return filepath.Join(l.Scratch, "out") }
 
-func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) ([]string, error) {
-	addrs, err := c.Addrs()
-	admins, adminErr := c.Admins()
+func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
 	return append([]string{
-		"run", "--quiet", "--out", l.out(),
-		"--addrs", strings.Join(addrs, ","), "--admin", strings.Join(admins, ","),
+		"run", "--quiet", "--out", l.out(), "--cluster", c.Dir(),
 		"--warmup", job.Warmup.String(), "--duration", job.Duration.String(), "--seed", strconv.FormatUint(job.Seed, 10),
-	}, s.loadFlags...), errors.Join(err, adminErr)
+	}, s.loadFlags...)
 }
 
 // exitInvalid is the load generator's exit code for a run whose figures describe the generator.

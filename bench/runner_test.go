@@ -185,7 +185,7 @@ func TestSettingsGoToTheirOwners(t *testing.T) {
 	}
 	if !slices.Equal(s.replicaFlags, []string{"--batch=none"}) ||
 		!slices.Equal(s.loadFlags, []string{"--window=64", "--at=2s kill leader", "--at=5s start victim"}) ||
-		s.replicas != 5 || s.link.Delay.Milliseconds() != 2 || s.link.Rate != 1e7 || !s.events {
+		s.replicas != 5 || s.link.Delay.Milliseconds() != 2 || s.link.Rate != 1e7 || s.netem {
 		t.Errorf("%+v", s)
 	}
 	for _, bad := range []suite.Setting{{Knob: "replicas", Value: "three"}, {Knob: "link-delay", Value: "2"}, {Knob: "link-rate", Value: "fast"}} {

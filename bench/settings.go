@@ -18,8 +18,7 @@ type setup struct {
 	link         netem.Config
 	replicaFlags []string
 	loadFlags    []string
-	events       bool // the load does something to the cluster
-	netem        bool // and to the network between the replicas
+	netem        bool // the load does something to the network between the replicas
 }
 
 // newSetup sorts settings by who acts on them.
@@ -63,7 +62,6 @@ func (s *setup) addLoadFlag(setting suite.Setting, flag string) {
 		s.loadFlags = append(s.loadFlags, flag)
 		return
 	}
-	s.events = true
 	for event := range strings.SplitSeq(setting.Value, ";") {
 		s.loadFlags = append(s.loadFlags, "--at="+strings.TrimSpace(event))
 		s.netem = s.netem || slices.ContainsFunc(strings.Fields(event), cluster.NeedsNetem)

@@ -169,6 +169,7 @@ func (c *conn) welcomed(w wire.Welcome) {
 	l.open++
 	l.counters.Connects++
 	l.leader, l.leaderID, l.reads = c.addr, w.Leader, w.Reads
+	l.cluster.Store(w.Cluster)
 	c.window = max(1, min(int(w.Window), maxWindow))
 	if l.cfg.Window > 0 {
 		c.window = min(c.window, l.cfg.Window)

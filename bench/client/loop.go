@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,6 +53,8 @@ type Loop struct {
 	counters   Counters
 	lastError  error
 	reports    []string
+
+	cluster atomic.Uint64 // as a leader has said
 }
 
 // NewLoop resolves the addresses and makes the loop. Connecting begins with the first Poll.
@@ -173,6 +176,10 @@ func (l *Loop) Open() int { return l.open }
 
 // Leader returns the replica that last welcomed a connection as its leader, 0 if none has.
 func (l *Loop) Leader() wire.ReplicaID { return l.leaderID }
+
+// Cluster returns the id of the cluster that a leader has welcomed this loop to; 0 if none has yet. It may be called from
+// any goroutine.
+func (l *Loop) Cluster() uint64 { return l.cluster.Load() }
 
 // Granted returns the smallest window that an open connection has been granted, in commands; 0 if none is open.
 func (l *Loop) Granted() int {

@@ -140,6 +140,20 @@ func (c *Cluster) Restart(ctx context.Context, id wire.ReplicaID) error {
 	})
 }
 
+// Allows tells whether an action can be done to the cluster at all.
+func (c *Cluster) Allows(name string) error {
+	s, err := c.State()
+	if err == nil && NeedsNetem(name) && s.Network == nil {
+		err = c.direct()
+	}
+	return err
+}
+
+// direct is the error of a replica that cannot be cut off.
+func (c *Cluster) direct() error {
+	return refused("the replicas reach each other directly, and cannot be cut off; start them with --netem: %s", CommandLine(c.dir, "up --netem"))
+}
+
 // cut makes an action of a fault of the network.
 func cut(fault netem.Fault) func(*Cluster, context.Context, wire.ReplicaID) error {
 	return func(c *Cluster, ctx context.Context, id wire.ReplicaID) error {
@@ -151,7 +165,7 @@ func cut(fault netem.Fault) func(*Cluster, context.Context, wire.ReplicaID) erro
 			return err
 		}
 		if s.Network == nil {
-			return refused("the replicas reach each other directly, and cannot be cut off; start them with --netem: %s", CommandLine(c.dir, "up --netem"))
+			return c.direct()
 		}
 		faults, err := netem.SetFault(ctx, s.Network.Control, id, fault)
 		if err == nil && faults[id] != fault {

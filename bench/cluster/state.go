@@ -179,8 +179,11 @@ func (c *Cluster) update(ctx context.Context, change func(*State) error) error {
 // State reads what is known about the cluster.
 func (c *Cluster) State() (*State, error) {
 	s, err := readState(c.dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("%w in %s; start one: %s", ErrNoCluster, c.dir, CommandLine(c.dir, "up"))
+	case err == nil && c.expected != "" && s.Cluster != c.expected:
+		return nil, fmt.Errorf("%w: %s holds %s, not %s", ErrOtherCluster, c.dir, s.Cluster, c.expected)
 	}
 	return s, err
 }
@@ -214,7 +217,7 @@ var (
 	// ErrNoCluster is the error of a directory without a cluster.
 	ErrNoCluster = refused("there is no cluster")
 	// ErrOtherCluster is the error of what is about another cluster than this.
-	ErrOtherCluster = refused("it is another cluster")
+	ErrOtherCluster = refused("another cluster is meant")
 )
 
 // refusal is an ErrRefused that says what stands against it and what to do.

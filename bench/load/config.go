@@ -63,8 +63,8 @@ type Config struct {
 	// service time if that is more.
 	MaxSendLag time.Duration
 	Events     []PlannedEvent
-	// ClusterScript is the program that events call.
-	ClusterScript string
+	// ClusterDir is the directory of the cluster that events act on, ClusterScript a program that they call instead.
+	ClusterDir, ClusterScript string
 	// Name tells this generator from others in a merged result.
 	Name string
 }

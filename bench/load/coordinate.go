@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"paxosbench/bench/client"
@@ -15,6 +16,7 @@ type measurement struct {
 	start, end    time.Duration
 	before, after usage
 	replicas      [2][]snapshot
+	ended         []snapshot // last looks at replicas that events have killed
 	counters      [2]client.Counters
 	leaders       [2]wire.ReplicaID // who led, as the connections have seen it
 	inFlight      float64           // integral, in operation-nanoseconds
@@ -79,10 +81,8 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	}
 	eventCtx, cancelEvents := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
 	events := make(chan []record.Event, 1)
-	go func() {
-		runner := &eventRunner{script: r.cfg.ClusterScript, admin: r.cfg.Admin}
-		events <- runner.run(eventCtx, r.cfg.Events, m.started)
-	}()
+	runner := &eventRunner{actor: r.cfg.actor(), cluster: r.cluster, admin: r.cfg.Admin, before: m.replicas[0]}
+	go func() { events <- runner.run(eventCtx, r.cfg.Events, m.started) }()
 
 	collector := record.NewCollector(len(r.engines), sink)
 	measured := make(chan struct{})
@@ -93,6 +93,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	r.gather(ctx, collector, measured, m)
 	cancelEvents()
 	happened := <-events
+	m.ended = runner.ended
 	m.replicas[1] = scrape(context.WithoutCancel(ctx), r.cfg.Admin)
 	m.counters[1], m.leaders[1] = r.counters(), r.leader()
 	m.granted = r.granted()
@@ -157,6 +158,16 @@ func (r *run) leader() wire.ReplicaID {
 		leader = max(leader, e.loop.Leader())
 	}
 	return leader
+}
+
+// cluster returns the id of the cluster under load, empty if no replica has said it yet.
+func (r *run) cluster() string {
+	for _, e := range r.engines {
+		if id := e.loop.Cluster(); id != 0 {
+			return strconv.FormatUint(id, 10)
+		}
+	}
+	return ""
 }
 
 func (r *run) granted() int {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +15,7 @@ import (
 )
 
 // PlannedEvent is something to do to a replica during the measurement, written '10s kill leader': the time from its
-// beginning, and a command of the cluster script. The replica is given by its id, or as the leader of that moment, or
+// beginning, and a command of bench cluster. The replica is given by its id, or as the leader of that moment, or
 // as the victim: the replica that was the leader of the last such event, so that it can be started again.
 type PlannedEvent struct {
 	At      time.Duration
@@ -82,22 +81,28 @@ func (c *Config) validateEvents() (errs []error) {
 	if len(c.Events) == 0 {
 		return errs
 	}
-	if _, err := exec.LookPath(c.ClusterScript); err != nil {
-		errs = append(errs, fmt.Errorf("events need the cluster script: %w: name it with --cluster-script", err))
+	if err := c.actor().check(c.Events); err != nil {
+		errs = append(errs, err)
 	}
 	return errs
 }
 
 // eventRunner carries out the events of one run, one at a time.
 type eventRunner struct {
-	script string
-	admin  []string // of the replicas, which are asked who leads
-	victim string
-	events []record.Event
+	actor   actor
+	cluster func() string // id of the cluster under load, empty if it is not known
+	admin   []string      // of the replicas, which are asked who leads
+	before  []snapshot    // of the replicas
+	victim  string
+	events  []record.Event
+	ended   []snapshot // last looks at replicas that were killed
 }
 
-// eventTimeout bounds one call of the cluster script.
-const eventTimeout = 30 * time.Second
+// Limits of one event.
+const (
+	eventTimeout  = 30 * time.Second // of what is to be done
+	effectTimeout = 5 * time.Second  // until its effect is seen
+)
 
 // run carries out the events at their times after start, until ctx ends. What has begun by then is carried out: a
 // cluster that is half stopped is of no use to anyone. What was due by then and could not begin is noted as failed.
@@ -118,18 +123,44 @@ func (r *eventRunner) run(ctx context.Context, events []PlannedEvent, start time
 	return r.events
 }
 
-// carryOut carries out an event. It counts from when the replica is known and the cluster script is called.
+// carryOut carries out an event. It counts from when the replica is known and the cluster is acted on.
 func (r *eventRunner) carryOut(ctx context.Context, planned PlannedEvent, start time.Time) {
 	replica, err := r.resolve(ctx, planned.Replica)
+	if err == nil && planned.Action == "kill" {
+		r.ended = append(r.ended, r.lastLook(ctx, replica)...)
+	}
 	at := time.Since(start)
 	if err == nil {
-		_, err = r.call(ctx, planned.Action, replica)
+		err = r.act(ctx, planned.Action, replica)
 	}
 	event := record.Event{AtS: at.Seconds(), TookS: (time.Since(start) - at).Seconds(), Text: planned.what(replica)}
+	if err == nil {
+		event.Note, err = r.observe(ctx, planned.Action, replica)
+	}
 	if err != nil {
 		event.Error = err.Error()
 	}
 	r.events = append(r.events, event)
+}
+
+// act does something to a replica of the cluster under load, and to no other.
+func (r *eventRunner) act(ctx context.Context, action, replica string) error {
+	id, err := r.underLoad()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
+	defer cancel()
+	return r.actor.act(ctx, id, action, replica)
+}
+
+// underLoad returns the id of the cluster under load.
+func (r *eventRunner) underLoad() (string, error) {
+	id := r.cluster()
+	if id == "" {
+		return "", errors.New("not carried out: no replica has said yet which cluster is under load")
+	}
+	return id, nil
 }
 
 // resolve returns the id of the replica that is meant.
@@ -151,29 +182,67 @@ func (r *eventRunner) resolve(ctx context.Context, replica string) (string, erro
 	return replica, nil
 }
 
-// leader returns the id of the replica that leads now. The replicas are asked, which takes milliseconds. The cluster
-// script takes longer and waits for a leader: it is called only if no replica says that it leads.
+// leader returns the id of the replica that leads now. The replicas are asked, which takes milliseconds. The actor takes
+// longer and waits for a leader: it is asked only if no replica says that it leads.
 func (r *eventRunner) leader(ctx context.Context) (string, error) {
 	if id := askLeader(ctx, r.admin); id != 0 {
 		return fmt.Sprint(id), nil
 	}
-	id, err := r.call(ctx, eventLeader)
-	return strings.TrimSpace(id), err
-}
-
-// call calls the cluster script and returns what it prints.
-func (r *eventRunner) call(ctx context.Context, args ...string) (string, error) {
+	id, err := r.underLoad()
+	if err != nil {
+		return "", err
+	}
 	ctx, cancel := context.WithTimeout(ctx, eventTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, r.script, args...).Output()
-	if err == nil {
-		return string(out), nil
+	return r.actor.leader(ctx, id)
+}
+
+// adminOf returns the admin address of a replica, as far as it is known.
+func (r *eventRunner) adminOf(replica string) (string, bool) {
+	for _, s := range r.before {
+		if s.err == nil && fmt.Sprint(s.status.ID) == replica {
+			return s.admin, true
+		}
 	}
-	err = fmt.Errorf("%s %s: %w", r.script, strings.Join(args, " "), err)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && len(exit.Stderr) > 0 {
-		said, _, _ := strings.Cut(strings.TrimSpace(string(exit.Stderr)), "\n")
-		err = fmt.Errorf("%w: %s", err, said)
+	return "", false
+}
+
+// lastLook looks at a replica that is about to be killed: what it has counted ends with it.
+func (r *eventRunner) lastLook(ctx context.Context, replica string) []snapshot {
+	admin, known := r.adminOf(replica)
+	if !known {
+		return nil
 	}
-	return "", err
+	if s := scrapeOne(ctx, admin); s.err == nil {
+		return []snapshot{s}
+	}
+	return nil
+}
+
+// observe waits for the effect of an action on the cluster under load: what is to answer no more does not answer, what is to
+// answer does. It notes what cannot be observed.
+func (r *eventRunner) observe(ctx context.Context, action, replica string) (note string, err error) {
+	admin, known := r.adminOf(replica)
+	answers := action == "start" || action == "cont"
+	switch {
+	case manager.NeedsNetem(action):
+		return "its effect is seen by the emulated network alone", nil
+	case !known:
+		return "its effect was not observed: the admin address of the replica is not known", nil
+	}
+	for deadline := time.Now().Add(effectTimeout); time.Now().Before(deadline); {
+		look, cancel := context.WithTimeout(ctx, askTimeout)
+		s, err := fetchStatus(look, admin)
+		cancel()
+		if (err == nil && fmt.Sprint(s.ID) == replica) == answers {
+			return "", nil
+		}
+		time.Sleep(settlePoll)
+	}
+	want := "still answers"
+	if answers {
+		want = "does not answer"
+	}
+	return "", fmt.Errorf("replica %s of the cluster under load, %s, %s at %s after %v: something else was acted on", replica, r.cluster(), want,
+		admin, effectTimeout)
 }

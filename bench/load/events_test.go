@@ -33,6 +33,9 @@ func fakeScript(t *testing.T) (script string, calls func() string) {
 	}
 }
 
+// cluster7 is the id of the cluster under load.
+func cluster7() string { return "7" }
+
 // planned parses events.
 func planned(t *testing.T, texts ...string) []PlannedEvent {
 	t.Helper()
@@ -55,7 +58,7 @@ func outcomes(events []record.Event) (texts []string) {
 
 func TestEventsCallTheScript(t *testing.T) {
 	script, calls := fakeScript(t)
-	r := &eventRunner{script: script}
+	r := &eventRunner{actor: program(script), cluster: cluster7}
 	events := r.run(context.Background(), planned(t, "2ms start victim", "1ms kill leader", "3ms stop 3", "0s cont 1"), time.Now())
 	if got, want := calls(), "cont 1\nleader\nkill 2\nstart 2\nstop 3\n"; got != want {
 		t.Errorf("the script was called with %q, want %q", got, want)
@@ -93,7 +96,7 @@ func TestReplicasTellWhoLeads(t *testing.T) {
 		{"none is asked", nil, "leader\nkill 2\n"},
 	} {
 		script, calls := fakeScript(t)
-		r := &eventRunner{script: script, admin: tt.admin}
+		r := &eventRunner{actor: program(script), cluster: cluster7, admin: tt.admin}
 		r.run(context.Background(), planned(t, "0s kill leader"), time.Now())
 		if got := calls(); got != tt.want {
 			t.Errorf("%s: the script was called with %q, want %q", tt.name, got, tt.want)
@@ -106,7 +109,7 @@ func TestEventsThatDoNotBegin(t *testing.T) {
 	script, _ := fakeScript(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	r := &eventRunner{script: script}
+	r := &eventRunner{actor: program(script), cluster: cluster7}
 	events := r.run(ctx, planned(t, "1s kill 1", "1h start 1"), time.Now().Add(-time.Minute))
 	if len(events) != 1 || events[0].Text != "kill 1" || events[0].AtS != 1 || !strings.HasPrefix(events[0].Error, "not carried out") {
 		t.Errorf("events %+v", events)
@@ -124,7 +127,7 @@ func TestEventsThatCannotTakePlace(t *testing.T) {
 		{[]string{"900ms start victim", "100ms kill leader"}, script, ""},
 		{[]string{"1s kill 1"}, script, "event '1s kill 1': the measurement ends after 1s: lengthen --duration"},
 		{[]string{"100ms start victim", "200ms kill leader"}, script, "event '100ms start victim': no event before it is about the leader"},
-		{[]string{"100ms kill 1"}, script + ".bak", "name it with --cluster-script"},
+		{[]string{"100ms kill 1"}, script + ".bak", "the program of --cluster-script"},
 	} {
 		cfg := testConfig()
 		cfg.Events, cfg.ClusterScript = planned(t, tt.events...), tt.script

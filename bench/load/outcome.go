@@ -17,7 +17,7 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, e
 		MeasuredS:    max(m.end-m.start, 0).Seconds(),
 		StartedAt:    m.started,
 		Client:       clientFigures(m),
-		Replicas:     describeReplicas(m.replicas[0], m.replicas[1], set.Counts.OK),
+		Replicas:     describeReplicas(m.replicas[0], m.replicas[1], m.ended, set.Counts.OK),
 		Verification: r.verification(ctx),
 		Events:       events,
 		Host:         describeHost(m.before, m.after),

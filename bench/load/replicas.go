@@ -36,7 +36,7 @@ type status struct {
 	Commit      uint64          `json:"commit"`
 	Applied     uint64          `json:"applied"`
 	StateDigest json.RawMessage `json:"state_digest"`
-	CPUNs       int64           `json:"cpu_ns"`
+	CPUNs       int64           `json:"cpu_ns"` // of this process
 	Config      json.RawMessage `json:"config"`
 	Version     json.RawMessage `json:"version"`
 }
@@ -127,47 +127,27 @@ func parseMetrics(text string) map[string]float64 {
 	return metrics
 }
 
-// describeReplicas compares two looks at the replicas, between which ops operations were answered.
-func describeReplicas(before, after []snapshot, ops int64) []record.Replica {
+// describeReplicas compares two looks at the replicas, between which ops operations were answered, and some replicas were
+// killed after a last look at them.
+func describeReplicas(before, after, ended []snapshot, ops int64) []record.Replica {
 	replicas := make([]record.Replica, 0, len(after))
 	for i := range after {
-		replicas = append(replicas, describeReplica(&before[i], &after[i], ops))
+		replicas = append(replicas, describeReplica(&before[i], &after[i], ended, ops))
 	}
 	return replicas
 }
 
-func describeReplica(before, after *snapshot, ops int64) record.Replica {
-	r := record.Replica{
-		ID:          after.status.ID,
-		Role:        after.status.Role,
-		Admin:       after.admin,
-		Commit:      after.status.Commit,
-		Applied:     after.status.Applied,
-		StateDigest: after.status.digest(),
-		Config:      after.status.Config,
-		Version:     after.status.Version,
-	}
+func describeReplica(before, after *snapshot, ended []snapshot, ops int64) record.Replica {
+	r := record.Replica{Admin: after.admin}
 	if after.err != nil {
-		r.Error = after.err.Error()
+		r.ID, r.Error = before.status.ID, after.err.Error()
 		r.Config, r.Version = before.status.Config, before.status.Version
-		return r
+	} else {
+		r.ID, r.Role, r.Commit, r.Applied = after.status.ID, after.status.Role, after.status.Commit, after.status.Applied
+		r.StateDigest, r.Config = after.status.digest(), after.status.Config
+		r.Version = after.status.Version
 	}
-	if before.err == nil && before.status.PID != after.status.PID {
-		r.Restarted = true
-		return r
-	}
-	cpu := after.status.CPUNs - before.status.CPUNs
-	if before.err == nil && before.status.CPUNs > 0 && cpu > 0 {
-		r.CPUShare = float64(cpu) / float64(after.at.Sub(before.at))
-		if ops > 0 {
-			r.CPUNsPerOp = float64(cpu) / float64(ops)
-		}
-	}
-	r.Deltas = counterDeltas(before.metrics, after.metrics)
-	r.Batch = ratio(r.Deltas[metricCommandsApplied], r.Deltas[metricBatchesApplied])
-	r.Window = ratio(r.Deltas[metricWindowDepth], r.Deltas[metricBatchesProposed])
-	r.Syncs = ratio(r.Deltas[metricSyncs], after.at.Sub(before.at).Seconds())
-	r.BytesPerSync = ratio(r.Deltas[metricJournalBytes], r.Deltas[metricSyncs])
+	describeLives(&r, before, after, ended, ops)
 	return r
 }
 
@@ -246,17 +226,16 @@ func askLeader(ctx context.Context, admin []string) wire.ReplicaID {
 	return newest.ID
 }
 
-// counterDeltas returns what counters, by the naming convention _total, _sum and _count, have risen by.
-func counterDeltas(before, after map[string]float64) map[string]float64 {
-	deltas := make(map[string]float64)
+// addRises adds to deltas what counters, by the naming convention _total, _sum and _count, have risen by, from 0 for a
+// process that is seen from its beginning.
+func addRises(deltas, before, after map[string]float64, fromZero bool) {
 	for name, v := range after {
 		base, _, _ := strings.Cut(name, "{")
 		counter := strings.HasSuffix(base, "_total") || strings.HasSuffix(base, "_sum") || strings.HasSuffix(base, "_count")
-		if old, ok := before[name]; counter && ok && v > old {
-			deltas[name] = v - old
+		if old, ok := before[name]; counter && (ok || fromZero) && v > old {
+			deltas[name] += v - old
 		}
 	}
-	return deltas
 }
 
 // compareDigests waits until the replicas that answer have applied the same slots and compares their states: equal,

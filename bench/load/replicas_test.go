@@ -2,12 +2,14 @@ package load
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"paxosbench/bench/record"
 )
@@ -41,7 +43,7 @@ func TestReplicasAreDescribed(t *testing.T) {
 	addrs := []string{admin, "127.0.0.1:1"}
 	before := scrape(context.Background(), addrs)
 	after := scrape(context.Background(), addrs)
-	replicas := describeReplicas(before, after, 1000)
+	replicas := describeReplicas(before, after, nil, 1000)
 	r := replicas[0]
 	if r.ID != 2 || r.Role != "leader" || r.Commit != 7 || r.StateDigest != "ab12" || string(r.Config) != `{"batch":"adaptive"}` {
 		t.Errorf("described as %+v", r)
@@ -60,7 +62,7 @@ func TestReplicasAreDescribed(t *testing.T) {
 	}
 }
 
-// What a replica counts from its start says nothing if it was started meanwhile.
+// What a replica counts from its start says nothing if it was started meanwhile and nobody has looked before.
 func TestRestartedReplicaHasNoFigures(t *testing.T) {
 	var looks atomic.Int64
 	admin := fakeReplica(t,
@@ -70,8 +72,8 @@ func TestRestartedReplicaHasNoFigures(t *testing.T) {
 		},
 		func() string { return fmt.Sprintf("%s %d\n", metricCommandsApplied, 1000*looks.Load()) })
 	before := scrape(context.Background(), []string{admin})
-	r := describeReplicas(before, scrape(context.Background(), []string{admin}), 1000)[0]
-	if !r.Restarted || r.CPUNsPerOp != 0 || r.CPUShare != 0 || len(r.Deltas) != 0 || string(r.Config) == "" || string(r.Version) != `"v1"` {
+	r := describeReplicas(before, scrape(context.Background(), []string{admin}), nil, 1000)[0]
+	if r.Restarts != 1 || r.CPUNsPerOp != 0 || r.CPUShare != 0 || len(r.Deltas) != 0 || string(r.Config) == "" || string(r.Version) != `"v1"` {
 		t.Errorf("%+v", r)
 	}
 }
@@ -101,6 +103,45 @@ func TestDigestsAreCompared(t *testing.T) {
 	for _, tt := range tests {
 		if got := compareDigests(context.Background(), tt.addrs); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// seen is a look at a process of replica 1 that has used that many seconds of CPU time and applied as many batches.
+func seen(pid int, seconds float64) snapshot {
+	return snapshot{at: time.Unix(int64(pid), 0), status: status{ID: 1, Role: "follower", PID: pid, CPUNs: int64(seconds * 1e9)},
+		metrics: map[string]float64{metricBatchesApplied: seconds, metricCommandsApplied: 10 * seconds}}
+}
+
+// A replica that is started again begins to count anew. What it did is the sum over its processes, and if one of them ended
+// unseen, nothing is said.
+func TestRestartedReplicasAreDescribed(t *testing.T) {
+	gone := snapshot{at: time.Unix(9, 0), err: errors.New("connection refused")}
+	other := seen(2, 50)
+	other.status.ID = 2
+	for _, tt := range []struct {
+		name          string
+		before, after snapshot
+		ended         []snapshot
+		seconds       float64 // 0: not known
+		restarts      int
+	}{
+		{"never", seen(1, 5), seen(1, 7), nil, 2, 0},
+		{"once", seen(1, 5), seen(2, 3), []snapshot{seen(1, 6)}, 4, 1},
+		{"once, and counts past where it began", seen(1, 5), seen(2, 30), []snapshot{other, seen(1, 6)}, 31, 1},
+		{"twice", seen(1, 5), seen(3, 4), []snapshot{seen(1, 6), seen(2, 10)}, 15, 2},
+		{"for good", seen(1, 5), gone, []snapshot{seen(1, 6)}, 1, 1},
+		{"unseen", seen(1, 5), seen(2, 30), nil, 0, 1},
+		{"unseen before it was seen", seen(1, 5), seen(3, 30), []snapshot{seen(2, 6)}, 0, 1},
+		{"gone unseen", seen(1, 5), gone, nil, 0, 0},
+		{"down at the beginning", gone, seen(2, 30), nil, 0, 0},
+	} {
+		r := describeReplica(&tt.before, &tt.after, tt.ended, 1000)
+		if got := r.CPUNsPerOp / 1e6; got != tt.seconds || r.Restarts != tt.restarts {
+			t.Errorf("%s: %v s of CPU time and %d restarts, want %v and %d", tt.name, got, r.Restarts, tt.seconds, tt.restarts)
+		}
+		if got := r.Deltas[metricBatchesApplied]; got != tt.seconds || tt.seconds > 0 && r.Batch != 10 {
+			t.Errorf("%s: %v batches of %v commands, want %v of 10", tt.name, got, r.Batch, tt.seconds)
 		}
 	}
 }

@@ -140,9 +140,9 @@ type Replica struct {
 	Role        string         `json:"role"`
 	Admin       string         `json:"admin"`
 	Error       string         `json:"error,omitempty"`
-	Restarted   bool           `json:"restarted,omitempty"` // meanwhile: what a process counts from its start is absent
 	CPUNsPerOp  float64        `json:"cpu_ns_per_op,omitempty"`
 	CPUShare    float64        `json:"cpu_share,omitempty"`
+	Restarts    int            `json:"restarts,omitempty"` // during the measurement; figures are of all its processes
 	Commit      uint64         `json:"commit,omitempty"`
 	Applied     uint64         `json:"applied,omitempty"`
 	StateDigest string         `json:"state_digest,omitempty"`
@@ -192,6 +192,7 @@ type Event struct {
 	TookS float64 `json:"took_s,omitempty"`
 	Text  string  `json:"text"`
 	Error string  `json:"error,omitempty"`
+	Note  string  `json:"note,omitempty"` // what was not observed of it
 }
 
 // Host is the machine a generator ran on.

@@ -52,7 +52,7 @@ func Summary(w io.Writer, r *record.Result) error {
 		}
 	}
 	for _, e := range r.Events {
-		fmt.Fprintf(&b, "event       %.2f s  %s (took %.2f s)%s\n", e.AtS, e.Text, e.TookS, prefixed("  failed: ", e.Error))
+		fmt.Fprintf(&b, "event       %.2f s  %s (took %.2f s)%s%s\n", e.AtS, e.Text, e.TookS, prefixed("  failed: ", e.Error), prefixed("  note: ", e.Note))
 	}
 	b.WriteByte('\n')
 	writeProcesses(&b, r)
@@ -182,7 +182,7 @@ func writeProcesses(w io.Writer, r *record.Result) {
 			continue
 		}
 		role := p.Role
-		if p.Restarted {
+		if p.Restarts > 0 {
 			role += ", restarted"
 		}
 		fmt.Fprintf(t, "replica %d %s\t%s\t%s\t%s\t%s\t%s\t\n", p.ID, role, known(p.CPUNsPerOp, 1), known(p.CPUShare, 2),

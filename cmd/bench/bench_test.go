@@ -19,12 +19,7 @@ import (
 // bin is where TestMain has built the programs.
 var bin string
 
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == "control" { // as the load generator calls it
-		os.Exit(execute(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
-	}
-	os.Exit(buildAndRun(m))
-}
+func TestMain(m *testing.M) { os.Exit(buildAndRun(m)) }
 
 func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "paxosbench-bench-")
@@ -34,7 +29,7 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bin = dir
-	if out, err := exec.Command("go", "build", "-o", dir, "paxosbench/cmd/replica", "paxosbench/cmd/loadgen").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir, "paxosbench/cmd/replica", "paxosbench/cmd/loadgen", "paxosbench/cmd/bench").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "building the programs: %v\n%s", err, out)
 		return 1
 	}

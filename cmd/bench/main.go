@@ -34,7 +34,6 @@ type cli struct {
 	List      listCommand        `cmd:"" help:"List the suites that come with the program."`
 	Cluster   clustercmd.Command `cmd:"" help:"Start replicas on this host, stop them, kill them, cut them off."`
 	Calibrate calibrateCommand   `cmd:"" help:"Measure this host's CPU, disk and loopback, for the bound in the graphs."`
-	Control   controlCommand     `cmd:"" hidden:"" help:"Do something to the cluster of a run under way."`
 
 	Version program.VersionFlag `help:"Print which version of the program this is."`
 }

@@ -20,12 +20,12 @@ func (f *programFlags) Validate() error { return cluster.CheckPortBase(f.PortBas
 
 // local returns an executor that keeps its files in a directory.
 func (f *programFlags) local(dir string) (*bench.Local, error) {
-	self, bin, err := cluster.Programs(f.Bin)
+	_, bin, err := cluster.Programs(f.Bin)
 	if err != nil {
 		return nil, err
 	}
 	local := &bench.Local{
-		Bin: bin, Self: self, PortBase: f.PortBase,
+		Bin: bin, PortBase: f.PortBase,
 		Scratch: filepath.Join(dir, "scratch"), Logs: filepath.Join(dir, "logs"),
 	}
 	if err := errors.Join(local.CheckPrograms(), local.CheckPorts()); err != nil {

@@ -42,7 +42,7 @@ func TestEvents(t *testing.T) {
 	} {
 		run(t, server, "--cluster-script", script, "--at", event).want(t, exitUsage, message)
 	}
-	run(t, server, "--at", "0s kill 1", "--cluster-script", "nowhere").want(t, exitUsage, "name it with --cluster-script")
+	run(t, server, "--at", "0s kill 1", "--cluster-script", "nowhere").want(t, exitUsage, "the program of --cluster-script")
 }
 
 // A window of 0 is what it is said to be in either loop: what the replicas grant.

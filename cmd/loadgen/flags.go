@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"paxosbench/bench/cluster"
 	"paxosbench/bench/load"
 )
 
@@ -24,7 +25,8 @@ var flagGroups = []kong.Group{
 
 // clusterFlags say what to load, and from how many connections.
 type clusterFlags struct {
-	Addrs   []string `help:"Client addresses of the replicas (${default})." default:"127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003" placeholder:"ADDR"`
+	Cluster string   `help:"Directory of a cluster on this host, which says what the addresses are and what --at acts on. Default: $PAXOSBENCH_STATE, or .cluster in the project, if a cluster is up there." placeholder:"DIR"`
+	Addrs   []string `help:"Client addresses of the replicas. Default: those of the cluster, or 127.0.0.1:7001.. (or from $PAXOSBENCH_PORT_BASE on)." placeholder:"ADDR"`
 	Admin   []string `help:"Admin addresses of the replicas; none: no figures of the replicas. Default: the ports of --addrs plus 200." placeholder:"ADDR"`
 	Conns   int      `help:"Connections, all to the leader (${default})." default:"4" placeholder:"N"`
 	Clients int      `help:"Sessions in total, spread over the connections. Default: one each." placeholder:"N"`
@@ -102,8 +104,12 @@ const mostExamine = 5 * time.Second
 
 // config returns the configuration the flags describe, of a closed loop with the default window.
 func (f *loadFlags) config() (*load.Config, error) {
+	addrs, err := f.Cluster.find()
+	if err != nil {
+		return nil, err
+	}
 	cfg := &load.Config{
-		Addrs: f.Cluster.Addrs, Conns: f.Cluster.Conns, Clients: f.Cluster.Clients, Threads: f.Cluster.Threads,
+		Addrs: addrs.Client, Admin: addrs.Admin, ClusterDir: f.Cluster.dir(), Conns: f.Cluster.Conns, Clients: f.Cluster.Clients, Threads: f.Cluster.Threads,
 		Window: defaultWindow,
 		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize, ValueSize: f.Workload.ValueSize,
 		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
@@ -126,9 +132,29 @@ func (f *loadFlags) config() (*load.Config, error) {
 	if cfg.Name == "" {
 		cfg.Name, _ = os.Hostname() // a host without a name makes a generator without one
 	}
-	var err error
-	cfg.Admin, err = adminAddrs(f.Cluster.Admin, cfg.Addrs)
-	return cfg, err
+	return cfg, nil
+}
+
+// dir is the directory of the cluster that is meant.
+func (f *clusterFlags) dir() string {
+	if f.Cluster == "" {
+		return cluster.DefaultDir()
+	}
+	return f.Cluster
+}
+
+// find returns the addresses: those given, or those of the cluster that is meant.
+func (f *clusterFlags) find() (a cluster.Addrs, err error) {
+	if len(f.Addrs) > 0 {
+		a.Client = f.Addrs
+		a.Admin, err = adminAddrs(f.Admin, f.Addrs)
+		return a, err
+	}
+	a, err = cluster.FindAddrs(f.Cluster)
+	if err == nil && len(f.Admin) > 0 {
+		a.Admin, err = adminAddrs(f.Admin, nil)
+	}
+	return a, err
 }
 
 // adminPortOffset is between a replica's client and admin port, unless something else is configured.

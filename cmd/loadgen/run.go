@@ -26,8 +26,8 @@ type runCommand struct {
 
 	StartAt   time.Time           `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
 	Generator load.GeneratorID    `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`
-	At        []load.PlannedEvent `help:"Something to do during the measurement: a time; kill, start, stop or cont; and a replica: its id, leader, or victim for who was the leader of the last such event. As in '10s kill leader' and '20s start victim'. If it fails, the run is invalid." sep:"none" placeholder:"'D WHAT WHOM'" group:"loop"`
-	Script    string              `name:"cluster-script" help:"Program that --at calls (${default})." default:"scripts/cluster.sh" placeholder:"FILE" group:"cluster"`
+	At        []load.PlannedEvent `help:"Something to do during the measurement: a time; kill, start, stop, cont, isolate, deafen, mute or heal; and a replica: its id, leader, or victim for who was the leader of the last such event. As in '10s kill leader' and '20s start victim'. It is done to the cluster under load or not at all. If it fails, the run is invalid." sep:"none" placeholder:"'D WHAT WHOM'" group:"loop"`
+	Script    string              `name:"cluster-script" help:"Program that --at calls instead, for a cluster elsewhere: with kill, start, stop or cont and an id, or with leader, which it prints. $PAXOSBENCH_CLUSTER is the id of the cluster under load." placeholder:"FILE" group:"cluster"`
 
 	loadFlags
 }

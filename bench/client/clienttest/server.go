@@ -43,6 +43,9 @@ type Config struct {
 	Intercept func(run *wire.Run) Action
 }
 
+// clusterID is the id of the cluster that all servers belong to.
+const clusterID = 7
+
 // Server is a listening stand-in. Close it.
 type Server struct {
 	cfg      Config
@@ -142,7 +145,7 @@ func (s *Server) serve(conn net.Conn) error {
 		switch header.Type {
 		case wire.TypeClientHello:
 			id, addr := s.cfg.Leader()
-			out = wire.AppendWelcome(out[:0], wire.Welcome{Window: s.cfg.Window, Replica: s.cfg.ID, Leader: id, Reads: s.cfg.Reads, LeaderAddr: addr})
+			out = wire.AppendWelcome(out[:0], wire.Welcome{Cluster: clusterID, Window: s.cfg.Window, Replica: s.cfg.ID, Leader: id, Reads: s.cfg.Reads, LeaderAddr: addr})
 		case wire.TypeRequest:
 			out, err = s.answer(out[:0], frame[header.Size:], wire.TypeReply, s.cfg.State.Apply)
 		case wire.TypeQuery:

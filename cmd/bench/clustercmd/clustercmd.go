@@ -271,12 +271,14 @@ func (c *addrsCommand) Run(s *program.Session, all *Command) error {
 		return err
 	}
 	addrs, err := opened.Addrs()
+	if err != nil {
+		return err
+	}
+	list := addrs.Client
 	if c.Admin {
-		addrs, err = opened.Admins()
+		list = addrs.Admin
 	}
-	if err == nil {
-		_, err = fmt.Fprintln(s.Out, strings.Join(addrs, ","))
-	}
+	_, err = fmt.Fprintln(s.Out, strings.Join(list, ","))
 	return err
 }
 
