@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -72,13 +73,13 @@ func (r *run) measureAt(warm time.Duration) time.Duration {
 
 // accompany follows the measurement to its end.
 func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{}, m *measurement) (*Outcome, error) {
-	sink := &runSink{output: output, progress: r.progress, measurement: m}
 	if output != nil {
 		if err := output.Start(m.started); err != nil {
 			r.stop.Store(true)
 			return nil, err
 		}
 	}
+	sink := &runSink{newPublisher(output, r.progress), m}
 	eventCtx, cancelEvents := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
 	events := make(chan []record.Event, 1)
 	runner := &eventRunner{actor: r.cfg.actor(), cluster: r.cluster, admin: r.cfg.Admin, before: m.replicas[0]}
@@ -98,12 +99,12 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	m.counters[1], m.leaders[1] = r.counters(), r.leader()
 	m.granted = r.granted()
 	if _, err := r.examine.await(0); err != nil {
-		return nil, err
+		return nil, errors.Join(err, sink.close())
 	}
 	r.tell("examining the replicas")
 	<-ended
 	set, rows, err := collector.Close()
-	if err != nil {
+	if err := errors.Join(err, sink.close()); err != nil {
 		return nil, err
 	}
 	m.inFlight = set.InFlight.Float()
@@ -186,10 +187,9 @@ func (r *run) tell(text string) {
 	}
 }
 
-// runSink passes intervals on to the output and the progress, and counts what was answered within the measured time.
+// runSink counts what was answered within the measured time, and passes intervals on.
 type runSink struct {
-	output      Output
-	progress    Progress
+	*publisher
 	measurement *measurement
 }
 
@@ -197,11 +197,5 @@ func (s *runSink) Interval(row *record.Row, set *record.Set) error {
 	if !row.Drain {
 		s.measurement.inWindow += row.OK
 	}
-	if s.progress != nil {
-		s.progress.Interval(row)
-	}
-	if s.output == nil {
-		return nil
-	}
-	return s.output.Interval(row, set)
+	return s.publisher.Interval(row, set)
 }

@@ -126,7 +126,15 @@ func (e *engine) checkReachable(now time.Duration) error {
 	if now-e.connectedAt < e.cfg.GiveUp {
 		return nil
 	}
-	return fmt.Errorf("%w for %v; last error: %w", ErrUnreachable, e.cfg.GiveUp, e.loop.LastError())
+	return fmt.Errorf("%w for %v%w", ErrUnreachable, e.cfg.GiveUp, e.lastError())
+}
+
+// lastError is why a connection last failed, to be put behind a message; nothing, if none has.
+func (e *engine) lastError() error {
+	if err := e.loop.LastError(); err != nil {
+		return fmt.Errorf("; last error: %w", err)
+	}
+	return errors.New("; no connection has failed, the replicas do not answer")
 }
 
 // finish accounts for operations without an answer. Their latency is at least their age; leaving them out would hide

@@ -31,7 +31,7 @@ func (o *Objective) UnmarshalText(text []byte) error {
 
 // parsePercentile reads 99, 99.9 and, as result.json spells it, 999.
 func parsePercentile(digits string) (float64, error) {
-	if !strings.Contains(digits, ".") && len(digits) > 2 && digits != "100" {
+	if !strings.Contains(digits, ".") && len(digits) > 2 && strings.HasPrefix(digits, "99") {
 		digits = digits[:2] + "." + digits[2:]
 	}
 	p, err := parseNumber(digits)

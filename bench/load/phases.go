@@ -21,8 +21,8 @@ func (e *engine) connect() error {
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: %d of %d sessions registered within %v; last error: %v", ErrUnreachable,
-		e.loop.Registered(), e.streams.clients(), e.cfg.GiveUp, e.loop.LastError())
+	return fmt.Errorf("%w: %d of %d sessions registered within %v%w", ErrUnreachable,
+		e.loop.Registered(), e.streams.clients(), e.cfg.GiveUp, e.lastError())
 }
 
 // deal has gets go as queries from now on.
@@ -79,8 +79,8 @@ func (e *engine) warmUp(start time.Duration, seed uint64) error {
 	case e.stop.Load():
 		return errNotBegun
 	case !answered():
-		return fmt.Errorf("%w: %d operations of the warm-up unanswered after %v; last error: %v", ErrUnreachable,
-			e.rec.inFlight, e.cfg.Timeout, e.loop.LastError())
+		return fmt.Errorf("%w: %d operations of the warm-up unanswered after %v%w", ErrUnreachable,
+			e.rec.inFlight, e.cfg.Timeout, e.lastError())
 	}
 	return nil
 }

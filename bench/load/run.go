@@ -29,17 +29,17 @@ type Outcome struct {
 	Interrupted bool
 }
 
-// Progress is what a run tells while it goes on. Calls come from one goroutine.
+// Progress is what a run tells while it goes on. Phases and intervals come from two goroutines.
 type Progress interface {
 	// Phase announces a phase.
 	Phase(text string)
-	// Interval reports an interval of the measurement.
+	// Interval reports an interval of the measurement, or several together if it takes longer than they do.
 	Interval(row *record.Row)
 }
 
 // Output receives the series as the run goes. A nil Output is fine.
 type Output interface {
-	record.Sink
+	record.Sink // intervals, or several together if it takes longer than they do
 	// Start is called once, before the first interval.
 	Start(at time.Time) error
 }

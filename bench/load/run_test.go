@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -160,6 +161,41 @@ func TestShortestRunHasOperations(t *testing.T) {
 	cfg.Duration, cfg.Verify = time.Millisecond, VerifyNone
 	if r := mustRun(t, cfg).Result; r.Ops.Sent == 0 {
 		t.Errorf("%+v", r.Ops)
+	}
+}
+
+// slowOutput takes longer for an interval than an interval is.
+type slowOutput struct {
+	sum   *record.Set
+	calls int
+	ends  []time.Duration
+}
+
+func (*slowOutput) Start(time.Time) error { return nil }
+func (o *slowOutput) Interval(_ *record.Row, set *record.Set) error {
+	time.Sleep(150 * time.Millisecond)
+	o.sum.Merge(set)
+	o.calls++
+	o.ends = append(o.ends, set.End)
+	return nil
+}
+
+// A disk or a terminal that is slow holds no operation back: intervals are put together, and none is missing.
+func TestSlowOutputHoldsNothingBack(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	cfg := shortConfig(server.Addr())
+	cfg.Open, cfg.Rate, cfg.Window, cfg.Warmup, cfg.Duration, cfg.Interval = true, 1000, 0, 0, time.Second, 10*time.Millisecond
+	output := &slowOutput{sum: record.NewSet()}
+	o, err := Run(context.Background(), cfg, output, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkOutcome(t, o)
+	if o.Result.Ops.NotSent != 0 || o.Result.Ops.Sent != 1000 || len(o.Rows) != 101 {
+		t.Errorf("%+v in %d rows", o.Result.Ops, len(o.Rows))
+	}
+	if output.calls > 30 || output.sum.Counts != o.Set.Counts || !slices.IsSorted(output.ends) {
+		t.Errorf("%d calls have got %+v, ending at %v", output.calls, output.sum.Counts, output.ends)
 	}
 }
 

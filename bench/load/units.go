@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -46,10 +47,11 @@ func (c *Count) UnmarshalText(text []byte) error {
 	if err != nil {
 		return fmt.Errorf("count %q: %w", text, err)
 	}
-	if v < 0 || v > 1<<53 || v != float64(int64(v)) {
+	whole := math.Round(v)
+	if v < 0 || v > 1<<53 || math.Abs(v-whole) > 1e-9*v { // 1.005k is 1005 and a rounding error
 		return fmt.Errorf("count %q: must be a whole number", text)
 	}
-	*c = Count(v)
+	*c = Count(whole)
 	return nil
 }
 
@@ -121,10 +123,12 @@ func (s *Size) UnmarshalText(text []byte) error {
 		if err != nil {
 			break
 		}
-		if v *= u.factor; v != float64(int64(v)) {
+		v *= u.factor
+		whole := math.Round(v)
+		if math.Abs(v-whole) > 1e-9*v {
 			return fmt.Errorf("size %q: not a whole number of bytes", text)
 		}
-		*s = Size(v)
+		*s = Size(whole)
 		return nil
 	}
 	return fmt.Errorf("size %q: %s", text, sizeRemedy(string(text)))

@@ -7,7 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Names of the files beside result.json.
@@ -19,97 +22,185 @@ const (
 	SendLagFile  = "send_lag.hgrm"
 )
 
-// unfinished is what a result is called while it is written.
-const unfinished = ResultFile + ".part"
+// resultFiles are all that runs leave, in the order in which they take their places: a directory that has a result is
+// complete.
+var resultFiles = []string{SeriesFile, LogFile, IntendedFile, ServiceFile, SendLagFile, ResultFile}
 
-// Dir writes the files of one run into a directory. The interval log is written as the run goes, the rest at its end.
-type Dir struct {
-	path string
-	log  *os.File
-	sink *LogWriter
+// ErrOutput means that results could not be written: no permission, or no room.
+var ErrOutput = errors.New("the results cannot be written")
+
+// Lock is a directory that one process at a time writes results into.
+type Lock struct{ dir *os.File }
+
+// LockDir makes the directory and locks it for this process, which is said if another one has it.
+func LockDir(path string) (*Lock, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	dir, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOutput, err)
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		dir.Close()
+		return nil, fmt.Errorf("%w: another run writes to %s (%w): wait for its end, or name another directory", ErrOutput, path, err)
+	}
+	return &Lock{dir}, nil
 }
 
-// CreateDir makes the directory, removes what an earlier run has left in it, and opens the interval log.
+// Unlock lets others write to the directory.
+func (l *Lock) Unlock() error { return l.dir.Close() }
+
+// Dir takes the files of one run. They are written beside what the directory has and take its place when they are whole.
+type Dir struct {
+	path string
+	part string // directory of what is unfinished
+	lock *Lock
+	log  *os.File
+	sink *LogWriter
+	err  error // why there will be no interval log
+}
+
+// CreateDir makes the directory, if it is not there, and begins the interval log. Nothing that is there changes before
+// Finish. Either Finish or Abandon has to follow.
 func CreateDir(path string) (*Dir, error) {
-	if err := emptyDir(path); err != nil {
-		return nil, err
-	}
-	log, err := os.Create(filepath.Join(path, LogFile))
+	lock, err := LockDir(path)
 	if err != nil {
 		return nil, err
 	}
-	return &Dir{path: path, log: log}, nil
+	d := &Dir{path: path, lock: lock}
+	if d.part, err = os.MkdirTemp(path, ".unfinished-"); err == nil {
+		d.log, err = os.Create(filepath.Join(d.part, LogFile))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOutput, errors.Join(err, d.Abandon()))
+	}
+	return d, nil
 }
 
 // Start writes the head of the interval log; start is when the measurement begins.
 func (d *Dir) Start(start time.Time) error {
-	sink, err := NewLogWriter(d.log, start)
-	d.sink = sink
-	return err
+	d.sink, d.err = NewLogWriter(d.log, start)
+	return nil
 }
 
-// Interval appends to the interval log. It implements Sink; Start must have been called.
-func (d *Dir) Interval(row *Row, set *Set) error { return d.sink.Interval(row, set) }
+// Interval appends to the interval log. It implements Sink; Start must have been called. What goes wrong is told at the
+// end, once: the figures are worth more than their log.
+func (d *Dir) Interval(row *Row, set *Set) error {
+	if d.err == nil {
+		d.err = d.sink.Interval(row, set)
+	}
+	return nil
+}
 
-// Finish writes everything else and closes the interval log.
+// Finish writes everything else and puts it in the place of what an earlier run has left. If that fails, the earlier files
+// stay as they are.
 func (d *Dir) Finish(result *Result, rows []Row, set *Set) error {
-	if err := d.log.Close(); err != nil {
-		return fmt.Errorf("interval log: %w", err)
-	}
 	series := func(w io.Writer) error { return WriteRows(w, rows) }
-	if err := writeFile(filepath.Join(d.path, SeriesFile), series); err != nil {
-		return err
+	err := errors.Join(d.err, d.log.Close())
+	if err == nil {
+		err = errors.Join(WriteFile(filepath.Join(d.part, SeriesFile), series), writeResult(d.part, result, set))
 	}
-	return writeResult(d.path, result, set)
+	if err == nil {
+		err = install(d.part, d.path)
+	}
+	return outputError(errors.Join(err, d.Abandon()))
 }
 
-// WriteMerged writes a merged result, which has no series, into a directory. It removes what an earlier run has left in it.
+// Abandon removes what is unfinished and lets others write to the directory.
+func (d *Dir) Abandon() error {
+	if d.log != nil {
+		d.log.Close() // a second time, if the run has finished
+	}
+	return errors.Join(os.RemoveAll(d.part), d.lock.Unlock())
+}
+
+func outputError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", ErrOutput, err)
+}
+
+// WriteMerged writes a merged result, which has no series, into a directory, in the place of what an earlier run has left.
 func WriteMerged(path string, result *Result, set *Set) error {
-	if err := emptyDir(path); err != nil {
+	lock, err := LockDir(path)
+	if err != nil {
 		return err
 	}
-	return writeResult(path, result, set)
+	part, err := os.MkdirTemp(path, ".unfinished-")
+	if err == nil {
+		err = writeResult(part, result, set)
+	}
+	if err == nil {
+		err = install(part, path)
+	}
+	return outputError(errors.Join(err, os.RemoveAll(part), lock.Unlock()))
 }
 
-// emptyDir makes the directory, or removes from it the files that runs leave, and no others. The result goes first: at no
-// time is there one beside files that are not its own, however this ends.
-func emptyDir(path string) error {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return err
-	}
-	for _, name := range []string{ResultFile, unfinished, SeriesFile, LogFile, IntendedFile, ServiceFile, SendLagFile} {
+// install moves the files of a run to where they belong. The old result goes first: at no time is there one beside files that
+// are not its own, however this ends.
+func install(part, path string) error {
+	for _, name := range slices.Backward(resultFiles) {
 		if err := os.Remove(filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("remove what an earlier run has left: %w", err)
+			return fmt.Errorf("replace what an earlier run has left: %w", err)
+		}
+	}
+	for _, name := range resultFiles {
+		if err := os.Rename(filepath.Join(part, name), filepath.Join(path, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 	}
 	return nil
 }
 
-// writeResult writes the percentile tables and, last, the result: a directory that has one is complete.
-func writeResult(path string, result *Result, set *Set) error {
+// writeResult writes the percentile tables and the result.
+func writeResult(dir string, result *Result, set *Set) error {
 	data, err := result.MarshalIndented()
 	if err != nil {
 		return err
 	}
 	for name, h := range map[string]*Histogram{IntendedFile: set.Intended, ServiceFile: set.Service, SendLagFile: set.SendLag} {
 		table := func(w io.Writer) error { return h.WritePercentiles(w, UsualTicks) }
-		if err := writeFile(filepath.Join(path, name), table); err != nil {
+		if err := WriteFile(filepath.Join(dir, name), table); err != nil {
 			return err
 		}
 	}
-	part := filepath.Join(path, unfinished)
-	whole := func(w io.Writer) error {
+	return WriteFile(filepath.Join(dir, ResultFile), func(w io.Writer) error {
 		_, err := w.Write(data)
 		return err
-	}
-	if err := writeFile(part, whole); err != nil {
-		return err
-	}
-	return os.Rename(part, filepath.Join(path, ResultFile))
+	})
 }
 
-func writeFile(path string, write func(io.Writer) error) error {
-	file, err := os.Create(path)
+// WriteFile writes a file that takes the place of what is there when it is whole, and not before: what is written may be made
+// of the very file that it replaces. A device or a pipe is written to as it is.
+func WriteFile(path string, write func(io.Writer) error) error {
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return writeInto(path, write)
+	}
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
+	if err != nil {
+		return err
+	}
+	file.Close()
+	err = writeInto(file.Name(), write)
+	if err == nil {
+		err = os.Chmod(file.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(file.Name()))
+	}
+	return nil
+}
+
+func writeInto(path string, write func(io.Writer) error) error {
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}

@@ -2,10 +2,12 @@ package record
 
 import (
 	"errors"
-	"io/fs"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -36,36 +38,89 @@ func finish(t *testing.T, files *Dir) {
 	}
 }
 
-// A run that ends without notice, by SIGKILL say, leaves no result beside its files: not that of the run before it
-// either. What loadgen has not written stays.
-func TestUnfinishedRunHasNoResult(t *testing.T) {
+// What an earlier run has left stays until what replaces it is whole, and what loadgen has not written stays anyway.
+func TestResultsAreReplacedWhole(t *testing.T) {
 	dir := t.TempDir()
-	for _, other := range []string{"notes.txt", "results.json"} {
+	for _, other := range []string{"notes.txt", "results.json", "result.json.part"} {
 		if err := os.WriteFile(filepath.Join(dir, other), []byte("mine"), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
+	whole := []string{IntendedFile, "notes.txt", ResultFile, "result.json.part", "results.json", SendLagFile, LogFile, SeriesFile, ServiceFile}
+	files := createDir(t, dir)
+	finish(t, files)
+	if names := entries(t, dir); !slices.Equal(names, whole) {
+		t.Errorf("the directory holds %q", names)
+	}
+	old, err := os.ReadFile(filepath.Join(dir, LogFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	files = createDir(t, dir)
+	if err := files.Start(time.Unix(2e9, 0)); err != nil {
+		t.Fatal(err)
+	}
+	if now, err := os.ReadFile(filepath.Join(dir, LogFile)); err != nil || !slices.Equal(old, now) {
+		t.Errorf("a run that has begun has changed the files of the one before it (%v)", err)
+	}
+	if _, err := CreateDir(dir); !errors.Is(err, ErrOutput) || !strings.Contains(err.Error(), "another run writes to "+dir) {
+		t.Errorf("two runs write to one directory (%v)", err)
+	}
+	if err := files.Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if names := entries(t, dir); !slices.Equal(names, whole) {
+		t.Errorf("after a run that came to nothing the directory holds %q", names)
+	}
+	finish(t, createDir(t, dir))
+}
+
+func createDir(t *testing.T, dir string) *Dir {
+	t.Helper()
 	files, err := CreateDir(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	finish(t, files)
-	if _, err := Load(dir); err != nil {
+	return files
+}
+
+// A file that cannot be written leaves what it was to replace, and nothing else; a device is written to.
+func TestFilesAreReplacedWhole(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write := func(text string, err error) func(io.Writer) error {
+		return func(w io.Writer) error {
+			_, werr := io.WriteString(w, text)
+			return errors.Join(werr, err)
+		}
+	}
+	copied := func(w io.Writer) error { // of what it replaces
+		before, err := os.ReadFile(path)
+		_, werr := w.Write(append(before, before...))
+		return errors.Join(err, werr)
+	}
+	if err := errors.Join(WriteFile(path, write("one", nil)), WriteFile(path, copied)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, unfinished), []byte("{"), 0o644); err != nil { // one ended while it was written
+	if err := os.Symlink("file", filepath.Join(dir, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if files, err = CreateDir(dir); err != nil {
+	if err := WriteFile(path, write("two", io.ErrShortWrite)); !errors.Is(err, io.ErrShortWrite) {
+		t.Errorf("%v", err)
+	}
+	if text, err := os.ReadFile(path); string(text) != "oneone" || !slices.Equal(entries(t, dir), []string{"file", "link"}) {
+		t.Errorf("%q beside %q (%v)", text, entries(t, dir), err)
+	}
+	if err := WriteFile(filepath.Join(dir, "link"), write("three", nil)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Load(dir); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the result of an earlier run is there (%v)", err)
+	if text, err := os.ReadFile(path); string(text) != "three" || err != nil {
+		t.Errorf("what the link leads to holds %q (%v)", text, err)
 	}
-	if names := entries(t, dir); !slices.Equal(names, []string{"notes.txt", "results.json", LogFile}) {
-		t.Errorf("the directory of a run that has begun holds %q", names)
+	if err := WriteFile("/dev/full", write("four", nil)); !errors.Is(err, syscall.ENOSPC) {
+		t.Errorf("a full device took it: %v", err)
 	}
-	finish(t, files)
 }
 
 // A merged result has no series, so there is none in its directory either.

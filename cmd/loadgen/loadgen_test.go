@@ -3,6 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +19,7 @@ import (
 	"unicode/utf8"
 
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
 )
@@ -82,7 +88,12 @@ func TestExitCodes(t *testing.T) {
 			"merge /nonexistent":                  "/nonexistent",
 			"search --precision 0":                "precision",
 			"run --addrs localhost":               "localhost",
-			"run --duration 10":                   "duration",
+			"run --duration 10":                   "duration \"10\": want a number with a unit, as in 500ms, 10s or 2m (see loadgen run --help)",
+			"run --stall 0s":                      "stall timeout 0s: must be positive",
+			"run --connect-timeout=-1s":           "connect timeout -1s: must be positive",
+			"run --objective p1000<5ms":           "p99<5ms",
+			"run --keys 1.0005k":                  "whole number",
+			"search --nosuch":                     "see loadgen search --help",
 			"run --key-dist zipf:fast":            "zipf",
 			"run --max-send-lag=-1s":              "max send lag",
 			"report --of failed x":                "--format hgrm",
@@ -277,4 +288,52 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Causes are told apart, also deep inside of an error.
+func TestCausesHaveCodes(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want int
+	}{
+		{&net.DNSError{Err: "no such host", Name: "replica1"}, exitUnreachable},
+		{load.ErrUnreachable, exitUnreachable},
+		{record.ErrOutput, exitOutput},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, exitOutput},
+		{usage(errors.New("no")), exitUsage},
+		{errors.New("something else"), exitInternal},
+	} {
+		if code := exitCode(fmt.Errorf("on the way: %w", tt.err), io.Discard); code != tt.want {
+			t.Errorf("%v: code %d, want %d", tt.err, code, tt.want)
+		}
+	}
+}
+
+// A verdict has one exit code, whichever command has come to it.
+func TestMergedVerdictHasItsCode(t *testing.T) {
+	server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
+	var dirs []string
+	for _, id := range []string{"1/2", "2/2"} {
+		dir := t.TempDir()
+		run(t, server, "--generator", id, "--rate", "500M", "--window", "0", "--out", dir).want(t, exitInvalid, "")
+		dirs = append(dirs, dir)
+	}
+	results := make([]*record.Result, 2)
+	for i, dir := range dirs { // as if they had been measured at the same time
+		r, err := record.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if results[i] = r; i > 0 {
+			r.StartedAt = results[0].StartedAt
+		}
+		text, err := r.MarshalIndented()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, record.ResultFile), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	loadgen(append([]string{"merge"}, dirs...)...).want(t, exitInvalid, "the run is invalid")
 }

@@ -1,44 +1,92 @@
 package main
 
 import (
-	"errors"
-	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
 )
 
-// A run that comes to nothing does not leave the result of an earlier one in its directory, nor does a series. One that
-// is refused has touched nothing.
-func TestOldResultsAreRemoved(t *testing.T) {
+// A run that comes to nothing leaves what an earlier one has left, and so does a series; so does one that is refused.
+func TestOldResultsStayUntilThereAreNewOnes(t *testing.T) {
 	server, dir := listen(t, clienttest.Config{}), t.TempDir()
 	run(t, server, "--out", dir).want(t, exitValid, "")
-	series := filepath.Join(dir, seriesFile)
-	if err := os.WriteFile(series, []byte("[]\n"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, seriesFile), []byte("[]\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	before := contents(t, dir)
 	server.Close()
-	there := func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return !errors.Is(err, fs.ErrNotExist)
-	}
 	run(t, server, "--out", dir, "--window", "-1").want(t, exitUsage, "window")
-	if !there(record.ResultFile) || !there(record.SeriesFile) {
-		t.Error("a run that was refused has removed results")
-	}
 	run(t, server, "--out", dir, "--give-up", "20ms").want(t, exitUnreachable, "")
-	if there(record.ResultFile) || there(record.SeriesFile) || there(record.IntendedFile) {
-		t.Error("a run that came to nothing has left the results of another")
-	}
-	if !there(seriesFile) {
-		t.Error("a run has removed what is a series'")
-	}
 	loadgen("ramp", "--from", "1k", "--to", "2k", "--addrs", server.Addr(), "--admin", "none", "--quiet", "--give-up", "20ms", "--out", dir).
 		want(t, exitUnreachable, "")
-	if there(seriesFile) {
-		t.Error("a series that came to nothing has left that of another")
+	after := contents(t, dir)
+	delete(after, "rate-0000001000")
+	if !maps.Equal(before, after) {
+		t.Errorf("there are %v, there were %v", slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
+	}
+}
+
+// contents returns what the files of a directory hold; directories are empty.
+func contents(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := make(map[string]string)
+	for _, entry := range found {
+		text, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		if err != nil && !entry.IsDir() {
+			t.Fatal(err)
+		}
+		files[entry.Name()] = string(text)
+	}
+	return files
+}
+
+// What cannot be written is noticed before the run, where it can be, and otherwise does not cost the figures.
+func TestOutputsThatCannotBeWritten(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	o := run(t, server, "--out", filepath.Join(file, "dir"))
+	o.want(t, exitOutput, "cannot be written: mkdir "+file)
+	if server.State().Executed() > 0 {
+		t.Error("the run was carried out all the same")
+	}
+	lock, err := record.LockDir(filepath.Join(dir, "out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range [][]string{{"run"}, {"ramp", "--from", "1k", "--to", "1k"}, {"search"}} {
+		loadgen(append(command, "--addrs", server.Addr(), "--admin", "none", "--quiet", "--out", filepath.Join(dir, "out"))...).
+			want(t, exitOutput, "another run writes to ")
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	run(t, server, "--out", filepath.Join(dir, "out")).want(t, exitValid, "")
+	loadgen("report", "--out", "/dev/full", filepath.Join(dir, "out")).want(t, exitOutput, "no space left")
+}
+
+// A report may take the place of the file that it is made from.
+func TestReportInPlace(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	run(t, server, "--out", dir).want(t, exitValid, "")
+	log := filepath.Join(dir, record.LogFile)
+	before, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loadgen("report", "--format", "hlog", "--out", log, dir).want(t, exitValid, "")
+	if after, err := os.ReadFile(log); err != nil || len(after) == 0 || string(after) != string(before) {
+		t.Errorf("%d bytes have become %d (%v)", len(before), len(after), err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
 )
@@ -56,7 +57,19 @@ func (c *mergeCommand) Run(s *streams) error {
 			return err
 		}
 	}
-	return printResult(s, merged, c.JSON)
+	if err := printResult(s, merged, c.JSON); err != nil {
+		return err
+	}
+	maxErrors, objective := 1.0, load.Objective{}
+	if limit, ok := merged.Config["max_errors"].(float64); ok {
+		maxErrors = limit
+	}
+	if text, ok := merged.Config["objective"].(string); ok {
+		if err := objective.UnmarshalText([]byte(text)); err != nil {
+			return usage(err)
+		}
+	}
+	return verdictError(merged, set.Intended, maxErrors, objective, false)
 }
 
 // sameDirectory reports whether path is the directory dir, or a file in it.
@@ -123,18 +136,14 @@ func (c *reportCommand) Run(s *streams) error {
 	if c.Out == "" {
 		return c.write(s.out, runs)
 	}
-	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
-		return err
+	err := os.MkdirAll(filepath.Dir(c.Out), 0o755)
+	if err == nil {
+		err = record.WriteFile(c.Out, func(w io.Writer) error { return c.write(w, runs) })
 	}
-	file, err := os.Create(c.Out)
 	if err != nil {
-		return err
+		return &exitError{exitOutput, err}
 	}
-	if err := c.write(file, runs); err != nil {
-		file.Close()
-		return fmt.Errorf("%s: %w", c.Out, err)
-	}
-	return file.Close()
+	return nil
 }
 
 func (c *reportCommand) write(w io.Writer, runs []*report.Run) error {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -50,13 +49,13 @@ func (c *runCommand) Run(s *streams) error {
 	ctx, stop := interruptible(s)
 	defer stop()
 	outcome, err := runOnce(ctx, s, cfg, c.Output.Out, c.Output.Quiet)
-	if err != nil {
+	if outcome == nil {
 		return interruptedOr(ctx, err)
 	}
-	if err := printResult(s, outcome.Result, c.Output.JSON); err != nil {
+	if err := errors.Join(printResult(s, outcome.Result, c.Output.JSON), err); err != nil {
 		return err
 	}
-	return judge(cfg, outcome)
+	return verdictError(outcome.Result, outcome.Set.Intended, cfg.MaxErrors, cfg.Objective, outcome.Interrupted)
 }
 
 // config returns the configuration that the flags describe, or all that is wrong with them.
@@ -109,7 +108,8 @@ func (c *runCommand) checkStart(now time.Time) error {
 		c.StartAt.Format(time.RFC3339), now.Sub(c.StartAt).Round(time.Second))
 }
 
-// runOnce carries out one run and writes its files, if a directory is given.
+// runOnce carries out one run and writes its files, if a directory is given. If these cannot be written, there is an outcome
+// all the same.
 func runOnce(ctx context.Context, s *streams, cfg *load.Config, dir string, quiet bool) (*load.Outcome, error) {
 	var progress load.Progress
 	if !quiet {
@@ -124,7 +124,7 @@ func runOnce(ctx context.Context, s *streams, cfg *load.Config, dir string, quie
 	}
 	outcome, err := load.Run(ctx, cfg, files, progress)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, files.Abandon())
 	}
 	return outcome, files.Finish(outcome.Result, outcome.Rows, outcome.Set)
 }
@@ -147,25 +147,6 @@ func interruptedOr(ctx context.Context, err error) error {
 		return &exitError{exitInterrupted, fmt.Errorf("interrupted, this run has no result: %w", err)}
 	}
 	return err
-}
-
-// judge turns what is wrong with an outcome into an error with its exit code, the gravest first.
-func judge(cfg *load.Config, o *load.Outcome) error {
-	r := o.Result
-	bad := float64(r.Ops.Failed + r.Ops.TimedOut)
-	switch {
-	case r.Verification.Violations > 0:
-		return &exitError{exitWrong, fmt.Errorf("verification failed: %d wrong answers; %s", r.Verification.Violations, strings.Join(r.Verification.Reports, "; "))}
-	case o.Interrupted:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
-	case bad > cfg.MaxErrors*float64(r.Ops.Sent):
-		return &exitError{exitErrors, fmt.Errorf("%.0f of %d operations failed or timed out", bad, r.Ops.Sent)}
-	case r.Verdict == record.Invalid:
-		return &exitError{exitInvalid, fmt.Errorf("the run is invalid, its figures do not describe the replicas under the load that was asked for: %s", strings.Join(r.Reasons, "; "))}
-	case !cfg.Objective.Met(o.Set.Intended):
-		return &exitError{exitObjective, fmt.Errorf("objective %v missed: %s", cfg.Objective, record.Ns(int64(o.Set.Intended.Percentile(cfg.Objective.Percentile))))}
-	}
-	return nil
 }
 
 // interruptible returns a context that the first interrupt ends; the second one ends the process.

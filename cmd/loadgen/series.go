@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -39,16 +37,16 @@ func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
 // seriesFile is what a series leaves beside the directories of its runs.
 const seriesFile = "series.json"
 
-// removeSeries removes what an earlier series has left in a directory about all of its runs. Of each run that is made
-// again, the files are replaced; those of other rates remain.
-func removeSeries(out string) error {
+// lockSeries keeps other series from writing to the directory.
+func lockSeries(out string) (unlock func(), err error) {
 	if out == "" {
-		return nil
+		return func() {}, nil
 	}
-	if err := os.Remove(filepath.Join(out, seriesFile)); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	lock, err := record.LockDir(out)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	return func() { _ = lock.Unlock() }, nil // the end of the process unlocks it, too
 }
 
 // runner returns a load.Runner that keeps each run in a directory of its own below out.
@@ -110,8 +108,12 @@ func writePoints(s *streams, o *outputFlags, points []load.Point) error {
 	}
 	data = append(data, '\n')
 	if o.Out != "" {
-		if err := os.WriteFile(filepath.Join(o.Out, seriesFile), data, 0o644); err != nil {
+		whole := func(w io.Writer) error {
+			_, err := w.Write(data)
 			return err
+		}
+		if err := record.WriteFile(filepath.Join(o.Out, seriesFile), whole); err != nil {
+			return &exitError{exitOutput, err}
 		}
 	}
 	if o.JSON {
@@ -160,9 +162,11 @@ func (c *rampCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := removeSeries(c.Output.Out); err != nil {
+	unlock, err := lockSeries(c.Output.Out)
+	if err != nil {
 		return err
 	}
+	defer unlock()
 	ctx, stop := interruptible(s)
 	defer stop()
 	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(s, c.Output.Out), pointPrinter(s, &c.Output))
@@ -217,9 +221,11 @@ func (c *searchCommand) Run(s *streams) error {
 	if err != nil {
 		return err
 	}
-	if err := removeSeries(c.Output.Out); err != nil {
+	unlock, err := lockSeries(c.Output.Out)
+	if err != nil {
 		return err
 	}
+	defer unlock()
 	ctx, stop := interruptible(s)
 	defer stop()
 	points, best, err := load.Search(ctx, cfg, c.Precision, runner(s, c.Output.Out), pointPrinter(s, &c.Output))
