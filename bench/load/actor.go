@@ -19,6 +19,8 @@ type actor interface {
 	act(ctx context.Context, cluster, action, replica string) error
 	// check reports what would keep events from taking place.
 	check(events []PlannedEvent) error
+	// sees tells whether act returns only when the effect is there.
+	sees() bool
 }
 
 // actor returns who carries out events: the program that was named, or the manager of clusters on this host.
@@ -78,6 +80,9 @@ func (m managed) check(events []PlannedEvent) error {
 	return nil
 }
 
+// sees is true: the manager looks at the processes.
+func (managed) sees() bool { return true }
+
 // program knows the words of the manager. The id of the cluster is in its environment.
 type program string
 
@@ -114,3 +119,6 @@ func (p program) check([]PlannedEvent) error {
 	}
 	return nil
 }
+
+// sees is false: what a program does is only known by what is seen of it elsewhere.
+func (program) sees() bool { return false }

@@ -126,8 +126,9 @@ func (r *eventRunner) run(ctx context.Context, events []PlannedEvent, start time
 // carryOut carries out an event. It counts from when the replica is known and the cluster is acted on.
 func (r *eventRunner) carryOut(ctx context.Context, planned PlannedEvent, start time.Time) {
 	replica, err := r.resolve(ctx, planned.Replica)
+	var last []snapshot
 	if err == nil && planned.Action == "kill" {
-		r.ended = append(r.ended, r.lastLook(ctx, replica)...)
+		last = r.lastLook(ctx, replica)
 	}
 	at := time.Since(start)
 	if err == nil {
@@ -139,6 +140,8 @@ func (r *eventRunner) carryOut(ctx context.Context, planned PlannedEvent, start 
 	}
 	if err != nil {
 		event.Error = err.Error()
+	} else {
+		r.ended = append(r.ended, last...)
 	}
 	r.events = append(r.events, event)
 }
@@ -225,19 +228,26 @@ func (r *eventRunner) observe(ctx context.Context, action, replica string) (note
 	admin, known := r.adminOf(replica)
 	answers := action == "start" || action == "cont"
 	switch {
+	case r.actor.sees():
+		return "", nil
 	case manager.NeedsNetem(action):
-		return "its effect is seen by the emulated network alone", nil
+		return "its effect was not observed: replicas do not show it", nil
 	case !known:
 		return "its effect was not observed: the admin address of the replica is not known", nil
 	}
-	for deadline := time.Now().Add(effectTimeout); time.Now().Before(deadline); {
-		look, cancel := context.WithTimeout(ctx, askTimeout)
-		s, err := fetchStatus(look, admin)
-		cancel()
-		if (err == nil && fmt.Sprint(s.ID) == replica) == answers {
+	silent := false
+	for deadline := time.Now().Add(effectTimeout); time.Now().Before(deadline); time.Sleep(settlePoll) {
+		s, err := fetchStatus(ctx, admin)
+		there := err == nil && fmt.Sprint(s.ID) == replica
+		silent = errors.Is(err, context.DeadlineExceeded)
+		switch {
+		case silent && action == "kill": // it may only be slow: the host of a process that has ended says so
+		case there == answers:
 			return "", nil
 		}
-		time.Sleep(settlePoll)
+	}
+	if silent && action == "kill" {
+		return "its effect was not observed: nothing says that the replica has ended, it is only silent", nil
 	}
 	want := "still answers"
 	if answers {
