@@ -106,7 +106,8 @@ func (c *cluster) behind(id, other int) bool {
 }
 
 // A leader dies when up to 16 MiB that it had proposed are on a quorum of disks and nobody knows that they are chosen. Whoever
-// follows it gets them in one candidacy, although the link carries only 10 MB in an election timeout.
+// follows it gets them in one candidacy, although the link carries only 10 MB in an election timeout. Both others may stand at the
+// same time.
 func TestElectionWithALongSuffix(t *testing.T) {
 	const suffix = 16 << 20
 	c := linked(t, func(a, b wire.ReplicaID) netem.Config {
@@ -118,9 +119,10 @@ func TestElectionWithALongSuffix(t *testing.T) {
 	for leader := c.leader(); leader != 1; {
 		leader = c.deposeWhileIdle(leader)
 	}
-	load := c.load(20*time.Second, "--closed", "--window", "128", "--value-size", "65536", "--keys", "1000", "--stall", "30s")
+	load := c.load(20*time.Second, "--closed", "--window", "128", "--value-size", "65536", "--keys", "100", "--stall", "30s")
 	c.until("values at full speed", func() bool { return c.mustStatus(2).Journal.Bytes > 8*suffix })
-	began, elections := c.mustStatus(2).Journal.Bytes, c.mustStatus(2).Paxos.Elections+c.mustStatus(3).Paxos.Elections
+	candidacies := func(id int) uint64 { return c.mustStatus(id).Paxos.Elections }
+	began, before := c.mustStatus(2).Journal.Bytes, []uint64{2: candidacies(2), 3: candidacies(3)}
 	if err := c.network.Set(1, netem.Deaf); err != nil {
 		t.Fatal(err)
 	}
@@ -129,8 +131,10 @@ func TestElectionWithALongSuffix(t *testing.T) {
 	c.signal(1, syscall.SIGKILL)
 	next := c.otherLeader(1)
 	c.until("the suffix is chosen", func() bool { return c.mustStatus(next).Commit > commit+10 })
-	if got := c.mustStatus(2).Paxos.Elections + c.mustStatus(3).Paxos.Elections - elections; got != 1 {
-		t.Errorf("%d candidacies, want 1", got)
+	for id := 2; id <= 3; id++ {
+		if got := candidacies(id) - before[id]; got > 1 {
+			t.Errorf("%d candidacies of replica %d", got, id)
+		}
 	}
 	if err := load.Process.Kill(); err != nil {
 		t.Fatal(err)
