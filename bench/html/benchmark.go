@@ -2,7 +2,6 @@ package html
 
 import (
 	"bytes"
-	"math"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -20,16 +19,12 @@ var benchmarkColumns = []struct {
 	{"loadgen-cpu-sec/op", "cpu_loadgen", 1e-9}, {"commands/batch", "batch_mean", 1},
 }
 
-// worstTime is what a time of a run that did not hold counts as, in seconds: benchstat takes medians, and knows no figure
-// that is worse than any.
-const worstTime = float64(math.MaxInt64) * 1e-9
-
 // benchmarkText writes all runs in Go's benchmark format, a line each, for benchstat to group by /knob and compare. Those that
 // did not hold are marked by held, and count as worse than any figure.
 func benchmarkText(dir *suite.Dir) ([]byte, error) {
 	var out bytes.Buffer
 	w := benchfmt.NewWriter(&out)
-	for _, unit := range []string{"op/s", "commands/batch", "held"} {
+	for _, unit := range []string{"op/s", "commands/batch", report.HeldUnit} {
 		if err := w.Write(&benchfmt.UnitMetadata{UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"}, OrigUnit: unit, Value: "higher"}); err != nil {
 			return nil, err
 		}
@@ -60,10 +55,10 @@ func benchmarkOf(dir *suite.Dir, r *suite.Run) *benchfmt.Result {
 	for _, c := range benchmarkColumns {
 		column, _ := suite.ColumnOf(c.column)
 		if v, ok := r.Figure(column); ok {
-			b.Values = append(b.Values, benchfmt.Value{Value: min(max(v*c.scale, 0), worstTime), Unit: c.unit})
+			b.Values = append(b.Values, benchfmt.Value{Value: min(max(v*c.scale, 0), report.WorstTime), Unit: c.unit})
 		}
 	}
-	b.Values = append(b.Values, benchfmt.Value{Value: held, Unit: "held"})
+	b.Values = append(b.Values, benchfmt.Value{Value: held, Unit: report.HeldUnit})
 	return b
 }
 

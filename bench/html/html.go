@@ -10,6 +10,7 @@ import (
 	"html/template"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 
@@ -33,8 +34,14 @@ type Options struct {
 	Calibration *model.Calibration
 }
 
+// UndrawnError is the error of a report that is whole but for graphs that cannot be drawn, whatever runs there will be.
+type UndrawnError struct{ Problems []string }
+
+// Error names the graphs, each with the reason.
+func (e *UndrawnError) Error() string { return "no picture: " + strings.Join(e.Problems, "; ") }
+
 // Write renders the runs that the directory has so far, over what an earlier call has left there. A graph that cannot
-// be drawn does not keep the others from being so: the report says why in its place.
+// be drawn does not keep the others from being so: the report says why in its place, and the error is an UndrawnError.
 func Write(dir *suite.Dir, opts Options) error {
 	if opts.Calibration == nil {
 		var err error
@@ -65,7 +72,24 @@ func Write(dir *suite.Dir, opts Options) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(dir.Path, BenchmarkFile), benchmark, 0o644)
+	if err := os.WriteFile(filepath.Join(dir.Path, BenchmarkFile), benchmark, 0o644); err != nil {
+		return err
+	}
+	return p.undrawn()
+}
+
+// undrawn is the error of a page that lacks pictures for other reasons than that there are no runs yet.
+func (p *page) undrawn() error {
+	var problems []string
+	for _, f := range p.Figures {
+		if f.Problem != "" && f.Problem != graph.ErrEmpty.Error() {
+			problems = append(problems, f.Problem)
+		}
+	}
+	if len(problems) == 0 {
+		return nil
+	}
+	return &UndrawnError{problems}
 }
 
 var (

@@ -69,6 +69,12 @@ func TestJudge(t *testing.T) {
 				rows[i].OK = 900
 			}
 		}, record.Degraded, "stationarity"},
+		{"another second half, because of an event that was asked for", func(c *Config, _ *record.Result, rows []record.Row, _ *measurement) {
+			c.Events = make([]PlannedEvent, 1)
+			for i := range 5 {
+				rows[i].OK = 500
+			}
+		}, record.Valid, ""},
 		{"steal", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Host.StealPercent = 5 }, record.Degraded, "steal time"},
 		{"generator saturated", func(_ *Config, r *record.Result, _ []record.Row, _ *measurement) { r.Generator.CPUShare = 0.99 }, record.Invalid, "generator cpu"},
 		{"closed loop at full speed", func(c *Config, r *record.Result, _ []record.Row, _ *measurement) {

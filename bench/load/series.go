@@ -117,13 +117,13 @@ const (
 	searchBelow = 1.0 / 128
 )
 
-// LowestNotHeld returns the point of an open loop that, of those not held, had the lowest rate: the one that ended a
-// search. It is nil if every rate was held.
-func LowestNotHeld(points []Point) *Point {
+// LowestNotHeld returns the point of an open loop that, of those not held, had the lowest rate above the best one, which may
+// be nil: the one that ended a search. It is nil if every such rate was held.
+func LowestNotHeld(points []Point, best *Point) *Point {
 	var lowest *Point
 	for i := range points {
 		p := &points[i]
-		if p.Open() && !p.Holds && (lowest == nil || p.Rate < lowest.Rate) {
+		if p.Open() && !p.Holds && (best == nil || p.Rate > best.Rate) && (lowest == nil || p.Rate < lowest.Rate) {
 			lowest = p
 		}
 	}
@@ -131,8 +131,8 @@ func LowestNotHeld(points []Point) *Point {
 }
 
 // Search looks for the highest rate that is held and meets the objective. A closed-loop probe tells where to begin;
-// from there on the interval is halved until it is narrower than precision, relative to its lower end. It returns
-// every point and the best one, nil if none holds.
+// from there on the interval is halved until it is narrower than precision, relative to its lower end. No rate is decided by
+// a single run. It returns every point and the best one, nil if none holds.
 func Search(ctx context.Context, cfg *Config, precision float64, run Runner, each func(Point)) ([]Point, *Point, error) {
 	first, err := probe(ctx, cfg, run)
 	if err != nil {
@@ -148,17 +148,36 @@ func Search(ctx context.Context, cfg *Config, precision float64, run Runner, eac
 		if len(points) == 1 {
 			rate = high
 		}
-		point, err := atRate(ctx, cfg, fine(Rate(rate)), points, run)
-		if err != nil {
+		decided, err := decide(ctx, cfg, fine(Rate(rate)), &points, run, each)
+		if err != nil || decided == nil {
 			return points, best, err
 		}
-		points = append(points, point)
-		each(point)
-		if point.Holds {
-			low, best = rate, &point
+		if decided.Holds {
+			low, best = rate, decided
 		} else {
 			high = rate
 		}
 	}
 	return points, best, nil
+}
+
+// decide runs a rate until two runs of at most three say the same, and returns the last one that does: one that a busy
+// moment has spoilt would send the search away from the knee for good, a lucky one beyond it. It returns nil if it was
+// interrupted.
+func decide(ctx context.Context, cfg *Config, rate Rate, points *[]Point, run Runner, each func(Point)) (*Point, error) {
+	said := make(map[bool]int)
+	for {
+		point, err := atRate(ctx, cfg, rate, *points, run)
+		if err != nil {
+			return nil, err
+		}
+		*points = append(*points, point)
+		each(point)
+		if said[point.Holds]++; said[point.Holds] == 2 {
+			return &point, nil
+		}
+		if point.Outcome.Interrupted {
+			return nil, nil
+		}
+	}
 }

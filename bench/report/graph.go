@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strings"
 
 	"gonum.org/v1/plot"
@@ -40,22 +39,34 @@ func drawPanels(w io.Writer, format string, panels []*plot.Plot) error {
 		PadLeft: vg.Points(8), PadRight: vg.Points(16)}
 	return paint.Write(w, format, graphWidth, graphHeight, func(c draw.Canvas) {
 		for i, p := range panels {
-			p.Draw(tiles.At(c, 0, i))
+			drawPanel(tiles.At(c, 0, i), p)
 		}
 	})
+}
+
+// legendWidth is that of the strip beside a panel that its legend stands in: within, it would hide what it explains.
+const legendWidth = 130 // points
+
+func drawPanel(c draw.Canvas, p *plot.Plot) {
+	legend := p.Legend
+	p.Legend = plot.NewLegend()
+	p.Draw(draw.Crop(c, 0, -vg.Points(legendWidth), 0, 0))
+	legend.Left = true
+	legend.Draw(draw.Crop(c, c.Max.X-c.Min.X-vg.Points(legendWidth-8), 0, 0, -vg.Points(18)))
 }
 
 // throughputPanel shows throughput over time, from zero, with the events.
 func throughputPanel(runs []*Run) (*plot.Plot, error) {
 	p := paint.NewPlot(caption(runs), "seconds", "operations/s")
+	p.Add(outages{runs, true})
 	for i, run := range runs {
-		points := seriesPoints(run, func(j int) float64 { return run.Rows[j].OpsPerS })
-		if err := addLine(p, points, run.Name, i, 0); err != nil {
+		steps := seriesSteps(run, func(j int) float64 { return run.Rows[j].OpsPerS }, false)
+		if err := addLines(p, steps, run.Name, i, 0); err != nil {
 			return nil, err
 		}
 	}
-	p.Y.Min = 0
-	p.Y.Max *= 1.1
+	p.X.Min, p.Y.Min = 0, 0
+	p.Y.Max = max(p.Y.Max*1.1, 1)
 	p.Y.Tick.Marker = paint.EvenTicks{Spell: paint.SI}
 	return p, markGraphEvents(p, runs)
 }
@@ -63,6 +74,7 @@ func throughputPanel(runs []*Run) (*plot.Plot, error) {
 // latencyPanel shows the median and the 99th percentile over time, on a logarithmic scale.
 func latencyPanel(runs []*Run) (*plot.Plot, error) {
 	p := paint.NewPlot("Latency from when due", "seconds", "")
+	p.Add(outages{runs, false})
 	for i, run := range runs {
 		for j, quantile := range []struct {
 			name string
@@ -71,8 +83,8 @@ func latencyPanel(runs []*Run) (*plot.Plot, error) {
 			{"p50", func(k int) float64 { return float64(run.Rows[k].P50Ns) }},
 			{"p99", func(k int) float64 { return float64(run.Rows[k].P99Ns) }},
 		} {
-			points := positive(seriesPoints(run, quantile.at))
-			if err := addLine(p, points, label(runs, run, quantile.name), i, j); err != nil {
+			steps := seriesSteps(run, quantile.at, true)
+			if err := addLines(p, steps, label(runs, run, quantile.name), i, j); err != nil {
 				return nil, err
 			}
 		}
@@ -98,14 +110,13 @@ func spectrumPanel(runs []*Run) (*plot.Plot, error) {
 			if len(points) > 0 {
 				deepest = max(deepest, points[len(points)-1].X)
 			}
-			if err := addLine(p, points, label(runs, run, h.name), i, j); err != nil {
+			if err := addLines(p, []plotter.XYs{points}, label(runs, run, h.name), i, j); err != nil {
 				return nil, err
 			}
 		}
 	}
 	p.X.Min, p.X.Max = 0, deepest
 	p.X.Tick.Marker = ninesTicks{}
-	p.Legend.Left = true
 	logScale(p)
 	return p, nil
 }
@@ -121,36 +132,89 @@ func spectrumPoints(percentiles []float64, valuesNs []int64) plotter.XYs {
 	return points
 }
 
-// positive leaves out what has no place on a logarithmic scale: intervals in which nothing was answered.
-func positive(points plotter.XYs) plotter.XYs {
-	return slices.DeleteFunc(points, func(p plotter.XY) bool { return p.Y <= 0 })
+// seriesSteps makes a step of each interval, so that a change is where it was, and even one interval is seen; the drain is
+// left out. A line of what must be positive breaks off where it is not: there nothing was answered.
+func seriesSteps(run *Run, y func(int) float64, positive bool) []plotter.XYs {
+	var lines []plotter.XYs
+	open := false
+	for j, row := range run.Rows {
+		if row.Drain || positive && y(j) <= 0 {
+			open = false
+			continue
+		}
+		if !open {
+			lines, open = append(lines, nil), true
+		}
+		last := &lines[len(lines)-1]
+		*last = append(*last, plotter.XY{X: row.StartS, Y: y(j)}, plotter.XY{X: row.StartS + row.LengthS, Y: y(j)})
+	}
+	return lines
 }
 
-// seriesPoints places each interval's figure at its middle; the drain is left out.
-func seriesPoints(run *Run, y func(int) float64) plotter.XYs {
-	var points plotter.XYs
-	for j, row := range run.Rows {
-		if !row.Drain {
-			points = append(points, plotter.XY{X: row.StartS + row.LengthS/2, Y: y(j)})
+func addLines(p *plot.Plot, lines []plotter.XYs, name string, colour, dash int) error {
+	for i, points := range lines {
+		if len(points) == 0 {
+			continue
+		}
+		line, err := plotter.NewLine(points)
+		if err != nil {
+			return err
+		}
+		line.Color = paint.Colour(colour)
+		line.Width = vg.Points(1.4)
+		line.Dashes = paint.Dashes(dash)
+		p.Add(line)
+		if i == 0 {
+			p.Legend.Add(name, line)
 		}
 	}
-	return points
+	return nil
 }
 
-func addLine(p *plot.Plot, points plotter.XYs, name string, colour, dash int) error {
-	if len(points) == 0 {
-		return nil
+// outages shades the times in which a run was answered nothing, and says how long they were.
+type outages struct {
+	runs  []*Run
+	named bool
+}
+
+// Plot implements plot.Plotter.
+func (o outages) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, _ := p.Transforms(&c)
+	for _, run := range o.runs {
+		for _, silence := range run.silences() {
+			from, to := toX(silence.from), toX(silence.to)
+			c.FillPolygon(paint.Grid, []vg.Point{{X: from, Y: c.Min.Y}, {X: to, Y: c.Min.Y}, {X: to, Y: c.Max.Y}, {X: from, Y: c.Max.Y}})
+			if o.named {
+				c.FillText(noteStyle(), vg.Point{X: to + vg.Points(3), Y: c.Min.Y + vg.Points(4)}, silence.String())
+			}
+		}
 	}
-	line, err := plotter.NewLine(points)
-	if err != nil {
-		return err
+}
+
+// silence is a time without an answer, in seconds, to within the intervals of the series.
+type silence struct{ from, to float64 }
+
+func (s silence) String() string { return fmt.Sprintf("nothing answered for %.3g s", s.to-s.from) }
+
+func (r *Run) silences() (list []silence) {
+	silent := false
+	for _, row := range r.Rows {
+		if row.Drain || row.OK > 0 {
+			silent = false
+			continue
+		}
+		if !silent {
+			list = append(list, silence{from: row.StartS})
+		}
+		silent = true
+		list[len(list)-1].to = row.StartS + row.LengthS
 	}
-	line.Color = paint.Colour(colour)
-	line.Width = vg.Points(1.4)
-	line.Dashes = paint.Dashes(dash)
-	p.Add(line)
-	p.Legend.Add(name, line)
-	return nil
+	return list
+}
+
+// noteStyle is that of words within a panel: the typeface of all others.
+func noteStyle() draw.TextStyle {
+	return draw.TextStyle{Color: paint.Ink, Font: paint.Font(8, false), Handler: plot.DefaultTextHandler}
 }
 
 // logScale switches the vertical axis to a logarithmic one, if there is anything positive to show.
@@ -178,6 +242,7 @@ func markGraphEvents(p *plot.Plot, runs []*Run) error {
 			if err != nil {
 				return err
 			}
+			labels.TextStyle[0] = noteStyle()
 			labels.Offset.Y = -vg.Points(10)
 			p.Add(line, labels)
 		}

@@ -21,6 +21,8 @@ type Run struct {
 	Dir    string
 	Result *record.Result
 	Rows   []record.Row // empty if there is no series, as for a merged result
+	// Torn says why the series ends where it does, if it was not written whole. What does not show it needs none.
+	Torn error
 }
 
 // Load reads a run from its directory, or from its result file.
@@ -43,7 +45,7 @@ func Load(path string) (*Run, error) {
 	}
 	defer file.Close()
 	if run.Rows, err = record.ReadRows(file); err != nil {
-		return nil, fmt.Errorf("%s: %w", file.Name(), err)
+		run.Torn = fmt.Errorf("%s: %w", file.Name(), err)
 	}
 	return run, nil
 }

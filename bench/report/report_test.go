@@ -154,16 +154,73 @@ func TestBench(t *testing.T) {
 		case *benchfmt.Result:
 			lines++
 			name := string(r.Name)
-			if !strings.HasPrefix(name, "Load/batch=count:64/") || !strings.Contains(name, "/window=256") || r.Iters != 3000 {
+			if !strings.HasPrefix(name, "Load/replicas=1/batch=count:64/") || !strings.Contains(name, "/window=256") || r.Iters != 3000 {
 				t.Errorf("%s, %d iterations", name, r.Iters)
 			}
-			if v, ok := r.Value("op/s"); !ok || v != 1000 {
-				t.Errorf("%v op/s", v)
+			ops, _ := r.Value("op/s")
+			if held, ok := r.Value(HeldUnit); !ok || held != 1 || ops != 1000 {
+				t.Errorf("%v op/s, held %v", ops, held)
 			}
 		}
 	}
 	if err := reader.Err(); err != nil || lines != 2 {
 		t.Errorf("%d lines (%v)", lines, err)
+	}
+}
+
+// TestBenchOfWhatDidNotHold wants no infinite figure of a run that answered nothing, and an invalid one marked and worse than
+// any figure, not left out; and clusters of another size or without replication not to be taken for the same.
+func TestBenchOfWhatDidNotHold(t *testing.T) {
+	nothing, invalid, alone := writeRun(t, "nothing"), writeRun(t, "invalid"), writeRun(t, "alone")
+	nothing.Result.Ops.OK, nothing.Result.ThroughputOpsPerS = 0, 0
+	invalid.Result.Verdict = record.Invalid
+	alone.Result.Replicas[0].Config = json.RawMessage(`{"batch":"count:64","unreplicated":true}`)
+	text := string(render(t, "bench", nothing, invalid, alone))
+	if strings.Contains(text, "Inf") || strings.Contains(text, "NaN") || strings.Count(text, " 0 held") != 2 || strings.Count(text, " 0 op/s") != 2 ||
+		!strings.Contains(text, "/unreplicated=true/") {
+		t.Error(text)
+	}
+}
+
+// TestFewObservations wants no percentile of a run of three operations that three operations do not have.
+func TestFewObservations(t *testing.T) {
+	run := writeRun(t, "three")
+	run.Result.Latency.Count, run.Result.Latency.P99, run.Result.Latency.P90 = 3, 77_777_000, 66_666_000
+	if text := string(render(t, "text", run)); strings.Contains(text, "77.8") || strings.Contains(text, "66.7") {
+		t.Errorf("p90 and p99 of three operations:\n%s", text)
+	}
+	run.Result.Latency.Count = 99
+	if text := string(render(t, "text", run)); strings.Contains(text, "77.8") || !strings.Contains(text, "66.7") {
+		t.Errorf("of 99 operations there is a p90, and no p99:\n%s", text)
+	}
+}
+
+// TestTornSeries wants a series that was being written when its generator died to keep nothing back that does not need it,
+// and what does to say so.
+func TestTornSeries(t *testing.T) {
+	one := writeRun(t, "one")
+	path := filepath.Join(one.Dir, record.SeriesFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data[:len(data)-20], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	torn, err := Load(one.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []Format{"json", "hgrm", "hlog", "bench", "svg"} {
+		if err := Write(io.Discard, format, []*Run{torn}); err != nil {
+			t.Errorf("%s: %v", format, err)
+		}
+	}
+	if text := string(render(t, "text", torn)); !strings.Contains(text, "the series is not whole") || len(torn.Rows) != 2 {
+		t.Errorf("%d rows:\n%s", len(torn.Rows), text)
+	}
+	if err := Write(io.Discard, "csv", []*Run{torn}); err == nil || !strings.Contains(err.Error(), "row 3") {
+		t.Errorf("csv of a part, as if it were all: %v", err)
 	}
 }
 
@@ -194,6 +251,48 @@ func TestGraphOfAStandstill(t *testing.T) {
 		run.Rows[i] = record.Row{StartS: float64(i), LengthS: 1}
 		render(t, "png", run)
 	}
+}
+
+// TestOutageInTheGraph wants an outage drawn as one: no slope into it or out of it, no latency in it, and how long nothing was
+// answered in words, in the typeface of all words.
+func TestOutageInTheGraph(t *testing.T) {
+	run := writeRun(t, "one")
+	run.Rows = nil
+	for i := range 30 {
+		row := record.Row{StartS: float64(i) / 10, LengthS: 0.1, OK: 100, OpsPerS: 1000, P50Ns: 1e6, P99Ns: 2e6}
+		if i >= 10 && i < 21 {
+			row.OK, row.OpsPerS, row.P50Ns, row.P99Ns = 0, 0, 0, 0
+		}
+		run.Rows = append(run.Rows, row)
+	}
+	steps := seriesSteps(run, func(j int) float64 { return run.Rows[j].OpsPerS }, false)
+	for _, p := range steps[0] {
+		if out := p.X > 1.01 && p.X < 2.09; out && p.Y != 0 {
+			t.Errorf("%g op/s at %g s, when nothing was answered", p.Y, p.X)
+		}
+	}
+	if latency := seriesSteps(run, func(j int) float64 { return float64(run.Rows[j].P99Ns) }, true); len(latency) != 2 {
+		t.Errorf("the latency is %d lines, want one before and one after", len(latency))
+	}
+	svg := string(render(t, "svg", run))
+	if !strings.Contains(svg, ">nothing answered for 1.1 s<") {
+		t.Error("the picture does not say for how long nothing was answered")
+	}
+	for word := range strings.SplitSeq(svg, "<text ") {
+		if tag, rest, _ := strings.Cut(word, ">"); strings.HasPrefix(word, "x=") && !strings.Contains(tag, "Liberation Sans") {
+			t.Errorf("in a typeface of its own: %.30s", rest)
+		}
+	}
+}
+
+// TestGraphOfOneInterval wants something to be seen of a run that has but one.
+func TestGraphOfOneInterval(t *testing.T) {
+	run := writeRun(t, "one")
+	run.Rows = run.Rows[:1]
+	if steps := seriesSteps(run, func(j int) float64 { return run.Rows[j].OpsPerS }, false); len(steps) != 1 || len(steps[0]) != 2 || steps[0][1].X != 1 {
+		t.Errorf("%v", steps)
+	}
+	render(t, "png", run)
 }
 
 func TestLogsAreOfOneRun(t *testing.T) {

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/perf/benchfmt"
 
 	"paxosbench/bench/record"
 )
@@ -47,6 +50,9 @@ func writeCSV(w io.Writer, runs []*Run) error {
 	}
 	out.Write(head) // errors are sticky: Flush and Error report them
 	for _, run := range runs {
+		if run.Torn != nil {
+			return run.Torn
+		}
 		for i := range run.Rows {
 			line := []string{run.Name}
 			for _, c := range csvColumns {
@@ -63,41 +69,66 @@ func writeCSV(w io.Writer, runs []*Run) error {
 var benchKeys = []string{"mode", "rate_ops_per_s", "arrival", "window", "conns", "clients", "key_size", "value_size", "mix", "key_dist"}
 
 // replicaKeys are the knobs of the replicas that name a benchmark, if a replica has told its configuration.
-var replicaKeys = []string{"batch", "linger", "pipeline", "compress", "durability", "replicas", "quorum2", "reads", "machine"}
+var replicaKeys = []string{"batch", "linger", "pipeline", "compress", "durability", "quorum2", "reads", "machine", "unreplicated"}
 
-// writeBench writes Go's benchmark format: one line per run, for benchstat to group and compare.
+// WorstTime is what a time of a run that did not hold counts as in Go's benchmark format, in seconds: benchstat takes medians,
+// and knows no figure that is worse than any.
+const WorstTime = float64(math.MaxInt64) * 1e-9
+
+// HeldUnit is the unit that tells in that format whether a run held: 1 or 0.
+const HeldUnit = "held"
+
+// writeBench writes Go's benchmark format: one line per run, for benchstat to group and compare. An invalid run counts as
+// worse than any figure, and is marked: without a line, or with its figures, it would be chosen by what came of it.
 func writeBench(w io.Writer, runs []*Run) error {
-	for i, run := range runs {
-		r := run.Result
-		if i == 0 {
-			if _, err := fmt.Fprintf(w, "goos: linux\npkg: paxosbench/bench\ncpu: %s\n", r.Host.CPU); err != nil {
-				return err
-			}
+	out := benchfmt.NewWriter(w)
+	for _, unit := range []string{"op/s", HeldUnit} {
+		if err := out.Write(&benchfmt.UnitMetadata{UnitMetadataKey: benchfmt.UnitMetadataKey{Unit: unit, Key: "better"}, OrigUnit: unit, Value: "higher"}); err != nil {
+			return err
 		}
-		if r.Ops.OK == 0 {
-			continue // a benchmark without iterations is no line at all
-		}
-		_, err := fmt.Fprintf(w, "%s\t%d\t%.6g ns/op\t%.6g op/s\t%d p50-ns\t%d p99-ns\t%d p99.9-ns\t%.4g loadgen-cpu-ns/op%s\n",
-			benchName(r), r.Ops.OK, 1e9/r.ThroughputOpsPerS, r.ThroughputOpsPerS, r.Latency.P50, r.Latency.P99, r.Latency.P999,
-			r.Generator.CPUNsPerOp, leaderCPU(r))
-		if err != nil {
+	}
+	for _, run := range runs {
+		if err := out.Write(benchLine(run.Result)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func leaderCPU(r *record.Result) string {
+func benchLine(r *record.Result) *benchfmt.Result {
+	b := &benchfmt.Result{Name: benchfmt.Name(benchName(r)), Iters: int(max(1, r.Ops.OK))}
+	for _, c := range [][2]string{{"goos", "linux"}, {"pkg", "paxosbench/bench"}, {"cpu", r.Host.CPU}} {
+		b.Config = append(b.Config, benchfmt.Config{Key: c[0], Value: []byte(c[1]), File: true})
+	}
+	held := r.Verdict != record.Invalid && r.Ops.OK > 0
+	add := func(value float64, unit string, worst float64) {
+		if !held {
+			value = worst
+		}
+		b.Values = append(b.Values, benchfmt.Value{Value: value, Unit: unit})
+	}
+	add(r.ThroughputOpsPerS, "op/s", 0)
+	for _, l := range []struct {
+		ns   int64
+		unit string
+	}{{r.Latency.P50, "p50-sec"}, {r.Latency.P99, "p99-sec"}, {r.Latency.P999, "p99.9-sec"}} {
+		add(float64(l.ns)*1e-9, l.unit, WorstTime)
+	}
+	add(r.Generator.CPUNsPerOp*1e-9, "loadgen-cpu-sec/op", WorstTime)
 	for _, p := range r.Replicas {
 		if p.Role == "leader" && p.CPUNsPerOp > 0 {
-			return fmt.Sprintf("\t%.4g leader-cpu-ns/op", p.CPUNsPerOp)
+			add(p.CPUNsPerOp*1e-9, "leader-cpu-sec/op", WorstTime)
 		}
 	}
-	return ""
+	add(1, HeldUnit, 0)
+	return b
 }
 
 func benchName(r *record.Result) string {
-	parts := []string{"BenchmarkLoad"}
+	parts := []string{"Load"}
+	if n := len(r.Replicas); n > 0 {
+		parts = append(parts, fmt.Sprintf("replicas=%d", n))
+	}
 	for _, knob := range replicaKeys {
 		if v := replicaKnob(r, knob); v != "" {
 			parts = append(parts, knob+"="+BenchSafe(v))

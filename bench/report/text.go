@@ -13,6 +13,8 @@ import (
 
 // Least numbers of observations for far percentiles to mean something.
 const (
+	leastForP90   = 10
+	leastForP99   = 100
 	leastForP999  = 10_000
 	leastForP9999 = 100_000
 )
@@ -103,8 +105,8 @@ func writeLatencies(w io.Writer, r *record.Result) {
 		if l.Count == 0 {
 			continue
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", row.name, record.Ns(l.P50), record.Ns(l.P90), record.Ns(l.P99),
-			enough(l.P999, l.Count, leastForP999), enough(l.P9999, l.Count, leastForP9999), record.Ns(l.Max), record.Ns(l.Mean))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", row.name, record.Ns(l.P50), enough(l.P90, l.Count, leastForP90),
+			enough(l.P99, l.Count, leastForP99), enough(l.P999, l.Count, leastForP999), enough(l.P9999, l.Count, leastForP9999), record.Ns(l.Max), record.Ns(l.Mean))
 	}
 	t.Flush()
 }
@@ -215,6 +217,9 @@ func Details(w io.Writer, run *Run) error {
 	if len(run.Rows) > 0 {
 		b.WriteByte('\n')
 		writeSeries(&b, run.Rows)
+	}
+	if run.Torn != nil {
+		fmt.Fprintf(&b, "! the series is not whole: %v\n", run.Torn)
 	}
 	_, err := w.Write(b.Bytes())
 	return err

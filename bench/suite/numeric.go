@@ -2,6 +2,7 @@ package suite
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +17,11 @@ import (
 // gets).
 // It is false of a value that names something, such as adaptive.
 func Numeric(value string) (float64, bool) {
+	number, ok := numeric(value)
+	return number, ok && !math.IsInf(number, 0) && !math.IsNaN(number) // inf is a name too: it has no place on an axis
+}
+
+func numeric(value string) (float64, bool) {
 	if number, err := strconv.ParseFloat(value, 64); err == nil {
 		return number, true
 	}

@@ -12,13 +12,14 @@ import (
 )
 
 // Parse reads a suite from YAML. Keys and knobs that do not exist, and values that a knob cannot have, are refused by name
-// and line. source names the text
-// in errors.
+// and line. source names the text in errors. Aliases stand for what they name, and mappings are not merged.
 func Parse(source string, text []byte) (*Suite, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)
 	var s Suite
-	if err := dec.Decode(&s); err != nil {
+	if err := dec.Decode(&s); errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: it is empty: a suite has a name, cells and graphs (bench list shows some)", source)
+	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", source, plain(err))
 	}
 	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
@@ -60,7 +61,7 @@ func (c *Cell) UnmarshalYAML(node *yaml.Node) error {
 func (a *Axes) UnmarshalYAML(node *yaml.Node) error {
 	var wrong yaml.TypeError
 	err := eachKnob(node, func(knob string, list *yaml.Node) error {
-		if list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
+		if list = named(list); list.Kind != yaml.SequenceNode || len(list.Content) == 0 {
 			return fmt.Errorf("line %d: %s: want a list of values", list.Line, knob)
 		}
 		axis := Axis{Knob: knob}
@@ -100,13 +101,15 @@ func errorOf(err error, wrong *yaml.TypeError) error {
 
 // eachKnob calls visit for the knobs of a mapping, and refuses those that do not exist or come twice.
 func eachKnob(node *yaml.Node, visit func(knob string, value *yaml.Node) error) error {
-	if node.Kind != yaml.MappingNode {
+	if node = named(node); node.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: want a mapping of knobs", node.Line)
 	}
 	seen := make(map[string]bool)
 	for i := 0; i < len(node.Content); i += 2 {
 		key := node.Content[i]
 		switch {
+		case key.Value == "<<":
+			return fmt.Errorf("line %d: mappings are not merged here: write the knobs out, or give the whole mapping a name (&name) and use it (*name)", key.Line)
 		case OwnerOf(key.Value) == 0:
 			return fmt.Errorf("line %d: unknown knob %s; there are %s", key.Line, key.Value, knobNames())
 		case seen[key.Value]:
@@ -120,9 +123,17 @@ func eachKnob(node *yaml.Node, visit func(knob string, value *yaml.Node) error) 
 	return nil
 }
 
+// named returns what an alias names.
+func named(node *yaml.Node) *yaml.Node {
+	for node.Kind == yaml.AliasNode {
+		node = node.Alias
+	}
+	return node
+}
+
 // scalar returns a value as it is written: true, 1e3 and 64KiB are all texts here.
 func scalar(node *yaml.Node) (string, error) {
-	if node.Kind != yaml.ScalarNode || node.Value == "" {
+	if node = named(node); node.Kind != yaml.ScalarNode || node.Value == "" {
 		return "", fmt.Errorf("line %d: want a single value", node.Line)
 	}
 	return node.Value, nil

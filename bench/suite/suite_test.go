@@ -117,6 +117,24 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestAliases wants an alias to be what it names: a value, a list or a mapping; and what is not understood to be refused.
+func TestAliases(t *testing.T) {
+	s := parse(t, strings.NewReplacer("window: [1, 64]", "window: &sizes [1, &big 64]\n  conns: *sizes",
+		"fixed: {conns: 4, batch-bytes: 1MiB}", "fixed: &all {batch-bytes: 1MiB, keys: *big}", "set: {batch-bytes: 64KiB, linger: 1ms}", "set: *all").Replace(sample))
+	if s.Fixed.String() != "batch-bytes=1MiB keys=64" || len(s.Axes[1].Values) != 2 || s.Axes[1].Values[1] != "64" || s.Adjust[0].Set.String() != s.Fixed.String() {
+		t.Errorf("read as %+v", s)
+	}
+	for text, want := range map[string]string{
+		strings.Replace(sample, "fixed: {conns: 4,", "fixed: {<<: {conns: 4},", 1): "line 8: mappings are not merged here",
+		"":                "it is empty",
+		"# nothing yet\n": "it is empty",
+	} {
+		if _, err := Parse("sample.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
 // All values that make no sense are reported at once.
 func TestAllBadValuesAtOnce(t *testing.T) {
 	text := strings.NewReplacer("[1, 64]", "[0x1, -1]", "conns: 4", "conns: no", "linger: 1ms", "linger: 1").Replace(sample)
@@ -184,7 +202,7 @@ func TestNumeric(t *testing.T) {
 			t.Errorf("%s is %v, %v, want %v", text, got, ok, want)
 		}
 	}
-	for _, text := range []string{"adaptive", "none", "", "unlimited", "true", "two words", "zipf:x"} {
+	for _, text := range []string{"adaptive", "none", "", "unlimited", "inf", "-Inf", "+infinity", "NaN", "infs", "Inf%", "true", "two words", "zipf:x"} {
 		if got, ok := Numeric(text); ok {
 			t.Errorf("%q is the number %v", text, got)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -26,9 +27,11 @@ func (c *reportCommand) Run(s *program.Session) error {
 	if err != nil {
 		return program.Usage(err)
 	}
-	if err := html.Write(dir, html.Options{}); err != nil {
+	err = html.Write(dir, html.Options{})
+	var undrawn *html.UndrawnError
+	if err != nil && !errors.As(err, &undrawn) {
 		return err
 	}
-	_, err = fmt.Fprintln(s.Out, "report:", filepath.Join(c.Dir, "report.html"))
-	return err
+	_, said := fmt.Fprintln(s.Out, "report:", filepath.Join(c.Dir, "report.html"))
+	return errors.Join(said, err)
 }

@@ -105,7 +105,7 @@ Examples:
   loadgen report results/closed
   loadgen report --format hgrm --of send-lag --ticks 1 results/open
   loadgen report --format svg --out failover.svg results/failover
-  loadgen report --format bench results/*/ | benchstat -col /batch -`
+  loadgen report --format bench results/*/ | go tool benchstat -col /batch -`
 }
 
 // mostTicks bounds the length of percentile tables.

@@ -196,8 +196,8 @@ type searchCommand struct {
 
 // Help is the text below the usage line.
 func (*searchCommand) Help() string {
-	return `A closed-loop probe tells where to begin; then the interval is halved. A rate counts if its schedule was
-held and answered, and --objective was met; what ended the search is said at the end. Exit code 5 if no
+	return `A closed-loop probe tells where to begin; then the interval is halved. A rate counts if in two of at
+most three runs its schedule was held and answered, and --objective was met; what ended the search is said at the end. Exit code 5 if no
 rate counts, 6 if even the lowest one met the objective and only its schedule was not held.
 
 Where generator and replicas share processors, operations leave late long before the replicas are at
@@ -233,10 +233,10 @@ func (c *searchCommand) Run(s *streams) error {
 		return err
 	}
 	if best == nil {
-		return noneHeld(cfg, load.LowestNotHeld(points))
+		return noneHeld(cfg, load.LowestNotHeld(points, nil))
 	}
 	if !c.Output.JSON {
-		fmt.Fprint(s.out, searchEnd(best, load.LowestNotHeld(points)))
+		fmt.Fprint(s.out, searchEnd(best, load.LowestNotHeld(points, best)))
 	}
 	return nil
 }
