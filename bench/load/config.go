@@ -197,7 +197,8 @@ func (c *Config) validateWorkload() []error {
 	check(c.Keys > sessions, "%v keys for %v clients: each client needs keys of its own, raise --keys", c.Keys, sessions)
 	check(c.KeySize >= 1 && c.KeySize <= wire.MaxKey, "key size %v: 1 to %d", c.KeySize, wire.MaxKey)
 	check(c.KeySize >= 8 || c.Keys <= 1<<(8*c.KeySize), "%v keys do not fit in %v bytes: raise --key-size", c.Keys, c.KeySize)
-	check(c.KeyDist.kind != distZipf || c.Keys <= maxZipf, "zipf over %v keys: at most %d", c.Keys, maxZipf)
+	zipf := c.KeyDist.kind == distZipf || c.KeyDist.kind == distScattered
+	check(!zipf || c.Keys <= maxZipf, "zipf over %v keys: at most %d", c.Keys, maxZipf)
 	check(c.CompressRatio >= 1, "compression ratio %v: 1 (none) or more", c.CompressRatio)
 	if c.Verify != VerifyNone && c.Mix.Reads() && c.ValueSize.min() < valueIDBytes {
 		errs = append(errs, fmt.Errorf("values of %d bytes cannot be verified: use at least %d bytes or --verify none",

@@ -15,7 +15,8 @@ import (
 //	uniform        every key alike
 //	seq            one after the other
 //	latest         writes go through the keys in order, reads favour those written last (Zipf, 0.99)
-//	zipf:THETA     rank r has weight 1/r^THETA, 0 < THETA < 10
+//	zipf:THETA     key r-1 has weight 1/r^THETA, 0 < THETA < 10
+//	scattered:THETA  the same weights, given to keys all over the key space
 //	hot:KEYS,OPS   the fraction OPS of the operations goes to the fraction KEYS of the keys
 //	conflict:PCT   PCT percent of the operations go to one key, the others to keys of the session's own
 //
@@ -33,6 +34,7 @@ const (
 	distSeq
 	distLatest
 	distZipf
+	distScattered
 	distHot
 	distConflict
 )
@@ -42,12 +44,13 @@ var dists = [...]struct {
 	name string
 	max  []float64
 }{
-	distUniform:  {"uniform", nil},
-	distSeq:      {"seq", nil},
-	distLatest:   {"latest", nil},
-	distZipf:     {"zipf", []float64{10}},
-	distHot:      {"hot", []float64{1, 1}},
-	distConflict: {"conflict", []float64{100}},
+	distUniform:   {"uniform", nil},
+	distSeq:       {"seq", nil},
+	distLatest:    {"latest", nil},
+	distZipf:      {"zipf", []float64{10}},
+	distScattered: {"scattered", []float64{10}},
+	distHot:       {"hot", []float64{1, 1}},
+	distConflict:  {"conflict", []float64{100}},
 }
 
 // UnmarshalText parses a distribution.
@@ -72,7 +75,7 @@ func (d *KeyDist) UnmarshalText(text []byte) error {
 		*d = KeyDist{kind: distKind(kind), a: values[0], b: values[1]}
 		return nil
 	}
-	return fmt.Errorf("keys %q: want uniform, seq, latest, zipf:THETA, hot:KEYS,OPS or conflict:PCT", text)
+	return fmt.Errorf("keys %q: want uniform, seq, latest, zipf:THETA, scattered:THETA, hot:KEYS,OPS or conflict:PCT", text)
 }
 
 // String renders the distribution in the form that UnmarshalText reads.
@@ -122,6 +125,8 @@ func newPicker(d KeyDist, space keySpace, mix Mix) picker {
 		return &latestPicker{space, uint64(mix.share(wire.OpPut)), newZipf(space.owned(space.sessions-1), latestTheta)}
 	case distZipf:
 		return &zipfPicker{newZipf(space.keys, d.a)}
+	case distScattered:
+		return &scatteredPicker{newZipf(space.keys, d.a), newScatter(space.keys)}
 	case distHot:
 		hot := max(1, uint64(math.Round(d.a*float64(space.keys))))
 		return &hotPicker{keys: space.keys, hot: hot, threshold: fraction(d.b)}
@@ -201,6 +206,35 @@ func (p *latestPicker) pick(at site) uint64 {
 type zipfPicker struct{ zipf *zipf }
 
 func (p *zipfPicker) pick(at site) uint64 { return p.zipf.rank(at.random) }
+
+// scatteredPicker spreads the ranks over the keys, so that those drawn often are no neighbours.
+type scatteredPicker struct {
+	zipf    *zipf
+	scatter scatter
+}
+
+func (p *scatteredPicker) pick(at site) uint64 { return p.scatter.of(p.zipf.rank(at.random)) }
+
+// scatter permutes the numbers below n: rounds of a multiplication and a shift, each a bijection of the words of so many bits,
+// again and again until the result is below n. It is the same in every run, so that generators agree.
+type scatter struct{ n, mask, shift uint64 }
+
+func newScatter(n uint64) scatter {
+	width := max(2, bits.Len64(n-1))
+	return scatter{n: n, mask: 1<<width - 1, shift: uint64(width) / 2}
+}
+
+func (s scatter) of(x uint64) uint64 {
+	for {
+		for round := range uint64(3) {
+			x = (x*(2*hash(round)+1) + hash(round+3)) & s.mask
+			x ^= x >> s.shift
+		}
+		if x < s.n {
+			return x
+		}
+	}
+}
 
 type hotPicker struct{ keys, hot, threshold uint64 }
 

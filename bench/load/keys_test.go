@@ -352,3 +352,67 @@ func TestGeneratorsDrawApart(t *testing.T) {
 		t.Errorf("%d of 2000 operations of two generators are the same", same)
 	}
 }
+
+// Scattered ranks are the same ranks under other keys, and the same for every generator.
+func TestScatteredKeys(t *testing.T) {
+	for _, n := range []uint64{1, 2, 3, 5, 64, 1000, 65_537} {
+		s, seen := newScatter(n), make([]bool, n)
+		for rank := range n {
+			key := s.of(rank)
+			if key >= n || seen[key] {
+				t.Fatalf("of %d keys rank %d has key %d, which is another's", n, rank, key)
+			}
+			seen[key] = true
+		}
+	}
+	s, near := newScatter(100_000), 0
+	for rank := range uint64(100) {
+		if d := int64(s.of(rank) - s.of(rank+1)); max(d, -d) < 1000 {
+			near++
+		}
+	}
+	if near > 10 {
+		t.Errorf("%d of the hundred hottest keys have the next one within a hundredth of the key space", near)
+	}
+	const n = 500_000
+	counts := keyCounts(testWorkload(t, 1000, 4, "scattered:0.99", "put:1"), n)
+	byRank := make([]int, 1000)
+	for rank := range byRank {
+		byRank[rank] = counts[newScatter(1000).of(uint64(rank))]
+	}
+	harmonic := 0.0
+	for r := range 1000 {
+		harmonic += math.Pow(float64(r+1), -0.99)
+	}
+	p := func(r int) float64 { return math.Pow(float64(r+1), -0.99) / harmonic }
+	if x := chiSquare(byRank, n, p); math.Abs(x) > chiLimit {
+		t.Errorf("ranks are %.1f standard deviations off", x)
+	}
+}
+
+// YCSB's workload F: half of its operations read a record, half read one and write it.
+func TestReadModifyWrite(t *testing.T) {
+	w := testWorkload(t, 1000, 2, "scattered:0.99", mixReadModifyWrite)
+	readFirst, reads := 0, make(map[uint64]int)
+	for unit := range 3000 {
+		var ops [3]operation
+		for i := range ops {
+			ops[i] = w.operation(1, client.Number(3*unit+i+1))
+		}
+		put := 2
+		if ops[1].op == wire.OpPut {
+			put = 1
+		}
+		read := ops[(put+1)%3]
+		if put == 2 {
+			readFirst++
+		}
+		if ops[put].op != wire.OpPut || ops[put-1] != (operation{wire.OpGet, ops[put].key}) || read.op != wire.OpGet {
+			t.Fatalf("unit %d is %v", unit, ops)
+		}
+		reads[read.key]++
+	}
+	if readFirst < 1300 || readFirst > 1700 || len(reads) < 200 {
+		t.Errorf("%d of 3000 reads come first, of %d keys", readFirst, len(reads))
+	}
+}

@@ -15,7 +15,13 @@ const mixBlock = 1000
 // Mix is the share of each operation in tenths of a percent, for example put:0.5,get:0.5.
 type Mix struct {
 	shares [wire.OpCompareAndSet + 1]int // per mixBlock
+	// modify makes the mix one of reads and as many read-modify-writes: a get and then a put of the same key. Shares are then
+	// those of the commands, about.
+	modify bool
 }
+
+// mixReadModifyWrite is how the mix of reads and read-modify-writes is written, the only one that has any.
+const mixReadModifyWrite = "get:0.5,rmw:0.5"
 
 // PutOnly is the mix of a load that only writes.
 var PutOnly = Mix{shares: [wire.OpCompareAndSet + 1]int{wire.OpPut: mixBlock}}
@@ -26,12 +32,18 @@ var mixOps = []wire.Op{wire.OpPut, wire.OpGet, wire.OpDelete, wire.OpCompareAndS
 // UnmarshalText parses op:share pairs; shares are fractions that sum to 1, with at most three digits.
 func (m *Mix) UnmarshalText(text []byte) error {
 	var mix Mix
+	if string(text) == mixReadModifyWrite {
+		mix.modify = true
+		mix.shares[wire.OpPut], mix.shares[wire.OpGet] = mixBlock/3, mixBlock-mixBlock/3
+		*m = mix
+		return nil
+	}
 	sum := 0
 	for part := range strings.SplitSeq(string(text), ",") {
 		name, share, ok := strings.Cut(part, ":")
 		op, known := opByName(name)
 		if !ok || !known {
-			return fmt.Errorf("mix %q: want op:share pairs of put, get, delete and cas, as in put:0.5,get:0.5", text)
+			return fmt.Errorf("mix %q: want op:share pairs of put, get, delete and cas, as in put:0.5,get:0.5, or %s", text, mixReadModifyWrite)
 		}
 		fraction, err := parseNumber(share)
 		n := int(math.Round(fraction * mixBlock))
@@ -59,6 +71,9 @@ func opByName(name string) (wire.Op, bool) {
 
 // String renders the mix in the form that UnmarshalText reads.
 func (m Mix) String() string {
+	if m.modify {
+		return mixReadModifyWrite
+	}
 	var parts []string
 	for _, op := range mixOps {
 		if n := m.shares[op]; n > 0 {

@@ -86,7 +86,8 @@ func TestUnits(t *testing.T) {
 		{"1s kill follower", new(PlannedEvent), "", "want an id, leader or victim"},
 		{"1s kill 0", new(PlannedEvent), "", "want an id, leader or victim"},
 		{"soon kill leader", new(PlannedEvent), "", `"soon" is no time`},
-		{"ycsb-e", new(Preset), "", "ycsb-a, ycsb-b"},
+		{"ycsb-e", new(Preset), "", "scans of a range of keys"},
+		{"ycsb-g", new(Preset), "", "ycsb-a, ycsb-b"},
 	}
 	for _, tt := range tests {
 		err := tt.into.UnmarshalText([]byte(tt.text))

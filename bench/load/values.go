@@ -23,6 +23,9 @@ type weighted struct {
 	share float64
 }
 
+// SmallValues are values of eight bytes.
+var SmallValues = ValueSizes{text: "8", bounds: []weighted{{size: 8, upTo: math.MaxUint64}}}
+
 // UnmarshalText parses value sizes.
 func (v *ValueSizes) UnmarshalText(text []byte) error {
 	parsed := ValueSizes{text: string(text)}

@@ -70,6 +70,9 @@ func (w *workload) operation(session int, n client.Number) operation {
 
 // mixed returns operation n, from 0, of those that the mix gives to a session of this thread.
 func (w *workload) mixed(session int, n uint64) operation {
+	if w.cfg.Mix.modify {
+		return w.modified(session, n)
+	}
 	at := site{session: w.first + uint64(session), number: n, op: w.only}
 	at.random = hash(w.seed ^ at.session<<40 ^ n)
 	if at.op == 0 {
@@ -78,6 +81,19 @@ func (w *workload) mixed(session int, n uint64) operation {
 		at.op = w.table[at.rank]
 	}
 	return operation{op: at.op, key: w.picker.pick(at)}
+}
+
+// modified is mixed for reads and read-modify-writes, one of each kind in three commands, in an order that chance decides.
+func (w *workload) modified(session int, n uint64) operation {
+	unit, step := n/3, n%3
+	at := site{session: w.first + uint64(session), number: unit, op: wire.OpGet}
+	random := hash(w.seed ^ at.session<<40 ^ unit)
+	if random&1 == 1 {
+		step = (step + 1) % 3 // the read comes last
+	}
+	at.random = hash(random + min(step, 1))
+	key := w.picker.pick(at)
+	return operation{op: [...]wire.Op{wire.OpGet, wire.OpGet, wire.OpPut}[step], key: key}
 }
 
 // shuffle permutes the ranks of a block: three rounds of a multiplication and a shift, each a bijection of ten bits, again and

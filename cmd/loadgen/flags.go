@@ -35,27 +35,33 @@ type clusterFlags struct {
 
 // workloadFlags say what the operations are.
 type workloadFlags struct {
-	Workload      load.Preset     `help:"ycsb-a, -b, -c, -d or -f: sets --mix and --key-dist." placeholder:"NAME" xor:"mix,dist"`
-	Mix           *load.Mix       `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5 (put:1)." placeholder:"OP:SHARE,.." xor:"mix"`
-	Keys          load.Count      `help:"Number of keys (${default})." default:"100k" placeholder:"N"`
-	KeyDist       *load.KeyDist   `help:"uniform, seq, latest, zipf:THETA, hot:KEYS,OPS or conflict:PCT (uniform)." placeholder:"DIST" xor:"dist"`
-	KeySize       load.Size       `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
-	ValueSize     load.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (${default})." default:"8" placeholder:"SIZE"`
-	CompressRatio float64         `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"1" placeholder:"X"`
-	Preload       string          `help:"Write every key once before the warm-up: yes, no, or auto: if the mix does not only put (${default})." enum:"auto,yes,no" default:"auto" placeholder:"WHEN"`
-	Seed          uint64          `help:"Determines keys, values, mix and arrivals (${default})." default:"1" placeholder:"N"`
+	Workload      load.Preset      `help:"ycsb-a, -b, -c, -d or -f: sets --mix, --key-dist and the default of --value-size. docs/loadgen.md has the differences from YCSB; -e scans, which the replicas cannot." placeholder:"NAME" xor:"mix,dist"`
+	Mix           *load.Mix        `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5, or get:0.5,rmw:0.5 (put:1)." placeholder:"OP:SHARE,.." xor:"mix"`
+	Keys          load.Count       `help:"Number of keys (${default})." default:"100k" placeholder:"N"`
+	KeyDist       *load.KeyDist    `help:"uniform, seq, latest, zipf:THETA, scattered:THETA, hot:KEYS,OPS or conflict:PCT (uniform)." placeholder:"DIST" xor:"dist"`
+	KeySize       load.Size        `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
+	ValueSize     *load.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (8; 1000 of ycsb-*)." placeholder:"SIZE"`
+	CompressRatio float64          `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"1" placeholder:"X"`
+	Preload       string           `help:"Write every key once before the warm-up: yes, no, or auto: if the mix does not only put (${default})." enum:"auto,yes,no" default:"auto" placeholder:"WHEN"`
+	Seed          uint64           `help:"Determines keys, values, mix and arrivals (${default})." default:"1" placeholder:"N"`
 }
 
-// apply sets the mix and the distribution of keys: those of the named workload, or those given.
+// apply sets mix, distribution of keys and size of values: those of the named workload, or those given.
 func (f *workloadFlags) apply(cfg *load.Config) error {
-	cfg.Mix = load.PutOnly
+	cfg.Mix, cfg.ValueSize = load.PutOnly, load.SmallValues
 	if f.Mix != nil {
 		cfg.Mix = *f.Mix
 	}
 	if f.KeyDist != nil {
 		cfg.KeyDist = *f.KeyDist
 	}
-	return f.Workload.Apply(cfg)
+	if err := f.Workload.Apply(cfg); err != nil {
+		return err
+	}
+	if f.ValueSize != nil {
+		cfg.ValueSize = *f.ValueSize
+	}
+	return nil
 }
 
 // timeFlags say how long things take.
@@ -111,7 +117,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 	cfg := &load.Config{
 		Addrs: addrs.Client, Admin: addrs.Admin, ClusterDir: f.Cluster.dir(), Conns: f.Cluster.Conns, Clients: f.Cluster.Clients, Threads: f.Cluster.Threads,
 		Window: defaultWindow,
-		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize, ValueSize: f.Workload.ValueSize,
+		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize,
 		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
 		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.Interval, Timeout: f.Time.Timeout,
 		StallTimeout: f.Time.Stall, ConnectTimeout: f.Time.Connect, GiveUp: f.Time.GiveUp,

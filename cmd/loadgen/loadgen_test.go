@@ -337,3 +337,27 @@ func TestMergedVerdictHasItsCode(t *testing.T) {
 	}
 	loadgen(append([]string{"merge"}, dirs...)...).want(t, exitInvalid, "the run is invalid")
 }
+
+// YCSB's workloads have its records, unless others are asked for.
+func TestWorkloadsOfYCSB(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	for _, tt := range []struct {
+		args            []string
+		size, mix, dist string
+	}{
+		{[]string{"--workload", "ycsb-a"}, "1000", "put:0.5,get:0.5", "scattered:0.99"},
+		{[]string{"--workload", "ycsb-d", "--value-size", "16"}, "16", "put:0.05,get:0.95", "latest"},
+		{[]string{"--workload", "ycsb-f"}, "1000", "get:0.5,rmw:0.5", "scattered:0.99"},
+		{nil, "8", "put:1", "uniform"},
+	} {
+		dir := t.TempDir()
+		run(t, server, append(tt.args, "--duration", "100ms", "--out", dir)...).want(t, exitValid, "")
+		r, err := record.Load(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c := r.Config; c["value_size"] != tt.size || c["mix"] != tt.mix || c["key_dist"] != tt.dist {
+			t.Errorf("%v: values of %v, %v, %v", tt.args, c["value_size"], c["mix"], c["key_dist"])
+		}
+	}
+}
