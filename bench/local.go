@@ -23,7 +23,7 @@ import (
 type Local struct {
 	// Bin holds the programs replica and loadgen.
 	Bin string
-	// Scratch holds data and logs of the run under way. It is removed and made again for each.
+	// Scratch is where the run under way has a directory of its own for data and logs, which is removed after it.
 	Scratch string
 	// Logs receives, under the run's id, the logs of runs that failed.
 	Logs string
@@ -51,19 +51,30 @@ func (l *Local) program(name string) string { return filepath.Join(l.Bin, name) 
 
 // Execute implements Executor.
 func (l *Local) Execute(ctx context.Context, job Job) (Measured, error) {
-	if err := errors.Join(os.RemoveAll(l.Scratch), os.MkdirAll(l.Scratch, 0o755)); err != nil {
+	if err := cluster.Sweep(ctx, l.Scratch); err != nil {
+		return Measured{}, fmt.Errorf("remove what a run that was killed has left: %w", err)
+	}
+	scratch, err := cluster.NewScratch(l.Scratch, ".run")
+	if err != nil {
 		return Measured{}, err
 	}
-	m, err := l.measure(ctx, job)
+	t := &trial{l, scratch.Dir()}
+	m, err := t.measure(ctx, job)
 	if err = cmp.Or(ctx.Err(), err); err != nil {
-		return Measured{}, errors.Join(err, os.RemoveAll(l.Scratch))
+		return Measured{}, errors.Join(err, scratch.Remove())
 	}
 	if m.Status == suite.StatusFailed {
-		if err := l.keepLogs(job.ID); err != nil {
-			return Measured{}, fmt.Errorf("keep the logs of a failed run: %w", err)
+		if err := t.keepLogs(job.ID); err != nil {
+			return Measured{}, errors.Join(fmt.Errorf("keep the logs of a failed run: %w", err), scratch.Keep())
 		}
 	}
-	return m, os.RemoveAll(l.Scratch)
+	return m, scratch.Remove()
+}
+
+// trial is one run with its directory.
+type trial struct {
+	*Local
+	dir string
 }
 
 // failed is the outcome of a run that came to nothing.
@@ -72,14 +83,14 @@ func failed(err error) Measured {
 }
 
 // measure starts a cluster, loads it and stops it. Data and logs stay. Its error is one that all other runs would have.
-func (l *Local) measure(ctx context.Context, job Job) (Measured, error) {
+func (t *trial) measure(ctx context.Context, job Job) (Measured, error) {
 	s, err := newSetup(job.Settings)
 	if err != nil {
 		return failed(err), nil
 	}
 	c, err := cluster.Start(ctx, cluster.Config{
-		Program: l.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
-		Dir: filepath.Join(l.Scratch, "cluster"), PortBase: l.PortBase, Search: true, Tied: true, Netem: s.netem,
+		Program: t.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
+		Dir: filepath.Join(t.dir, "cluster"), PortBase: t.PortBase, Search: true, Tied: true, Netem: s.netem,
 	})
 	if errors.Is(err, cluster.ErrNoPorts) {
 		return Measured{}, err
@@ -87,7 +98,7 @@ func (l *Local) measure(ctx context.Context, job Job) (Measured, error) {
 	if err != nil {
 		return failed(err), nil
 	}
-	m := l.load(ctx, job, s, c)
+	m := t.load(ctx, job, s, c)
 	died := c.Err()
 	if err := errors.Join(died, c.Down(context.WithoutCancel(ctx))); err != nil {
 		m.Status = suite.StatusFailed
@@ -100,7 +111,7 @@ func (l *Local) measure(ctx context.Context, job Job) (Measured, error) {
 const overtime = time.Minute
 
 // load runs the load generator and reads what it left.
-func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster) Measured {
+func (t *trial) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster) Measured {
 	if job.Ready != nil {
 		if err := job.Ready(ctx); err != nil {
 			return failed(err)
@@ -108,24 +119,24 @@ func (l *Local) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Warmup+job.Duration+overtime, errors.New("the load did not end in time"))
 	defer cancel()
-	cmd := cluster.Command(ctx, l.program("loadgen"), l.loadArgs(job, s, c)...)
+	cmd := cluster.Command(ctx, t.program("loadgen"), t.loadArgs(job, s, c)...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	err := cmd.Run()
 	if ctx.Err() != nil {
 		return failed(context.Cause(ctx))
 	}
-	if logErr := os.WriteFile(filepath.Join(l.Scratch, "loadgen.log"), said.Bytes(), 0o644); logErr != nil {
+	if logErr := os.WriteFile(filepath.Join(t.dir, "loadgen.log"), said.Bytes(), 0o644); logErr != nil {
 		return failed(logErr)
 	}
-	return l.collect(job, err, said.String())
+	return t.collect(job, err, said.String())
 }
 
-func (l *Local) out() string { return filepath.Join(l.Scratch, "out") }
+func (t *trial) out() string { return filepath.Join(t.dir, "out") }
 
-func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
+func (t *trial) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
 	return append([]string{
-		"run", "--quiet", "--out", l.out(), "--cluster", c.Dir(),
+		"run", "--quiet", "--out", t.out(), "--cluster", c.Dir(),
 		"--warmup", job.Warmup.String(), "--duration", job.Duration.String(), "--seed", strconv.FormatUint(job.Seed, 10),
 	}, s.loadFlags...)
 }
@@ -134,8 +145,8 @@ func (l *Local) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
 const exitInvalid = 6
 
 // collect judges a finished load by exit code and result.
-func (l *Local) collect(job Job, exit error, said string) Measured {
-	result, err := record.Load(l.out())
+func (t *trial) collect(job Job, exit error, said string) Measured {
+	result, err := record.Load(t.out())
 	if err != nil {
 		if exit != nil {
 			err = fmt.Errorf("loadgen: %w: %s", exit, lastLine(said))
@@ -155,7 +166,7 @@ func (l *Local) collect(job Job, exit error, said string) Measured {
 		}
 	}
 	if job.Timeline {
-		if m.Timeline, err = readTimeline(filepath.Join(l.out(), record.SeriesFile)); err != nil {
+		if m.Timeline, err = readTimeline(filepath.Join(t.out(), record.SeriesFile)); err != nil {
 			return failed(err)
 		}
 	}
@@ -181,12 +192,12 @@ func lastLine(text string) string {
 const maxLog = 64 << 10
 
 // keepLogs copies the ends of all logs from Scratch to Logs.
-func (l *Local) keepLogs(id string) error {
-	dir := filepath.Join(l.Logs, id)
+func (t *trial) keepLogs(id string) error {
+	dir := filepath.Join(t.Logs, id)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	return filepath.WalkDir(l.Scratch, func(path string, d fs.DirEntry, err error) error {
+	return filepath.WalkDir(t.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".log" {
 			return err
 		}

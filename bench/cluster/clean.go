@@ -12,8 +12,8 @@ import (
 // cleanDepth is how far below a directory clusters are looked for.
 const cleanDepth = 3
 
-// Clean removes everything that clusters have left in a directory and below, and the directories if nothing else is in
-// them. If one of them is up, nothing is removed. It returns where it has removed something.
+// Clean removes everything that clusters and measurements have left in a directory and below, and the directories if nothing
+// else is in them. If one of them is up, nothing is removed. It returns where it has removed something.
 func Clean(ctx context.Context, dir string) (removed []string, err error) {
 	found, err := find(dir)
 	if err != nil {
@@ -30,7 +30,8 @@ func Clean(ctx context.Context, dir string) (removed []string, err error) {
 		}
 		removed = append(removed, c.dir)
 	}
-	return removed, nil
+	scratch, err := cleanScratch(ctx, dir)
+	return append(removed, scratch...), err
 }
 
 // find returns the clusters in a directory and below, the deepest first.
@@ -106,8 +107,5 @@ func (c *Cluster) remove(ctx context.Context) error {
 			return err
 		}
 	}
-	if entries, err := os.ReadDir(c.dir); err != nil || len(entries) > 0 {
-		return err
-	}
-	return os.Remove(c.dir)
+	return removeEmpty(c.dir)
 }

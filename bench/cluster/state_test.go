@@ -337,3 +337,53 @@ func TestZombiesHaveEnded(t *testing.T) {
 		t.Errorf("a zombie can be signalled: %v", err)
 	}
 }
+
+// What a measurement that was killed leaves is removed by the next one, with the processes in it; what is in use or belongs to
+// someone is not.
+func TestScratchIsSweptAway(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "[results]")
+	fill(t, dir, "scratch/mine", ".run-1/mine")
+	inUse, err := NewScratch(dir, ".run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	abandoned, err := NewScratch(dir, ".run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	left := config(t, 1, "--unreplicated")
+	left.Dir, left.Tied = filepath.Join(abandoned.Dir(), "cluster"), false
+	c, err := Start(t.Context(), left)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := c.Member(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := abandoned.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Clean(t.Context(), dir); !errors.Is(err, ErrRefused) {
+		t.Errorf("cleaned away while a replica runs: %v", err)
+	}
+	if err := Sweep(t.Context(), dir); err != nil {
+		t.Error(err)
+	}
+	if m.alive() {
+		t.Error("a replica that was left runs on")
+	}
+	want := []string{"/.run-1/mine", strings.TrimPrefix(inUse.Dir(), dir) + "/" + scratchMark, "/scratch/mine"}
+	if got := tree(t, dir); !slices.Equal(got, want) {
+		t.Errorf("there is %q, want %q", got, want)
+	}
+	if _, err := Clean(t.Context(), dir); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), inUse.Dir()) {
+		t.Errorf("cleaned away while in use: %v", err)
+	}
+	if err := inUse.Keep(); err != nil {
+		t.Fatal(err)
+	}
+	if removed, err := Clean(t.Context(), dir); err != nil || !slices.Equal(removed, []string{inUse.Dir()}) {
+		t.Errorf("removed %q, %v", removed, err)
+	}
+}

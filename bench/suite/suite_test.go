@@ -163,7 +163,7 @@ func TestCheckValue(t *testing.T) {
 		{"value-size", "8 1KiB uniform:16,1KiB", "1K 2MiB"},
 		{"key-dist", "uniform zipf:0.99", "zipf normal"},
 		{"max-errors", "0 0.01 1", "2 NaN -1"},
-		{"at", "2s kill leader|2s kill 3; 5s start victim", "2s explode leader|2s stop leader|kill leader|2s kill 0|2s kill|2s kill leader;"},
+		{"at", "2s kill leader|2s kill 3; 5s start victim|2s stop leader; 3s cont victim|1s isolate 2; 2s heal 2", "2s explode leader|kill leader|2s kill 0|2s kill|2s kill leader;"},
 		{"variant", "anything", ""},
 	} {
 		split := func(values string) []string {

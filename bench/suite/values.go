@@ -136,15 +136,12 @@ func multiple(digits string, unit, high int) error {
 	return nil
 }
 
-// events checks what is done to the cluster, separated by semicolons. The runner does less than scripts/cluster.sh.
+// events checks what is done to the cluster, separated by semicolons.
 func events(value string) error {
 	for text := range strings.SplitSeq(value, ";") {
 		var event load.PlannedEvent
 		if err := event.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
 			return err
-		}
-		if event.Action != "kill" && event.Action != "start" {
-			return fmt.Errorf("event '%v': a suite can kill and start replicas, as in '2s kill leader; 5s start victim'", event)
 		}
 	}
 	return nil

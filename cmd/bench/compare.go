@@ -3,9 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
+	"paxosbench/bench/cluster"
 	"paxosbench/bench/compare"
 	"paxosbench/bench/suite"
 	"paxosbench/cmd/program"
@@ -55,45 +55,41 @@ func (c *compareCommand) Run(s *program.Session) error {
 	if err != nil {
 		return program.Usage(err)
 	}
-	scratch, err := scratchDir()
-	if err != nil {
-		return err
-	}
-	defer os.Remove(scratch) // if nothing has come into it
 	config := compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}
 	if c.Duet {
 		if config.Duet, err = compare.Processors(); err != nil {
 			return program.Usage(err)
 		}
 	}
-	local, err := c.local(scratch)
+	// Beside clusters: temporary directories are often in memory, where a sync costs nothing.
+	scratch, err := cluster.NewScratch(cluster.DefaultDir(), "compare")
 	if err != nil {
 		return err
 	}
-	stage, err := compare.NewStage(local, scratch, c.ReplicaA, c.ReplicaB)
-	if err != nil {
-		return program.Usage(err)
-	}
-	if c.Pairs < compare.MinPairs() {
-		fmt.Fprintf(s.Err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, compare.MinPairs())
-	}
-	outcome, err := compare.Run(s.Ctx, stage, config, s.Err)
+	outcome, err := c.compare(s, config, scratch.Dir())
 	var failed *compare.FailedError
 	if errors.As(err, &failed) {
-		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("%w; logs: %s", err, scratch)}
+		err = fmt.Errorf("%w; logs, until bench cluster clean: %s", err, scratch.Dir())
+		return errors.Join(&program.Error{Code: exitUnreachable, Err: err}, scratch.Keep())
 	}
-	if err = errors.Join(err, os.RemoveAll(scratch)); err != nil {
+	if err = errors.Join(err, scratch.Remove()); err != nil {
 		return err
 	}
 	return outcome.Write(s.Out)
 }
 
-// scratchDir makes a directory beside those of scripts/cluster.sh: temporary directories are often in memory, where a
-// sync costs nothing.
-func scratchDir() (string, error) {
-	const parent = ".cluster"
-	if err := os.MkdirAll(parent, 0o755); err != nil {
-		return "", err
+// compare makes the runs, with their files in a directory.
+func (c *compareCommand) compare(s *program.Session, config compare.Config, scratch string) (*compare.Outcome, error) {
+	local, err := c.local(scratch)
+	if err != nil {
+		return nil, err
 	}
-	return os.MkdirTemp(parent, "compare-*")
+	stage, err := compare.NewStage(local, scratch, c.ReplicaA, c.ReplicaB)
+	if err != nil {
+		return nil, program.Usage(err)
+	}
+	if c.Pairs < compare.MinPairs() {
+		fmt.Fprintf(s.Err, "bench: %d pairs cannot show a difference, %d can\n", c.Pairs, compare.MinPairs())
+	}
+	return compare.Run(s.Ctx, stage, config, s.Err)
 }

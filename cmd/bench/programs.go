@@ -26,7 +26,7 @@ func (f *programFlags) local(dir string) (*bench.Local, error) {
 	}
 	local := &bench.Local{
 		Bin: bin, PortBase: f.PortBase,
-		Scratch: filepath.Join(dir, "scratch"), Logs: filepath.Join(dir, "logs"),
+		Scratch: dir, Logs: filepath.Join(dir, "logs"),
 	}
 	if err := errors.Join(local.CheckPrograms(), local.CheckPorts()); err != nil {
 		return nil, program.Usage(err)
