@@ -41,6 +41,7 @@ type Config struct {
 
 	Warmup   time.Duration
 	Duration time.Duration
+	Total    Count         // operations after which the measurement ends, if it has not ended before; 0: no matter how many
 	Interval time.Duration // of the series
 	// Timeout is when an operation counts as timed out, and how long answers are awaited at the end.
 	Timeout time.Duration
@@ -172,6 +173,7 @@ func (c *Config) Validate() error {
 	check(c.Window >= 0 && c.Window <= 1<<20, "window %d: 0 to %d", c.Window, 1<<20)
 	check(c.SessionWindow >= 0 && c.SessionWindow <= wire.MaxSessionWindow, "session window %d: 0 to %d", c.SessionWindow, wire.MaxSessionWindow)
 	check(c.Duration > 0, "duration %v: must be positive", c.Duration)
+	check(c.Total == 0 || c.Total >= Count(c.Threads), "total of %v operations: at least one for each of %d threads", c.Total, c.Threads)
 	check(c.Warmup >= 0, "warm-up %v: must not be negative", c.Warmup)
 	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)
 	check(c.Timeout > 0, "timeout %v: must be positive", c.Timeout)

@@ -17,28 +17,52 @@ type feeder interface {
 
 const never = time.Duration(math.MaxInt64)
 
+// loadFeeder is a feeder of the measurement or of the warm-up.
+type loadFeeder interface {
+	feeder
+	// spent reports whether all operations of the load have been assigned.
+	spent() bool
+}
+
 // idleFeeder assigns nothing: answers are awaited.
 type idleFeeder struct{}
 
 func (idleFeeder) feed(*engine, time.Duration) {}
 func (idleFeeder) wake(*engine) time.Duration  { return never }
 
-// closedFeeder keeps every window full: each answer makes room for the next operation, which is due at once.
-type closedFeeder struct{ end time.Duration }
+// budget is how many operations a feeder may still assign.
+type budget int64
 
-func (f closedFeeder) feed(e *engine, now time.Duration) {
+// unlimited is more than any run assigns.
+const unlimited = budget(math.MaxInt64)
+
+// take takes up to n from the budget.
+func (b *budget) take(n int) int {
+	n = int(min(budget(n), *b))
+	*b -= budget(n)
+	return n
+}
+
+// closedFeeder keeps every window full: each answer makes room for the next operation, which is due at once.
+type closedFeeder struct {
+	end  time.Duration
+	left budget
+}
+
+func (f *closedFeeder) feed(e *engine, now time.Duration) {
 	if now >= f.end {
 		return
 	}
 	for range e.ready.len() {
 		i := e.ready.pop()
-		if room := e.streams.room(i); room > 0 {
-			e.assign(i, room, now)
+		if n := f.left.take(e.streams.room(i)); n > 0 {
+			e.assign(i, n, now)
 		}
 	}
 }
 
-func (closedFeeder) wake(*engine) time.Duration { return never }
+func (*closedFeeder) wake(*engine) time.Duration { return never }
+func (f *closedFeeder) spent() bool              { return f.left == 0 }
 
 // countedFeeder is a closed loop that ends when every client has been given a number of operations.
 type countedFeeder struct {
@@ -75,13 +99,16 @@ type openFeeder struct {
 	start  time.Duration // zero of the schedule
 	end    time.Duration // operations due later are another phase's
 	due    time.Duration // of the next operation
+	left   budget
 	tick   time.Duration // least time between two sends
 	sentAt time.Duration // when feed last assigned
 }
 
 func newOpenFeeder(pacer Pacer, start, end, tick time.Duration) *openFeeder {
-	return &openFeeder{pacer: pacer, start: start, end: end, due: start + pacer.Next(), tick: tick}
+	return &openFeeder{pacer: pacer, start: start, end: end, due: start + pacer.Next(), left: unlimited, tick: tick}
 }
+
+func (f *openFeeder) spent() bool { return f.left == 0 }
 
 // feed deals due operations to clients in turn, as independent clients would issue them. An answer that wakes the loop
 // before the tick is over makes room, and sends nothing.
@@ -89,12 +116,13 @@ func (f *openFeeder) feed(e *engine, now time.Duration) {
 	if now < f.sentAt+f.tick {
 		return
 	}
-	for f.due <= now && f.due < f.end && e.ready.len() > 0 {
+	for f.due <= now && f.due < f.end && f.left > 0 && e.ready.len() > 0 {
 		i := e.ready.pop()
 		room := e.streams.room(i)
 		if room == 0 {
 			continue
 		}
+		f.left--
 		e.assign(i, 1, f.due)
 		f.sentAt = now
 		f.due = f.start + f.pacer.Next()
@@ -106,7 +134,7 @@ func (f *openFeeder) feed(e *engine, now time.Duration) {
 
 // wake leaves it to the answers to wake the loop if no client has room.
 func (f *openFeeder) wake(e *engine) time.Duration {
-	if f.due >= f.end || e.ready.len() == 0 {
+	if f.due >= f.end || f.left == 0 || e.ready.len() == 0 {
 		return never
 	}
 	return max(f.due, f.sentAt+f.tick)
@@ -119,7 +147,7 @@ func (f *openFeeder) missed(end time.Duration, rate float64) (int64, time.Durati
 	if f.due >= end {
 		return 0, 0
 	}
-	return int64(math.Ceil((end - f.due).Seconds() * rate)), f.due
+	return min(int64(f.left), int64(math.Ceil((end-f.due).Seconds()*rate))), f.due
 }
 
 // assign gives a client its next count operations, due at the same time.

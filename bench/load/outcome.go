@@ -147,6 +147,9 @@ func (c *Config) describe() (map[string]any, error) {
 		"generator": c.Generator,
 		"verify":    c.Verify, "examine": c.Examine.String(), "max_errors": c.MaxErrors, "events": c.Events,
 	}
+	if c.Total > 0 {
+		config["total"] = c.Total
+	}
 	if c.Open {
 		config["rate_ops_per_s"] = float64(c.Rate)
 		config["arrival"] = c.Arrival

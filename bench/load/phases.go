@@ -50,25 +50,27 @@ func (e *engine) offerAll() {
 	}
 }
 
-// load sends from start to end.
-func (e *engine) load(start, end time.Duration, seed uint64) (feeder, error) {
+// load sends from start to end, or until so many operations have been sent and answered.
+func (e *engine) load(start, end time.Duration, total budget, seed uint64) (feeder, error) {
 	e.recalls = true
 	defer func() { e.recalls = false }()
 	if err := e.drive(idleFeeder{}, start, nil); err != nil {
 		return nil, err
 	}
 	e.offerAll()
-	var f feeder = closedFeeder{end}
+	var f loadFeeder = &closedFeeder{end: end, left: total}
 	if e.cfg.Open {
-		f = newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, e.cfg.Generator, seed), start, end, e.cfg.tick())
+		open := newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, e.cfg.Generator, seed), start, end, e.cfg.tick())
+		open.left = total
+		f = open
 	}
-	err := e.drive(f, end, nil)
+	err := e.drive(f, end, func() bool { return f.spent() && e.rec.inFlight == 0 })
 	return f, err
 }
 
 // warmUp loads from start on and awaits every answer. One that is interrupted awaits nothing: no figure would have it.
 func (e *engine) warmUp(start time.Duration, seed uint64) error {
-	if _, err := e.load(start, start+e.cfg.Warmup, seed); err != nil {
+	if _, err := e.load(start, start+e.cfg.Warmup, unlimited, seed); err != nil {
 		return err
 	}
 	answered := func() bool { return e.rec.inFlight == 0 }

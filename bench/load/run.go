@@ -229,7 +229,11 @@ func (r *run) phases(e *engine) error {
 func (r *run) measure(e *engine, start time.Duration) error {
 	end := start + r.cfg.Duration
 	e.rec.begin(start, end)
-	f, err := e.load(start, end, r.seeds.measure)
+	total := unlimited
+	if r.cfg.Total > 0 {
+		total = budget(share(int(r.cfg.Total), e.thread, r.cfg.Threads))
+	}
+	f, err := e.load(start, end, total, r.seeds.measure)
 	if err != nil {
 		return err
 	}

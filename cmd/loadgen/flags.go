@@ -11,6 +11,7 @@ import (
 
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/load"
+	"paxosbench/cmd/loadgen/conffile"
 )
 
 // flagGroups order the flags in help.
@@ -95,6 +96,8 @@ type outputFlags struct {
 
 // loadFlags are the flags of every command that runs loads.
 type loadFlags struct {
+	Config conffile.Flag `help:"File of flags, in YAML: lines of FLAG: VALUE in their spelling. The command line comes before it." placeholder:"FILE"`
+
 	Cluster  clusterFlags  `embed:"" group:"cluster"`
 	Workload workloadFlags `embed:"" group:"workload"`
 	Time     timeFlags     `embed:"" group:"time"`

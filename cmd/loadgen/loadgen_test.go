@@ -2,14 +2,15 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,6 +22,7 @@ import (
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
+	"paxosbench/cmd/program"
 	"paxosbench/wire"
 )
 
@@ -280,7 +282,7 @@ func TestHelp(t *testing.T) {
 			t.Errorf("%s --help:\n%s", command, o.out)
 		}
 		for line := range strings.Lines(o.out) {
-			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > helpColumns {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 100 {
 				t.Errorf("%s --help: %d columns: %s", command, n, line)
 			}
 			if strings.Contains(line, "${") {
@@ -288,6 +290,15 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
+}
+
+// codeIn returns the exit code of an error.
+func codeIn(err error) int {
+	var carried *program.Error
+	if errors.As(err, &carried) {
+		return carried.Code
+	}
+	return cmp.Or(codeOf(err), program.ExitInternal)
 }
 
 // Causes are told apart, also deep inside of an error.
@@ -300,10 +311,10 @@ func TestCausesHaveCodes(t *testing.T) {
 		{load.ErrUnreachable, exitUnreachable},
 		{record.ErrOutput, exitOutput},
 		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, exitOutput},
-		{usage(errors.New("no")), exitUsage},
+		{program.Usage(errors.New("no")), exitUsage},
 		{errors.New("something else"), exitInternal},
 	} {
-		if code := exitCode(fmt.Errorf("on the way: %w", tt.err), io.Discard); code != tt.want {
+		if code := codeIn(fmt.Errorf("on the way: %w", tt.err)); code != tt.want {
 			t.Errorf("%v: code %d, want %d", tt.err, code, tt.want)
 		}
 	}
@@ -360,4 +371,54 @@ func TestWorkloadsOfYCSB(t *testing.T) {
 			t.Errorf("%v: values of %v, %v, %v", tt.args, c["value_size"], c["mix"], c["key_dist"])
 		}
 	}
+}
+
+// A file of flags is as good as the flags, and the command line comes before it.
+func TestConfigFile(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	file := filepath.Join(dir, "load.yaml")
+	text := "rate: 2.5k\ntotal: 100\nkeys: 500\nvalue-size: uniform:8,64\nmix: put:0.5,get:0.5\nseed: 7\nobjective: p99<1h\nmax-send-lag: 1h\n" +
+		"at:\n  - 0s kill 1\ncluster-script: " + fakeScript(t) + "\n"
+	write := func(text string) {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text)
+	configs := make([]map[string]any, 2)
+	for i, args := range [][]string{
+		{"--config", file, "--seed", "8"},
+		{"--rate", "2.5k", "--total", "100", "--value-size", "uniform:8,64", "--mix", "put:0.5,get:0.5", "--seed", "8", "--objective", "p99<1h",
+			"--max-send-lag", "1h", "--at", "0s kill 1", "--cluster-script", fakeScript(t)},
+	} {
+		out := filepath.Join(dir, "out")
+		run(t, server, append(args, "--out", out)...)
+		r, err := record.Load(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		configs[i] = r.Config
+	}
+	if !reflect.DeepEqual(configs[0], configs[1]) || configs[0]["keys"] != "1k" {
+		t.Errorf("the file makes %v\nthe flags %v", configs[0], configs[1])
+	}
+	for text, message := range map[string]string{
+		"rates: 5":                       "run has no flag rates",
+		"precision: 0.1":                 "run has no flag precision",
+		"config: other":                  "no flag config",
+		"rate: [1k, 2k]":                 "rate takes one value",
+		"rate:":                          "rate has no value",
+		"rate: {a: 1}":                   "line 1: rate: want a value or a list",
+		"start-at: 2026-01-31T12:00:00Z": "ago: give a time to come",
+		"a: &x 1k\nrate: *x":             "no flag a",
+		"duration: 5":                    "want a number with a unit",
+		"- rate":                         "want lines of FLAG: VALUE",
+		"rate: 1k\nclosed: yes":          "can't be used together",
+	} {
+		write(text)
+		loadgen("run", "--config", file).want(t, exitUsage, message)
+	}
+	loadgen("run", "--config", filepath.Join(dir, "none")).want(t, exitUsage, "no such file")
+	write("# nothing yet\n")
+	run(t, server, "--config", file).want(t, exitValid, "")
 }

@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,7 @@ import (
 
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
+	"paxosbench/cmd/program"
 )
 
 // Exit codes. Scripts rely on them.
@@ -52,49 +54,18 @@ type cli struct {
 	Search searchCommand `cmd:"" help:"Find the highest rate that is held and meets an objective."`
 	Merge  mergeCommand  `cmd:"" help:"Merge the results of generators that ran together."`
 	Report reportCommand `cmd:"" help:"Render results as text, tables, logs or graphs."`
+
+	Version program.VersionFlag `help:"Print which version of the program this is."`
 }
 
 func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// helpColumns is the width that help is wrapped to.
-const helpColumns = 100
-
 // execute parses the arguments, carries out the command and returns the exit code.
 func execute(args []string, stdout, stderr io.Writer) int {
+	p := program.Program{Name: "loadgen", Description: description, Code: codeOf,
+		Options: []kong.Option{kong.ExplicitGroups(flagGroups), reportWords(), durationText}}
 	var c cli
-	helped := false
-	parser, err := kong.New(&c,
-		kong.Name("loadgen"),
-		kong.Description(description),
-		kong.Writers(stdout, stderr),
-		kong.Exit(func(int) { helped = true }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: helpColumns}),
-		kong.ExplicitGroups(flagGroups),
-		reportWords(),
-		durationText,
-	)
-	if err != nil {
-		fmt.Fprintln(stderr, "loadgen:", err)
-		return exitInternal
-	}
-	ctx, err := parser.Parse(args)
-	if helped {
-		return exitValid
-	}
-	if err != nil {
-		fmt.Fprintf(stderr, "loadgen: %v (see loadgen %s--help)\n", err, commandOf(err))
-		return exitUsage
-	}
-	return exitCode(ctx.Run(&streams{stdout, stderr}), stderr)
-}
-
-// commandOf returns the command whose flags an error is about, with a blank behind it, or nothing.
-func commandOf(err error) string {
-	var wrong *kong.ParseError
-	if !errors.As(err, &wrong) || wrong.Context.Selected() == nil {
-		return ""
-	}
-	return wrong.Context.Selected().Name + " "
+	return p.Execute(&program.Session{Ctx: context.Background(), Args: args, Out: stdout, Err: stderr}, &c, &streams{stdout, stderr})
 }
 
 // durationText has durations read with a remedy in the message.
@@ -126,34 +97,19 @@ func (s *streams) same() bool {
 	return outErr == nil && errErr == nil && os.SameFile(outInfo, errInfo)
 }
 
-// exitError carries an exit code with the error that leads to it.
-type exitError struct {
-	code int
-	err  error
-}
+// coded gives an error an exit code.
+func coded(code int, err error) error { return &program.Error{Code: code, Err: err} }
 
-func (e *exitError) Error() string { return e.err.Error() }
-func (e *exitError) Unwrap() error { return e.err }
-
-func usage(err error) error { return &exitError{exitUsage, err} }
-
-// exitCode reports an error and returns the code for it. What carries no code of its own is told apart by its cause.
-func exitCode(err error, stderr io.Writer) int {
-	if err == nil {
-		return exitValid
-	}
-	fmt.Fprintf(stderr, "loadgen: %v\n", err)
-	var coded *exitError
+// codeOf returns the exit code of an error that carries none, by its cause; 0 if the cause is none that has a code.
+func codeOf(err error) int {
 	var lookup *net.DNSError
 	switch {
-	case errors.As(err, &coded):
-		return coded.code
 	case errors.Is(err, load.ErrUnreachable), errors.As(err, &lookup):
 		return exitUnreachable
 	case errors.Is(err, record.ErrOutput), errors.Is(err, syscall.ENOSPC):
 		return exitOutput
 	}
-	return exitInternal
+	return exitValid
 }
 
 // verdictError turns what is wrong with a result into an error with its exit code, the gravest first. latency is the
@@ -162,15 +118,15 @@ func verdictError(r *record.Result, latency *record.Histogram, maxErrors float64
 	bad := float64(r.Ops.Failed + r.Ops.TimedOut)
 	switch {
 	case r.Verification.Violations > 0:
-		return &exitError{exitWrong, fmt.Errorf("verification failed: %d wrong answers; %s", r.Verification.Violations, strings.Join(r.Verification.Reports, "; "))}
+		return coded(exitWrong, fmt.Errorf("verification failed: %d wrong answers; %s", r.Verification.Violations, strings.Join(r.Verification.Reports, "; ")))
 	case interrupted:
-		return &exitError{exitInterrupted, errors.New("interrupted")}
+		return coded(exitInterrupted, errors.New("interrupted"))
 	case bad > maxErrors*float64(r.Ops.Sent):
-		return &exitError{exitErrors, fmt.Errorf("%.0f of %d operations failed or timed out", bad, r.Ops.Sent)}
+		return coded(exitErrors, fmt.Errorf("%.0f of %d operations failed or timed out", bad, r.Ops.Sent))
 	case r.Verdict == record.Invalid:
-		return &exitError{exitInvalid, fmt.Errorf("the run is invalid, its figures do not describe the replicas under the load that was asked for: %s", strings.Join(r.Reasons, "; "))}
+		return coded(exitInvalid, fmt.Errorf("the run is invalid, its figures do not describe the replicas under the load that was asked for: %s", strings.Join(r.Reasons, "; ")))
 	case !objective.Met(latency):
-		return &exitError{exitObjective, fmt.Errorf("objective %v missed: %s", objective, record.Ns(int64(latency.Percentile(objective.Percentile))))}
+		return coded(exitObjective, fmt.Errorf("objective %v missed: %s", objective, record.Ns(int64(latency.Percentile(objective.Percentile)))))
 	}
 	return nil
 }

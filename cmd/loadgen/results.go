@@ -13,6 +13,7 @@ import (
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
+	"paxosbench/cmd/program"
 )
 
 // mergeCommand is loadgen merge.
@@ -40,17 +41,17 @@ func (c *mergeCommand) Run(s *streams) error {
 	var results []*record.Result
 	for _, path := range c.Paths {
 		if c.Out != "" && sameDirectory(path, c.Out) {
-			return usage(fmt.Errorf("--out %s holds what is to be merged and would lose it: name another directory", c.Out))
+			return program.Usage(fmt.Errorf("--out %s holds what is to be merged and would lose it: name another directory", c.Out))
 		}
 		r, err := record.Load(path)
 		if err != nil {
-			return usage(err)
+			return program.Usage(err)
 		}
 		results = append(results, r)
 	}
 	merged, set, err := record.Merge(results)
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	if c.Out != "" {
 		if err := record.WriteMerged(c.Out, merged, set); err != nil {
@@ -66,7 +67,7 @@ func (c *mergeCommand) Run(s *streams) error {
 	}
 	if text, ok := merged.Config["objective"].(string); ok {
 		if err := objective.UnmarshalText([]byte(text)); err != nil {
-			return usage(err)
+			return program.Usage(err)
 		}
 	}
 	return verdictError(merged, set.Intended, maxErrors, objective, false)
@@ -114,22 +115,22 @@ const mostTicks = 100
 // Run carries out loadgen report.
 func (c *reportCommand) Run(s *streams) error {
 	if c.Format != "hgrm" && (c.Of != "" || c.Ticks != 0) {
-		return usage(errors.New("--of and --ticks are for --format hgrm"))
+		return program.Usage(errors.New("--of and --ticks are for --format hgrm"))
 	}
 	if (c.Format == "hgrm" || c.Format == "hlog") && len(c.Paths) != 1 {
-		return usage(fmt.Errorf("%s describes one result, not %d: name one, or merge them first", c.Format, len(c.Paths)))
+		return program.Usage(fmt.Errorf("%s describes one result, not %d: name one, or merge them first", c.Format, len(c.Paths)))
 	}
 	if c.Ticks == 0 {
 		c.Ticks = record.UsualTicks
 	}
 	if c.Ticks < 1 || c.Ticks > mostTicks {
-		return usage(fmt.Errorf("%d ticks: 1 to %d", c.Ticks, mostTicks))
+		return program.Usage(fmt.Errorf("%d ticks: 1 to %d", c.Ticks, mostTicks))
 	}
 	var runs []*report.Run
 	for _, path := range c.Paths {
 		run, err := report.Load(path)
 		if err != nil {
-			return usage(err)
+			return program.Usage(err)
 		}
 		runs = append(runs, run)
 	}
@@ -141,7 +142,7 @@ func (c *reportCommand) Run(s *streams) error {
 		err = record.WriteFile(c.Out, func(w io.Writer) error { return c.write(w, runs) })
 	}
 	if err != nil {
-		return &exitError{exitOutput, err}
+		return coded(exitOutput, err)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
+	"paxosbench/cmd/program"
 )
 
 // runCommand is loadgen run.
@@ -19,6 +20,7 @@ type runCommand struct {
 	Closed        bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
 	Rate          load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
 	Window        *int          `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: 1024 in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
+	Total         load.Count    `help:"End the measurement after so many operations, if --duration is not over before." placeholder:"N" group:"time"`
 	SessionWindow int           `help:"Operations in flight per session; 0, the default: its share of the connection's window." placeholder:"N" group:"loop"`
 	Arrival       *load.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (constant)." placeholder:"HOW" group:"loop"`
 	Tick          *load.Tick    `help:"Least time between two sends of an open loop: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (auto)." placeholder:"D" group:"loop"`
@@ -44,7 +46,7 @@ func (*runCommand) Help() string {
 func (c *runCommand) Run(s *streams) error {
 	cfg, err := c.config()
 	if err != nil {
-		return usage(err)
+		return program.Usage(err)
 	}
 	ctx, stop := interruptible(s)
 	defer stop()
@@ -64,7 +66,7 @@ func (c *runCommand) config() (*load.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Open, cfg.Rate, cfg.SessionWindow = c.Rate > 0, c.Rate, c.SessionWindow
+	cfg.Open, cfg.Rate, cfg.Total, cfg.SessionWindow = c.Rate > 0, c.Rate, c.Total, c.SessionWindow
 	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
 	cfg.Events, cfg.ClusterScript = c.At, c.Script
 	if c.Rate > 0 {
@@ -144,7 +146,7 @@ func printResult(s *streams, r *record.Result, asJSON bool) error {
 // interruptedOr is how a run that broke off ends: because it was interrupted, if it was, even if that shows as an error.
 func interruptedOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return &exitError{exitInterrupted, fmt.Errorf("interrupted, this run has no result: %w", err)}
+		return coded(exitInterrupted, fmt.Errorf("interrupted, this run has no result: %w", err))
 	}
 	return err
 }

@@ -13,6 +13,7 @@ import (
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
+	"paxosbench/cmd/program"
 )
 
 // paceFlags are those of open loops whose rate is not given but varied.
@@ -25,11 +26,11 @@ type paceFlags struct {
 func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
 	cfg, err := f.config()
 	if err != nil {
-		return nil, usage(err)
+		return nil, program.Usage(err)
 	}
 	cfg.Window, cfg.Arrival, cfg.Tick = p.Window, p.Arrival, p.Tick
 	if err := cfg.Validate(); err != nil {
-		return nil, usage(err)
+		return nil, program.Usage(err)
 	}
 	return cfg, nil
 }
@@ -113,7 +114,7 @@ func writePoints(s *streams, o *outputFlags, points []load.Point) error {
 			return err
 		}
 		if err := record.WriteFile(filepath.Join(o.Out, seriesFile), whole); err != nil {
-			return &exitError{exitOutput, err}
+			return coded(exitOutput, err)
 		}
 	}
 	if o.JSON {
@@ -156,7 +157,7 @@ Example:
 // Run carries out loadgen ramp.
 func (c *rampCommand) Run(s *streams) error {
 	if c.Steps < 1 || c.From > c.To {
-		return usage(errors.New("want at least one step and --from not above --to"))
+		return program.Usage(errors.New("want at least one step and --from not above --to"))
 	}
 	cfg, err := c.paceFlags.config(&c.loadFlags)
 	if err != nil {
@@ -177,10 +178,10 @@ func (c *rampCommand) Run(s *streams) error {
 func seriesError(points []load.Point) error {
 	for _, p := range points {
 		if p.Result.Verification.Violations > 0 {
-			return &exitError{exitWrong, fmt.Errorf("verification failed in %s", p.Name)}
+			return coded(exitWrong, fmt.Errorf("verification failed in %s", p.Name))
 		}
 		if p.Outcome.Interrupted {
-			return &exitError{exitInterrupted, errors.New("interrupted")}
+			return coded(exitInterrupted, errors.New("interrupted"))
 		}
 	}
 	return nil
@@ -215,7 +216,7 @@ const leastPrecision = 0.001
 // Run carries out loadgen search.
 func (c *searchCommand) Run(s *streams) error {
 	if c.Precision < leastPrecision {
-		return usage(fmt.Errorf("precision %v: at least %v", c.Precision, leastPrecision))
+		return program.Usage(fmt.Errorf("precision %v: at least %v", c.Precision, leastPrecision))
 	}
 	cfg, err := c.paceFlags.config(&c.loadFlags)
 	if err != nil {
@@ -245,13 +246,13 @@ func (c *searchCommand) Run(s *streams) error {
 // lowest is nil if no rate was tried.
 func noneHeld(cfg *load.Config, lowest *load.Point) error {
 	if lowest == nil {
-		return &exitError{exitObjective, errors.New("no rate to begin with: the closed-loop probe was not answered while it lasted")}
+		return coded(exitObjective, errors.New("no rate to begin with: the closed-loop probe was not answered while it lasted"))
 	}
 	err := fmt.Errorf("no rate is held and meets the objective; %s op/s: %s", rateText(lowest.Rate), strings.Join(lowest.Shortfalls, "; "))
 	if lowest.Result.Verdict == record.Invalid && cfg.Objective.Met(lowest.Outcome.Set.Intended) {
-		return &exitError{exitInvalid, err}
+		return coded(exitInvalid, err)
 	}
-	return &exitError{exitObjective, err}
+	return coded(exitObjective, err)
 }
 
 // searchEnd says what a search found, and what kept it from finding more.

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -42,9 +41,9 @@ func TestSearchEnds(t *testing.T) {
 		}
 	}
 	cfg := &load.Config{}
-	late := exitCode(noneHeld(cfg, point(10, record.Invalid, "send lag p99 3ms (limit 1ms)")), io.Discard)
-	slow := exitCode(noneHeld(cfg, point(10, record.Valid, "objective p99<5ms: 7ms")), io.Discard)
-	if code := exitCode(noneHeld(cfg, nil), io.Discard); code != exitObjective {
+	late := codeIn(noneHeld(cfg, point(10, record.Invalid, "send lag p99 3ms (limit 1ms)")))
+	slow := codeIn(noneHeld(cfg, point(10, record.Valid, "objective p99<5ms: 7ms")))
+	if code := codeIn(noneHeld(cfg, nil)); code != exitObjective {
 		t.Errorf("code %d for a search that had nothing to begin with", code)
 	}
 	if late != exitInvalid || slow != exitObjective {
