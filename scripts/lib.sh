@@ -23,10 +23,24 @@ prepare_go() {
   git -C "$ROOT" log -1 >/dev/null 2>&1 || export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 }
 
-# build puts every program of cmd/ into bin/. It costs little when nothing has changed, and the lock keeps two
-# scripts that start together from linking into each other's file.
+# build puts every program of cmd/ into bin/, linked statically, so that it starts in any root. It costs little when nothing has
+# changed, and the lock keeps two scripts that start together from linking into each other's file.
 build() {
   prepare_go
   mkdir -p "$ROOT/bin"
-  flock -o "$ROOT/bin/.lock" go build -C "$ROOT" -o bin/ ./cmd/... || die 1 'the build failed'
+  CGO_ENABLED=0 flock -o "$ROOT/bin/.lock" go build -C "$ROOT" -o bin/ ./cmd/... || die 1 'the build failed'
+}
+
+# finish_cluster CODE ends the cluster of $STATE at the end of a script that ends with CODE, and removes its data. Logs and
+# data of what failed for another reason than what was measured (4 to 6) are kept, which is said.
+finish_cluster() {
+  local cluster=$ROOT/scripts/cluster.sh
+  PAXOSBENCH_STATE=$STATE "$cluster" down >/dev/null || true
+  case $1 in
+    0 | 2 | 4 | 5 | 6)
+      PAXOSBENCH_STATE=$STATE "$cluster" clean >/dev/null || true
+      rmdir "$ROOT/.cluster" 2>/dev/null || true # unless it holds something
+      ;;
+    *) [[ ! -e $STATE ]] || printf 'logs and data are kept in %s, until: PAXOSBENCH_STATE=%s scripts/cluster.sh clean\n' "$STATE" "$STATE" >&2 ;;
+  esac
 }

@@ -4,8 +4,10 @@ set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly PORT_BASE=${PAXOSBENCH_PORT_BASE:-7000}
-readonly STATE=${PAXOSBENCH_STATE:-$ROOT/.cluster}
+# The cluster has a directory of its own: the data of another one is not ours to remove.
+STATE=$(realpath -m "${PAXOSBENCH_STATE:-$ROOT/.cluster}")/profile
+readonly STATE
+readonly PROFILES=$ROOT/results/profile
 readonly WARMUP=2 # seconds under load before the profile begins
 readonly REPLICAS=3
 
@@ -30,6 +32,8 @@ Leaves in results/profile/NAME/:
   flame.svg    the flame graph; none if nothing was seen, as of locks that nobody waited for (about.txt then says so)
   about.txt    what was run
   load/        what the load generator saw
+The profile of the same NAME from before is replaced once the new one is whole. Of the cluster nothing stays, but logs and
+data if something fails, which is said.
 
 Environment: PAXOSBENCH_PORT_BASE and PAXOSBENCH_STATE as in scripts/cluster.sh --help.
 
@@ -37,38 +41,17 @@ Exit codes: 0 done, 1 failed, 2 usage, 4 a cluster is up or a port is in use.
 TEXT
 }
 
-# cluster is the script for clusters, on a state directory of our own.
-cluster() { PAXOSBENCH_STATE=$STATE/profile "$ROOT/scripts/cluster.sh" "$@"; }
-
-# addresses OFFSET prints the addresses of all replicas at the base port plus OFFSET.
-addresses() {
-  local id list=''
-  for ((id = 1; id <= REPLICAS; id++)); do list+=,127.0.0.1:$((PORT_BASE + $1 + id)); done
-  printf '%s\n' "${list#,}"
-}
-
-# http_save PORT PATH FILE stores the body of a successful answer. Bash reads a socket byte by byte as long as it looks
-# for line ends, so nothing of the body is lost when cat takes over.
-http_save() {
-  local socket code line
-  exec {socket}<>"/dev/tcp/127.0.0.1/$1"
-  printf 'GET %s HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' "$2" >&"$socket"
-  read -r _ code _ <&"$socket" || code=nothing
-  [[ $code == 200 ]] || die 1 "GET $2 was answered with $code"
-  while read -r line <&"$socket" && [[ $line != $'\r' ]]; do :; done
-  cat <&"$socket" >"$3"
-  exec {socket}>&-
-}
+cluster() { PAXOSBENCH_STATE=$STATE "$ROOT/scripts/cluster.sh" "$@"; }
 
 # take ID KIND SECONDS OUT fetches a profile of a replica that is under load.
 take() {
-  local port=$((PORT_BASE + 200 + $1)) path=/debug/pprof
+  local path=/debug/pprof
   case $2 in
-    cpu) http_save "$port" "$path/profile?seconds=$3" "$4/cpu.pprof" ;;
-    heap) sleep "$3" && http_save "$port" "$path/heap" "$4/heap.pprof" ;;
-    mutex | block) http_save "$port" "$path/$2?seconds=$3" "$4/$2.pprof" ;;
+    cpu) cluster get "$1" "$path/profile?seconds=$3" >"$4/cpu.pprof" ;;
+    heap) sleep "$3" && cluster get "$1" "$path/heap" >"$4/heap.pprof" ;;
+    mutex | block) cluster get "$1" "$path/$2?seconds=$3" >"$4/$2.pprof" ;;
     trace)
-      http_save "$port" "$path/trace?seconds=$3" "$4/trace.out"
+      cluster get "$1" "$path/trace?seconds=$3" >"$4/trace.out"
       go tool trace -pprof=sched "$4/trace.out" >"$4/trace.pprof"
       ;;
   esac
@@ -78,7 +61,7 @@ take() {
 start_load() {
   local seconds=$1 out=$2
   shift 2
-  "$ROOT/bin/loadgen" run --addrs "$(addresses 0)" --admin "$(addresses 200)" --warmup "${WARMUP}s" \
+  "$ROOT/bin/loadgen" run --cluster "$STATE" --warmup "${WARMUP}s" \
     --duration "${seconds}s" --out "$out/load" "$@" >"$out/load.txt" 2>&1 &
   LOADGEN=$!
 }
@@ -96,9 +79,25 @@ end_load() {
   esac
 }
 
+# stop CODE ends everything, and removes what is unfinished.
 stop() {
   [[ -z ${LOADGEN:-} ]] || kill "$LOADGEN" 2>/dev/null || true
-  cluster down
+  [[ -z ${unfinished:-} ]] || rm -rf "$unfinished"
+  finish_cluster "$1"
+}
+
+# check_label DIR refuses to replace what is no profile.
+check_label() {
+  [[ ! -e $1 || -f $1/about.txt ]] || die 2 "$1 exists and is no profile" 'choose another --label'
+}
+
+# install_profile DIR OUT puts a whole profile in the place of the one before.
+install_profile() {
+  if [[ -e $2 ]]; then
+    check_label "$2"
+    mv "$2" "$1/before"
+  fi
+  mv "$1/new" "$2"
 }
 
 # render KIND OUT TITLE makes the table and the picture. A lock that nobody waited for gives a profile without samples.
@@ -127,24 +126,28 @@ about() {
 }
 
 profile() {
-  local replica=$1 kind=$2 seconds=$3 label=$4 load=$5 durability=$6 id out flags
+  local replica=$1 kind=$2 seconds=$3 label=$4 load=$5 durability=$6 id out flags new
   shift 6
   read -ra flags <<<"$load"
+  out=$PROFILES/${label:-$(date -u +%Y%m%dT%H%M%SZ)-$kind-$replica}
+  check_label "$out"
+  trap 'stop $?' EXIT
   cluster up --replicas "$REPLICAS" --durability "$durability" -- --pprof "$@"
-  trap stop EXIT
   id=$replica
   [[ $replica != leader ]] || id=$(cluster leader)
-  out=$ROOT/results/profile/${label:-$(date -u +%Y%m%dT%H%M%SZ)-$kind-$replica}
-  rm -rf "$out"
-  mkdir -p "$out"
-  about "$out" "profile: $kind of replica $id ($replica), ${seconds}s" "durability: $durability" \
+  mkdir -p "$PROFILES"
+  unfinished=$(mktemp -d "$PROFILES/.unfinished-XXXXXX")
+  new=$unfinished/new
+  mkdir "$new"
+  about "$new" "profile: $kind of replica $id ($replica), ${seconds}s" "durability: $durability" \
     "replica flags: ${*:-none}" "load: $load"
-  start_load $((seconds + 2)) "$out" "${flags[@]}"
+  start_load $((seconds + 2)) "$new" "${flags[@]}"
   sleep "$WARMUP"
-  kill -0 "$LOADGEN" 2>/dev/null || end_load "$out" "$load"
-  take "$id" "$kind" "$seconds" "$out"
-  end_load "$out" "$load"
-  render "$kind" "$out" "$kind of $replica, durability $durability${*:+, $*}"
+  kill -0 "$LOADGEN" 2>/dev/null || end_load "$new" "$load"
+  take "$id" "$kind" "$seconds" "$new"
+  end_load "$new" "$load"
+  render "$kind" "$new" "$kind of $replica, durability $durability${*:+, $*}"
+  install_profile "$unfinished" "$out"
   head -n 16 "$out/top.txt"
   printf 'profile: %s/\n' "${out#"$ROOT"/}"
 }

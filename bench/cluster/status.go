@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,17 +51,40 @@ var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 func FetchStatus(ctx context.Context, admin string) (s Status, err error) {
 	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+"/status", nil)
+	body, err := get(ctx, admin, "/status")
 	if err != nil {
 		return s, err
+	}
+	defer body.Close()
+	return s, json.NewDecoder(io.LimitReader(body, statusBytes)).Decode(&s)
+}
+
+// get asks for a page at an admin address.
+func get(ctx context.Context, admin, path string) (io.ReadCloser, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+admin+path, nil)
+	if err != nil {
+		return nil, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return s, fmt.Errorf("%s/status: %s", admin, response.Status)
+		return nil, errors.Join(fmt.Errorf("%s%s: %s", admin, path, response.Status), response.Body.Close())
 	}
-	return s, json.NewDecoder(io.LimitReader(response.Body, statusBytes)).Decode(&s)
+	return response.Body, nil
+}
+
+// Get copies what a replica answers at its admin address.
+func (c *Cluster) Get(ctx context.Context, id wire.ReplicaID, path string, w io.Writer) error {
+	m, err := c.Member(id)
+	if err != nil {
+		return err
+	}
+	body, err := get(ctx, m.Admin, path)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, body)
+	return errors.Join(err, body.Close())
 }

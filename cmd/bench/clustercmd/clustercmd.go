@@ -40,6 +40,7 @@ type Command struct {
 	Heal    actCommand     `cmd:"" help:"Let everything through again, also what was held up."`
 	Logs    logsCommand    `cmd:"" help:"Print the replica's log, all its starts since up."`
 	Addrs   addrsCommand   `cmd:"" help:"Print the addresses of the replicas, separated by commas."`
+	Get     getCommand     `cmd:"" help:"Print what the replica answers at its admin address: /status, /metrics, with --pprof profiles."`
 	Clean   cleanCommand   `cmd:"" help:"Remove everything that clusters which are down have left in the directory and below."`
 	Network networkCommand `cmd:"" hidden:"" help:"Emulate a network. Called by up."`
 
@@ -257,6 +258,25 @@ func (c *logsCommand) Run(s *program.Session, all *Command) error {
 	defer log.Close()
 	_, err = io.Copy(s.Out, log)
 	return err
+}
+
+// getCommand is bench cluster get.
+type getCommand struct {
+	Replica string `arg:"" help:"Its id."`
+	Path    string `arg:"" help:"As in /status or /debug/pprof/profile?seconds=10."`
+}
+
+// Run carries out bench cluster get.
+func (c *getCommand) Run(s *program.Session, all *Command) error {
+	opened, err := all.open()
+	if err != nil {
+		return err
+	}
+	id, err := cluster.ReplicaID(c.Replica)
+	if err != nil {
+		return err
+	}
+	return opened.Get(s.Ctx, id, c.Path, s.Out)
 }
 
 // addrsCommand is bench cluster addrs.
