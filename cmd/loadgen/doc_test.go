@@ -6,11 +6,14 @@ import (
 	"go/parser"
 	"go/token"
 	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
 
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
@@ -168,4 +171,29 @@ func TestFilesAreDocumented(t *testing.T) {
 	wantDocumented(t, "## Files", []string{
 		record.ResultFile, record.SeriesFile, record.LogFile, record.IntendedFile, record.ServiceFile, record.SendLagFile,
 	})
+}
+
+// What a run leaves is valid by the schema that is kept beside the document.
+func TestResultIsValidBySchema(t *testing.T) {
+	schema, err := validator.NewCompiler().Compile("../../docs/result.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := listen(t, clienttest.Config{})
+	for _, args := range [][]string{nil, {"--rate", "1k", "--admin", "127.0.0.1:1", "--at", "0s kill 1", "--cluster-script", fakeScript(t), "--workload", "ycsb-f"}} {
+		dir := t.TempDir()
+		run(t, server, append(args, "--out", dir)...)
+		file, err := os.Open(filepath.Join(dir, record.ResultFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := validator.UnmarshalJSON(file)
+		file.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(result); err != nil {
+			t.Errorf("%v: %v", args, err)
+		}
+	}
 }
