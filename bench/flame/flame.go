@@ -6,6 +6,7 @@ package flame
 
 import (
 	"bufio"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -42,8 +43,37 @@ func Write(w io.Writer, p *profile.Profile, title string) error {
 	d.least = int64(float64(root.value) * leastWidth / (width - 2*margin))
 	d.head(title, p.SampleType[index].Type, headHeight+root.depth(d.least)*rowHeight+margin)
 	d.frame(root, margin, headHeight)
-	d.printf("</svg>\n")
+	d.printf("<script><![CDATA[\n%s]]></script>\n</svg>\n", script)
 	return d.w.Flush()
+}
+
+// script lets a browser enlarge frames and find them. Where none runs the picture is whole without it.
+//
+//go:embed flame.js
+var script string
+
+// Folded writes a profile as other programs for flame graphs read it (speedscope, flamegraph.pl): a line for every stack,
+// from the outermost caller on, with the value that is the stack's own.
+func Folded(w io.Writer, p *profile.Profile) error {
+	index, err := p.SampleIndexByName("")
+	if err != nil {
+		return fmt.Errorf("flame graph: %w", err)
+	}
+	out := bufio.NewWriter(w)
+	var fold func(f *frame, above string)
+	fold = func(f *frame, above string) {
+		stack := above + strings.NewReplacer(";", ":", "\n", " ").Replace(f.name)
+		if f.self > 0 {
+			fmt.Fprintf(out, "%s %d\n", stack, f.self)
+		}
+		for _, c := range f.children {
+			fold(c, stack+";")
+		}
+	}
+	for _, c := range newTree(p, index).children {
+		fold(c, "")
+	}
+	return out.Flush()
 }
 
 // drawing is a picture on its way out. Write errors are kept by the buffer until it is flushed.
@@ -58,14 +88,14 @@ func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d.w, format, 
 
 const style = `text{font:11px ui-monospace,Menlo,Consolas,monospace;fill:#111;pointer-events:none}` +
 	`text.title{font:600 15px system-ui,sans-serif}text.note{font:12px system-ui,sans-serif;fill:#555}` +
-	`rect{stroke:#fff;stroke-width:.6}g:hover>rect{stroke:#111;stroke-width:1.2}`
+	`rect{stroke:#fff;stroke-width:.6}g:hover>rect{stroke:#111;stroke-width:1.2}g.f{cursor:pointer}g.found>rect{fill:#e6007e}g.faded{opacity:.35}g.gone{display:none}`
 
 func (d *drawing) head(title, what string, height int) {
 	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d">`+"\n", width, height, width, height)
 	d.printf("<title>%s</title>\n<style>%s</style>\n", escape(title), style)
 	d.printf(`<rect width="%d" height="%d" fill="#fff"/>`+"\n", width, height)
 	d.printf(`<text class="title" x="%d" y="22">%s</text>`+"\n", margin, escape(title))
-	note := fmt.Sprintf("%s %s in all. A frame is as wide as its share; callers above, callees below; hover for figures.", d.amount(d.total), what)
+	note := fmt.Sprintf("%s %s in all. A frame is as wide as its share; callers above, callees below; hover for figures, click to enlarge, Ctrl-F to search.", d.amount(d.total), what)
 	d.printf(`<text class="note" x="%d" y="41">%s</text>`+"\n", margin, escape(note))
 	x := width - margin
 	for _, o := range origins {
@@ -78,7 +108,7 @@ func (d *drawing) head(title, what string, height int) {
 // frame draws a frame at a place, and below it what it calls, side by side.
 func (d *drawing) frame(f *frame, x float64, y int) {
 	w := float64(f.value) / float64(d.total) * (width - 2*margin)
-	d.printf(`<g><title>%s</title><rect x="%.2f" y="%d" width="%.2f" height="%d" fill="%s"/>`,
+	d.printf(`<g class="f"><title>%s</title><rect x="%.2f" y="%d" width="%.2f" height="%d" fill="%s"/>`,
 		escape(d.describe(f)), x, y, w, rowHeight, colour(f.name))
 	if label := fit(shortName(f.name), w); label != "" {
 		d.printf(`<text x="%.2f" y="%d">%s</text>`, x+3, y+12, escape(label))

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,5 +144,27 @@ func TestFit(t *testing.T) {
 		if got := fit("function", c.width); got != c.want {
 			t.Errorf("in %g pixels: %q, want %q", c.width, got, c.want)
 		}
+	}
+}
+
+// TestFolded reads the stacks back that a profile was made of.
+func TestFolded(t *testing.T) {
+	stacks := map[string]int64{
+		"main.main;paxosbench/replica.(*loop).Round;runtime.memmove": 600e6,
+		"main.main;paxosbench/replica.(*loop).Round":                 200e6,
+		"runtime.mcall;runtime.park":                                 5,
+	}
+	var out bytes.Buffer
+	if err := Folded(&out, sampled(stacks)); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	for stack, ns := range stacks {
+		if want := fmt.Sprintf("%s %d", stack, ns); !slices.Contains(lines, want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	if len(lines) != len(stacks) {
+		t.Errorf("%d lines for %d stacks", len(lines), len(stacks))
 	}
 }

@@ -78,6 +78,9 @@ func (d *Data) reading() string {
 			text += "; where it is not to be seen, it is higher"
 		}
 		text += "."
+		if d.OtherCalibration != "" {
+			text += " It was calibrated for another " + d.OtherCalibration + "."
+		}
 	}
 	return text + d.missing()
 }

@@ -26,6 +26,8 @@ type Data struct {
 	Spots []Spot
 	// Courses are the runs of a timeline, in the order they were made.
 	Courses []Course
+	// OtherCalibration says in what the bounds are of something else than the runs, if they are.
+	OtherCalibration string
 	// Missing counts cells that should have a spot and have no figures.
 	Missing int
 }
@@ -89,6 +91,9 @@ func Collect(s *suite.Suite, g suite.Graph, m suite.Manifest, runs []suite.Run, 
 			key := runs[i].Cell.String()
 			byCell[key] = append(byCell[key], &runs[i])
 		}
+	}
+	if calibration != nil {
+		d.OtherCalibration = calibration.Other(m.Commit, m.Host.Name, m.Host.CPUs)
 	}
 	if g.Kind == suite.KindTimeline {
 		d.collectCourses(byCell)

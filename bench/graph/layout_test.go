@@ -9,6 +9,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/recorder"
 
+	"paxosbench/bench/graph/graphtest"
+	"paxosbench/bench/model"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -197,5 +199,30 @@ func TestOutagesAreSteps(t *testing.T) {
 	var svg bytes.Buffer
 	if err := d.Write(&svg, "svg"); err != nil || !strings.Contains(textOf(t, svg.Bytes()), "nothing answered for 0.6 s") {
 		t.Errorf("the picture does not say it (%v)", err)
+	}
+}
+
+// TestCalibrationOfSomethingElse wants a picture to say that its bound is of another commit, host or number of processors than
+// its runs, and to say nothing if it is not.
+func TestCalibrationOfSomethingElse(t *testing.T) {
+	s := parse(t, everything)
+	runs, m := graphtest.Runs(s, s.Plan(1, 1)), graphtest.Manifest(s, 1)
+	for want, change := range map[string]func(*model.Calibration){
+		"": func(*model.Calibration) {},
+		"another commit abcdef, and the runs are of 0123456789ab": func(c *model.Calibration) { c.Commit = "abcdef" },
+		"another commit unknown":                                  func(c *model.Calibration) { c.Commit = "" },
+		"another host elsewhere with 2":                           func(c *model.Calibration) { c.Host = "elsewhere" },
+		"another host synthetic with 64 processors":               func(c *model.Calibration) { c.CPUs = 64 },
+	} {
+		c := graphtest.Calibration()
+		c.Commit = m.Commit
+		change(c)
+		d, err := Collect(s, s.Graphs[0], m, runs, c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := d.reading(); !strings.Contains(text, want) || strings.Contains(text, "another") != (want != "") {
+			t.Errorf("the caption is %q, want %q", text, want)
+		}
 	}
 }

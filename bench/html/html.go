@@ -138,8 +138,12 @@ func (p *page) Memory() string { return humanize.IBytes(uint64(max(0, p.Dir.Mani
 // Model says what the model was calibrated with.
 func (p *page) Model() string {
 	c := p.Calibration
-	return fmt.Sprintf("Calibrated %s on %s, programs of %s: a sync takes %s, the disk %sB/s, a round trip takes %s, %d processors.",
-		c.Taken.Format("2006-01-02"), c.Host, c.Commit, paint.Time(c.SyncNs), paint.SI(c.DiskBytesPerS), paint.Time(c.RoundTripNs), c.CPUs)
+	other := ""
+	if m := p.Dir.Manifest; c.Other(m.Commit, m.Host.Name, m.Host.CPUs) != "" {
+		other = " Another " + c.Other(m.Commit, m.Host.Name, m.Host.CPUs) + "."
+	}
+	return fmt.Sprintf("Calibrated %s on %s, programs of %s: a sync takes %s, the disk %sB/s, a round trip takes %s, %d processors.%s",
+		c.Taken.Format("2006-01-02"), c.Host, c.Commit, paint.Time(c.SyncNs), paint.SI(c.DiskBytesPerS), paint.Time(c.RoundTripNs), c.CPUs, other)
 }
 
 // figure is a graph with its table.

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -61,6 +62,26 @@ type Cost struct {
 // perCommand is the cost of one of the commands of a batch, in nanoseconds.
 func (c Cost) perCommand(batch, bytes float64) float64 {
 	return c.CommandNs + c.BatchNs/batch + c.ByteNs*bytes
+}
+
+// Other says in what the calibration is of something else than measurements of a commit on a host, or nothing: then the
+// bound says less about them.
+func (c *Calibration) Other(commit, host string, cpus int) string {
+	var other []string
+	if c.Commit != commit {
+		other = append(other, fmt.Sprintf("commit %s, and the runs are of %s", shortCommit(c.Commit), shortCommit(commit)))
+	}
+	if c.Host != host || c.CPUs != cpus {
+		other = append(other, fmt.Sprintf("host %s with %d processors, and the runs are of %s with %d", c.Host, c.CPUs, host, cpus))
+	}
+	return strings.Join(other, "; ")
+}
+
+func shortCommit(commit string) string {
+	if commit == "" {
+		return "unknown"
+	}
+	return commit[:min(len(commit), 12)]
 }
 
 // Find returns the calibration for a results directory: its own, or that of the directory above. It returns nil

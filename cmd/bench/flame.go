@@ -16,7 +16,8 @@ import (
 // flameCommand is bench flame.
 type flameCommand struct {
 	Profile string `arg:"" type:"existingfile" help:"A profile in pprof's format."`
-	Out     string `short:"o" placeholder:"FILE.svg" help:"Where to write. Default: beside the profile, with the ending .svg."`
+	Out     string `short:"o" placeholder:"FILE.svg" help:"Where to write. Default: beside the profile, with the ending .svg; of --folded .folded."`
+	Folded  bool   `help:"Write folded stacks instead, which speedscope and other programs read."`
 	Title   string `help:"Title of the picture. Default: the name of the profile."`
 }
 
@@ -32,14 +33,19 @@ func (c *flameCommand) Run() error {
 	}
 	stem := strings.TrimSuffix(c.Profile, filepath.Ext(c.Profile))
 	if c.Out == "" {
-		c.Out = stem + ".svg"
+		c.Out = stem + map[bool]string{false: ".svg", true: ".folded"}[c.Folded]
 	}
 	if c.Title == "" {
 		c.Title = filepath.Base(stem)
 	}
-	var svg bytes.Buffer
-	if err := flame.Write(&svg, p, c.Title); err != nil {
+	var picture bytes.Buffer
+	if c.Folded {
+		err = flame.Folded(&picture, p)
+	} else {
+		err = flame.Write(&picture, p, c.Title)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", c.Profile, err)
 	}
-	return os.WriteFile(c.Out, svg.Bytes(), 0o644)
+	return os.WriteFile(c.Out, picture.Bytes(), 0o644)
 }
