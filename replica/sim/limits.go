@@ -54,18 +54,23 @@ func (p *plan) drawLimits() {
 // only repetitions to do. That is a limit of clients, which no flag of a replica knows: who has n commands in flight must wait for as
 // long as n take.
 func (p *plan) drawWindow() {
-	if p.batching.Policy.Kind != batching.None {
-		return
+	commands := 1 // in a batch
+	switch p.batching.Policy.Kind {
+	case batching.None:
+	case batching.Count:
+		commands = p.batching.Policy.N
+	default:
+		return // as many as wait
 	}
-	depth := p.windowBytes / smallBatch
+	depth := p.windowBytes / (smallBatch * commands)
 	if p.depth.N > 0 {
 		depth = min(depth, p.depth.N)
 	}
-	answered := max(1, depth) * int(p.clientTimeout/(2*p.delay+p.sync+tickInterval))
+	answered := max(1, depth) * commands * int(p.clientTimeout/(2*p.delay+p.sync+tickInterval))
 	p.window = min(p.window, max(1, answered/2/p.clients))
 }
 
-// smallBatch is about how long the batch of one command is.
+// smallBatch is about how long the batch of one command is, and what each command adds at most.
 const smallBatch = 64
 
 // longLife is how many slots a long life has.
