@@ -88,10 +88,11 @@ type checkFlags struct {
 
 // outputFlags say what is written where.
 type outputFlags struct {
-	Out   string `help:"Directory for result.json, the series and the latency files." placeholder:"DIR"`
-	Name  string `help:"Name of this generator in merged results. Default: the host's." placeholder:"NAME"`
-	Quiet bool   `help:"No status line on stderr."`
-	JSON  bool   `name:"json" help:"Print JSON instead of a summary."`
+	Out     string `help:"Directory for result.json, the series and the latency files." placeholder:"DIR"`
+	Name    string `help:"Name of this generator in merged results. Default: the host's." placeholder:"NAME"`
+	Quiet   bool   `help:"No status line on stderr."`
+	Metrics string `help:"Serve what the generator is doing at this address while it does it, at /metrics for Prometheus." placeholder:"HOST:PORT"`
+	JSON    bool   `name:"json" help:"Print JSON instead of a summary."`
 }
 
 // loadFlags are the flags of every command that runs loads.

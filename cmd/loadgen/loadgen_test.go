@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -421,4 +423,49 @@ func TestConfigFile(t *testing.T) {
 	loadgen("run", "--config", filepath.Join(dir, "none")).want(t, exitUsage, "no such file")
 	write("# nothing yet\n")
 	run(t, server, "--config", file).want(t, exitValid, "")
+}
+
+// Who asks at --metrics while a run goes on is told how far it is.
+func TestMetrics(t *testing.T) {
+	var metrics string
+	addr := freeAddr(t)
+	var asked sync.Once
+	server := listen(t, clienttest.Config{Intercept: func(r *wire.Run) clienttest.Action {
+		if r.Session != 0 {
+			asked.Do(func() {
+				response, err := http.Get("http://" + addr + "/metrics")
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer response.Body.Close()
+				text, err := io.ReadAll(response.Body)
+				if metrics = string(text); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		return clienttest.Action{}
+	}})
+	run(t, server, "--metrics", addr).want(t, exitValid, "")
+	if !strings.Contains(metrics, `paxosbench_loadgen_phase{phase="`) || !strings.Contains(metrics, "paxosbench_loadgen_sent_total") {
+		t.Errorf("metrics:\n%s", metrics)
+	}
+	run(t, server, "--metrics", server.Addr()).want(t, exitUsage, "metrics at "+server.Addr())
+	loadgen("ramp", "--from", "1k", "--to", "1k", "--steps", "1", "--addrs", server.Addr(), "--admin", "none", "--quiet", "--warmup", "0s",
+		"--duration", "50ms", "--conns", "1", "--metrics", addr).want(t, exitValid, "")
+}
+
+// freeAddr returns an address that is free now, and below those that the system gives out.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	for port := 23_900; port < 24_000; port++ {
+		addr := fmt.Sprintf("127.0.0.1:%d", port)
+		if listener, err := net.Listen("tcp", addr); err == nil {
+			listener.Close()
+			return addr
+		}
+	}
+	t.Fatal("no port is free")
+	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
+	"paxosbench/cmd/loadgen/watch"
 	"paxosbench/cmd/program"
 )
 
@@ -50,7 +51,12 @@ func (c *runCommand) Run(s *streams) error {
 	}
 	ctx, stop := interruptible(s)
 	defer stop()
-	outcome, err := runOnce(ctx, s, cfg, c.Output.Out, c.Output.Quiet)
+	watchers, unwatch, err := watch.New(s.err, c.Output.Quiet, c.Output.Metrics)
+	if err != nil {
+		return err
+	}
+	defer unwatch()
+	outcome, err := runOnce(ctx, cfg, c.Output.Out, watchers)
 	if outcome == nil {
 		return interruptedOr(ctx, err)
 	}
@@ -112,19 +118,15 @@ func (c *runCommand) checkStart(now time.Time) error {
 
 // runOnce carries out one run and writes its files, if a directory is given. If these cannot be written, there is an outcome
 // all the same.
-func runOnce(ctx context.Context, s *streams, cfg *load.Config, dir string, quiet bool) (*load.Outcome, error) {
-	var progress load.Progress
-	if !quiet {
-		progress = &statusLine{w: s.err}
-	}
+func runOnce(ctx context.Context, cfg *load.Config, dir string, watchers watch.Watchers) (*load.Outcome, error) {
 	if dir == "" {
-		return load.Run(ctx, cfg, nil, progress)
+		return load.Run(ctx, cfg, nil, watchers)
 	}
 	files, err := record.CreateDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	outcome, err := load.Run(ctx, cfg, files, progress)
+	outcome, err := load.Run(ctx, cfg, files, watchers)
 	if err != nil {
 		return nil, errors.Join(err, files.Abandon())
 	}

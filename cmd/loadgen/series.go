@@ -13,6 +13,7 @@ import (
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
+	"paxosbench/cmd/loadgen/watch"
 	"paxosbench/cmd/program"
 )
 
@@ -51,13 +52,13 @@ func lockSeries(out string) (unlock func(), err error) {
 }
 
 // runner returns a load.Runner that keeps each run in a directory of its own below out.
-func runner(s *streams, out string) load.Runner {
+func runner(out string, watchers watch.Watchers) load.Runner {
 	return func(ctx context.Context, cfg *load.Config, name string) (*load.Outcome, error) {
 		dir := ""
 		if out != "" {
 			dir = filepath.Join(out, name)
 		}
-		return runOnce(ctx, s, cfg, dir, true)
+		return runOnce(ctx, cfg, dir, watchers)
 	}
 }
 
@@ -168,9 +169,14 @@ func (c *rampCommand) Run(s *streams) error {
 		return err
 	}
 	defer unlock()
+	watchers, unwatch, err := watch.New(s.err, true, c.Output.Metrics)
+	if err != nil {
+		return err
+	}
+	defer unwatch()
 	ctx, stop := interruptible(s)
 	defer stop()
-	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(s, c.Output.Out), pointPrinter(s, &c.Output))
+	points, err := load.Ramp(ctx, cfg, c.From, c.To, c.Steps, runner(c.Output.Out, watchers), pointPrinter(s, &c.Output))
 	return endSeries(ctx, s, &c.Output, points, err)
 }
 
@@ -227,9 +233,14 @@ func (c *searchCommand) Run(s *streams) error {
 		return err
 	}
 	defer unlock()
+	watchers, unwatch, err := watch.New(s.err, true, c.Output.Metrics)
+	if err != nil {
+		return err
+	}
+	defer unwatch()
 	ctx, stop := interruptible(s)
 	defer stop()
-	points, best, err := load.Search(ctx, cfg, c.Precision, runner(s, c.Output.Out), pointPrinter(s, &c.Output))
+	points, best, err := load.Search(ctx, cfg, c.Precision, runner(c.Output.Out, watchers), pointPrinter(s, &c.Output))
 	if err := endSeries(ctx, s, &c.Output, points, err); err != nil {
 		return err
 	}
