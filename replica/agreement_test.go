@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -48,14 +47,15 @@ func TestEveryFlagIsAgreedOnOrLocal(t *testing.T) {
 	for _, a := range agreed {
 		known = append(known, a.flag)
 	}
-	fields := reflect.TypeFor[Config]()
-	for i := range fields.NumField() {
-		if name := fields.Field(i).Tag.Get("name"); !slices.Contains(known, name) {
-			t.Errorf("must replicas agree on %s? Add it to the one list or the other", name)
+	flags := 0
+	for s := range settings(new(Config)) {
+		flags++
+		if !slices.Contains(known, s.name) {
+			t.Errorf("must replicas agree on %s? Add it to the one list or the other", s.name)
 		}
 	}
-	if len(known) != fields.NumField() {
-		t.Errorf("%d flags are listed, there are %d", len(known), fields.NumField())
+	if len(known) != flags {
+		t.Errorf("%d flags are listed, there are %d", len(known), flags)
 	}
 }
 

@@ -69,6 +69,9 @@ type Config struct {
 	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment, 8MiB to 1GiB."`
 
 	SnapshotBytes Bytes `name:"snapshot-bytes" default:"256MiB" help:"Log applied between two snapshots, after each of which the journal is cut. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
+
+	// Version says what the program was built from, in /status. It is no setting.
+	Version any `kong:"-"`
 }
 
 // Member is one replica of the cluster as all its replicas know it.

@@ -30,13 +30,14 @@ type setting struct {
 	value reflect.Value
 }
 
-// settings yields the fields of a configuration in order.
+// settings yields the fields of a configuration that have a flag, in order.
 func settings(c *Config) iter.Seq[setting] {
 	return func(yield func(setting) bool) {
 		v := reflect.ValueOf(c).Elem()
 		for i := range v.NumField() {
 			tag := v.Type().Field(i).Tag
-			if !yield(setting{tag.Get("name"), tag, v.Field(i)}) {
+			name, isSetting := tag.Lookup("name")
+			if isSetting && !yield(setting{name, tag, v.Field(i)}) {
 				return
 			}
 		}

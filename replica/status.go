@@ -40,7 +40,8 @@ type Status struct {
 	Sessions    int             `json:"sessions"`
 	CPUNs       int64           `json:"cpu_ns"` // of the process
 	InFlight    int             `json:"in_flight_slots"`
-	Depth       int             `json:"depth"` // slots that may be in flight now
+	Depth       int             `json:"depth"`   // slots that may be in flight now
+	Version     any             `json:"version"` // what the program was built from
 	Config      *Config         `json:"config"`
 	Node        node.Stats      `json:"node"`
 	Paxos       paxos.Stats     `json:"paxos"`
@@ -70,7 +71,7 @@ func (l *loop) status() *Status {
 	s := &Status{
 		ID: l.cfg.ID, PID: os.Getpid(), Role: l.role(), Ballot: core.Ballot(), Leader: l.leader(),
 		Commit: core.Commit(), Applied: state.Applied(), Known: core.Known(), StateDigest: fmt.Sprintf("%016x", state.Digest()),
-		Records: state.Len(), Sessions: state.Sessions(), CPUNs: cpuNs(), Depth: core.Depth(), Config: l.cfg,
+		Records: state.Len(), Sessions: state.Sessions(), CPUNs: cpuNs(), Depth: core.Depth(), Version: l.cfg.Version, Config: l.cfg,
 		Node: l.node.Stats(), Paxos: core.Stats(), State: state.Stats(), Journal: l.storage.Stats(),
 		Quorum1: l.cfg.quorum1(), Quorum2: l.cfg.quorum2(), Voters: l.voters(), Peers: l.peers(),
 		NotReady: l.notReady(), NoLeaderReason: l.whyNoLeader(), NoLeaderS: l.leaderless().Seconds(),
@@ -115,7 +116,7 @@ func (r *Replica) Status(ctx context.Context) (*Status, error) {
 // recovering is the status of a replica that has no loop yet.
 func (r *Replica) recovering() *Status {
 	s := &Status{
-		ID: r.cfg.ID, PID: os.Getpid(), Role: RoleRecovering, CPUNs: cpuNs(), Config: r.cfg, Recovery: r.progress.report(),
+		ID: r.cfg.ID, PID: os.Getpid(), Role: RoleRecovering, CPUNs: cpuNs(), Version: r.cfg.Version, Config: r.cfg, Recovery: r.progress.report(),
 		Quorum1: r.cfg.quorum1(), Quorum2: r.cfg.quorum2(),
 	}
 	s.NotReady = fmt.Sprintf("recovering: %d of %d bytes", s.Recovery.Bytes, s.Recovery.TotalBytes)

@@ -66,6 +66,8 @@ type Config struct {
 	Events     []PlannedEvent
 	// ClusterDir is the directory of the cluster that events act on, ClusterScript a program that they call instead.
 	ClusterDir, ClusterScript string
+	// Version says what this generator was built from.
+	Version string
 	// Name tells this generator from others in a merged result.
 	Name string
 }

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
@@ -71,24 +70,6 @@ func describeHost(before, after usage) record.Host {
 		StealS:       (after.steal - before.steal) * clockTick.Seconds(),
 		StealPercent: stealPercent(before, after),
 	}
-}
-
-// version says what this program was built from: the revision, with a mark if the tree was changed.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return ""
-	}
-	revision, modified := "unknown revision", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value
-		case s.Key == "vcs.modified" && s.Value == "true":
-			modified = "+changes"
-		}
-	}
-	return revision + modified + " " + info.GoVersion
 }
 
 func kernelRelease() string {

@@ -73,7 +73,7 @@ func (r *run) generator(result *record.Result, m *measurement) record.Generator 
 		Ops:               result.Ops,
 		Latency:           result.Latency,
 		Threads:           r.cfg.Threads,
-		Version:           version(),
+		Version:           r.cfg.Version,
 	}
 	cpu := float64(m.after.process - m.before.process)
 	if m.inWindow > 0 {

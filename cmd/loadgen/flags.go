@@ -12,6 +12,7 @@ import (
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/load"
 	"paxosbench/cmd/loadgen/conffile"
+	"paxosbench/cmd/program"
 )
 
 // flagGroups order the flags in help.
@@ -126,7 +127,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.Interval, Timeout: f.Time.Timeout,
 		StallTimeout: f.Time.Stall, ConnectTimeout: f.Time.Connect, GiveUp: f.Time.GiveUp,
 		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective, MaxSendLag: f.Check.MaxSendLag,
-		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name,
+		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name, Version: program.ThisVersion().String(),
 	}
 	if err := f.Workload.apply(cfg); err != nil {
 		return nil, err

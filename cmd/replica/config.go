@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -82,7 +83,7 @@ func (f *configFile) complain(line int, format string, args ...any) {
 func (f *configFile) checkKeys(flags []*kong.Flag) {
 	known := map[string]bool{}
 	for _, flag := range flags {
-		known[flag.Name] = flag.Name != "config" && flag.Name != "help"
+		known[flag.Name] = !slices.Contains([]string{"config", "help", "version"}, flag.Name)
 	}
 	for _, e := range f.entries {
 		if settable, ok := known[e.key]; !ok {

@@ -89,6 +89,7 @@ func TestErrorsInFile(t *testing.T) {
 		"a list as key":   {"? [a]\n: b\n", []string{`replica.yaml:1: a list as a key; want the name of a flag`}},
 		"two documents":   {"linger: 1ms\n---\nheartbeat: 1ms\n", []string{`replica.yaml:2: a second document; want one, delete everything from the second --- on`}},
 		"a file in it":    {"config: other.yaml\n", []string{`replica.yaml:1: config: works on the command line only; delete it here`}},
+		"a version in it": {"version: true\n", []string{`replica.yaml:1: version: works on the command line only; delete it here`}},
 		"syntax":          {"linger: [\n", []string{`replica.yaml: line 1: did not find expected node content`}},
 		"not a number":    {"pipeline: many\n", []string{`replica.yaml:1: pipeline: pipeline "many": want a number of slots from 1 to 4096, or adaptive`}},
 		"a size":          {"log-bytes: big\n", []string{`replica.yaml:1: log-bytes: size "big": want bytes like 65536, 64KiB or 1MiB`}},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"paxosbench/cmd/program"
 	"paxosbench/replica"
 )
 
@@ -17,6 +18,8 @@ type cli struct {
 	ConfigFile kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with the same names as the flags and the same values; flags win."`
 	LogLevel   slog.Level      `name:"log-level" default:"info" help:"debug, info, warn or error."`
 	LogFormat  string          `name:"log-format" default:"text" help:"text or json, on standard error."`
+
+	ShowVersion program.VersionFlag `name:"version" help:"Print which version of the program this is."`
 
 	problems problems
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"paxosbench/cmd/program"
 	"paxosbench/replica"
 )
 
@@ -19,6 +20,7 @@ func main() {
 	var c cli
 	parser := kong.Must(&c, append(c.options(), kong.Exit(exitUsage))...)
 	parser.FatalIfErrorf(c.parse(parser, os.Args[1:]))
+	c.Version = program.ThisVersion()
 	useHugePages()
 	os.Exit(run(&c))
 }
