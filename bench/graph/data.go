@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 
 	"paxosbench/bench/model"
 	"paxosbench/bench/paint"
@@ -46,6 +47,8 @@ type Spot struct {
 	// Runs are all runs that were made of the cell, Held how many of them held.
 	Runs []Dot
 	Held int
+	// InFlight is how many commands a closed loop has in flight at most; 0: it is open.
+	InFlight int
 	// Untold counts runs that held, and did not tell the figure.
 	Untold int
 	// Bound is the model's, and Resource what it is bound by; 0: none.
@@ -137,7 +140,7 @@ func (d *Data) measuredX() bool {
 
 func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Calibration) error {
 	settings := d.Suite.Settings(cell)
-	spot := Spot{Cell: cell, Facet: get(settings, d.Graph.Facet), Series: get(settings, d.series())}
+	spot := Spot{Cell: cell, Facet: get(settings, d.Graph.Facet), Series: get(settings, d.series()), InFlight: inFlight(settings)}
 	d.measure(&spot, runs)
 	if math.IsNaN(spot.Figure) {
 		d.Missing++
@@ -161,6 +164,45 @@ func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Ca
 	d.Facets, d.Series = with(d.Facets, spot.Facet), with(d.Series, spot.Series)
 	d.Spots = append(d.Spots, spot)
 	return nil
+}
+
+// What the load generator has if nothing is said.
+const (
+	usualConns  = 4
+	usualWindow = 1024
+)
+
+// inFlight is how many commands the closed loop of a cell has in flight at most, 0 if its loop is open.
+func inFlight(settings suite.Cell) int {
+	if settings.Get(suite.KnobLoad)+settings.Get("rate") != "" {
+		return 0
+	}
+	number := func(knob string, usual int) int {
+		if n, err := strconv.Atoi(settings.Get(knob)); err == nil {
+			return n
+		}
+		return usual
+	}
+	return number("conns", usualConns) * number(suite.KnobWindow, usualWindow)
+}
+
+// otherInFlight tells whether a spot has another number of commands in flight than most of the graph, and no axis says so.
+// What is compared then differs in two things.
+func (d *Data) otherInFlight(s *Spot) bool {
+	for _, knob := range []string{d.Graph.X, d.series(), d.Graph.Facet} {
+		if knob == suite.KnobWindow || knob == "conns" {
+			return false
+		}
+	}
+	count := make(map[int]int)
+	usual := s.InFlight
+	for i := range d.Spots {
+		n := d.Spots[i].InFlight
+		if count[n]++; count[n] > count[usual] {
+			usual = n
+		}
+	}
+	return s.InFlight != usual
 }
 
 // measure fills in what the runs of a cell say.

@@ -226,3 +226,31 @@ func TestCalibrationOfSomethingElse(t *testing.T) {
 		}
 	}
 }
+
+// TestOtherInFlightIsSaid wants a picture to say which of its spots had fewer commands in flight than the rest, unless an axis
+// says so, and nothing of open loops, which have no such number.
+func TestOtherInFlightIsSaid(t *testing.T) {
+	adjusted := strings.Replace(everything, "repeats:", "adjust:\n  - {when: {batch: none}, set: {window: 64}}\nrepeats:", 1)
+	for _, name := range []string{"line", "map", "bars"} {
+		d := collect(t, parse(t, adjusted), name)
+		for i := range d.Spots {
+			s := &d.Spots[i]
+			if none := s.Cell.Get("batch") == "none"; strings.Contains(d.Note(s), "256 in flight") != none || strings.Contains(d.Note(s), "4096 in flight") {
+				t.Errorf("%s: %s: %q", name, s.Cell, d.Note(s))
+			}
+		}
+		var svg bytes.Buffer
+		if err := d.Write(&svg, "svg"); err != nil || !strings.Contains(textOf(t, svg.Bytes()), "256 in flight") {
+			t.Errorf("%s does not say it (%v)", name, err)
+		}
+	}
+	byWindow := collect(t, parse(t, strings.NewReplacer("pipeline: [1, 4, 16, 64, adaptive]", "window: [16, 64]", "x: pipeline", "x: window",
+		", pipeline: 1", "", "series: pipeline", "series: window", "window: 1024", "keys: 5").Replace(everything)), "line")
+	for _, d := range []*Data{byWindow, collect(t, parse(t, loaded), "knee"), collect(t, parse(t, everything), "line")} {
+		for i := range d.Spots {
+			if note := d.Note(&d.Spots[i]); strings.Contains(note, "in flight") {
+				t.Errorf("%s: %q", d.Spots[i].Cell, note)
+			}
+		}
+	}
+}

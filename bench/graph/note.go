@@ -13,7 +13,7 @@ import (
 )
 
 // notes says beside the spots of a panel how many runs are behind them, where that is not what the caption says of all:
-// some did not hold, or there are fewer or more.
+// some did not hold, or there are fewer or more; and how many commands it had in flight, where that is not what most had.
 type notes struct {
 	d     *Data
 	facet string
@@ -24,6 +24,17 @@ type notes struct {
 
 // Note is what stands beside a spot, or nothing.
 func (d *Data) Note(s *Spot) string {
+	note := d.runsNote(s)
+	if d.otherInFlight(s) {
+		if note != "" {
+			note += ", "
+		}
+		note += fmt.Sprintf("%d in flight", s.InFlight)
+	}
+	return note
+}
+
+func (d *Data) runsNote(s *Spot) string {
 	_, most := d.repeats()
 	switch {
 	case s.Fill() == paint.Hollow:

@@ -49,7 +49,8 @@ type Axis struct {
 }
 
 // Adjustment sets knobs in the cells that match. It is for what a cell needs to be measurable and what does not matter
-// to the question: fewer commands in flight, say, where thousands would wait for minutes.
+// to the question: fewer commands in flight, say, where thousands would wait for minutes. Pictures say of such cells how
+// many they had.
 type Adjustment struct {
 	When Cell `yaml:"when"`
 	Set  Cell `yaml:"set"`

@@ -44,11 +44,23 @@ func TestShippedSuites(t *testing.T) {
 			t.Errorf("smoke takes %v", takes)
 		}
 		adaptiveBesideFixed(t, s)
+		equallyLoaded(t, s)
 	}
 	if total > allTogether {
 		t.Errorf("all suites take %v", total)
 	}
 	t.Logf("all suites take %v", total)
+}
+
+// What is compared has equally much in flight, but where that cannot be measured: then the pictures say so.
+func equallyLoaded(t *testing.T, s *suite.Suite) {
+	t.Helper()
+	unmeasurable := []string{"batch-x-pipeline", "payload"} // a command at a time over 10 ms, or 32 MiB before a disk
+	for _, a := range s.Adjust {
+		if a.Set.Get(suite.KnobWindow)+a.Set.Get("conns") != "" && !slices.Contains(unmeasurable, s.Name) {
+			t.Errorf("%s: where %s there is less in flight than in what it is compared with", s.Name, a.When)
+		}
+	}
 }
 
 // A fixed batching policy without the adaptive one beside it would be a comparison with the rival left out.
