@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"paxosbench/bench/cluster"
 )
 
 type cli struct {
@@ -145,14 +148,21 @@ const nothing = "nothing wrong"
 // finding is the first of the violations that a load reports on standard error.
 var finding = regexp.MustCompile(`verification failed: (\d+ wrong answers; [^;]*)`)
 
+// replicas is how many there are in a cluster.
+const replicas = 3
+
 // load loads a cluster of replicas and returns what the load has found.
 func (c *cli) load(d defect, dir, replica, loadgen string) (found string, err error) {
-	cluster := &cluster{program: replica, dir: filepath.Join(dir, "cluster"), base: c.PortBase, durability: c.Durability}
-	if err := cluster.start(); err != nil {
+	ctx := context.Background()
+	wrong, err := cluster.Start(ctx, cluster.Config{
+		Program: replica, Replicas: replicas, Dir: filepath.Join(dir, "cluster"), PortBase: c.PortBase, Tied: true,
+		Flags: []string{"--durability", c.Durability},
+	})
+	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, cluster.stop()) }()
-	cmd := exec.Command(loadgen, append([]string{"run", "--quiet", "--addrs", cluster.addrs(1), "--cluster-script", cluster.script()}, d.args...)...)
+	defer func() { err = errors.Join(err, wrong.Close(ctx)) }()
+	cmd := exec.Command(loadgen, append([]string{"run", "--quiet", "--cluster", wrong.Dir()}, d.args...)...)
 	var errs strings.Builder
 	cmd.Stderr = &errs
 	cmd.WaitDelay = time.Second

@@ -169,3 +169,17 @@ func TestClusterCommand(t *testing.T) {
 	}
 	whole(t, c)
 }
+
+// A shell that asks for them gets the words that a command line can go on with.
+func TestCompletion(t *testing.T) {
+	for line, want := range map[string]string{
+		"bench cluster is": "isolate\n", "bench cluster up --repl": "--replicas\n", "loadgen re": "report\n", "replica --boot": "--bootstrap\n",
+	} {
+		name, _, _ := strings.Cut(line, " ")
+		cmd := exec.CommandContext(t.Context(), filepath.Join(bin, name))
+		cmd.Env = append(os.Environ(), "COMP_LINE="+line, fmt.Sprintf("COMP_POINT=%d", len(line)))
+		if got, err := cmd.Output(); err != nil || string(got) != want {
+			t.Errorf("%q goes on with %q, want %q: %v", line, got, want, err)
+		}
+	}
+}

@@ -66,6 +66,9 @@ func (p *Program) Execute(s *Session, cli any, bindings ...any) int {
 	if err != nil {
 		return p.report(s.Err, fmt.Errorf("BUG: %w", err))
 	}
+	if Complete(parser) {
+		return ExitDone
+	}
 	parsed, err := parser.Parse(s.Args)
 	if explained {
 		return ExitDone

@@ -19,6 +19,9 @@ import (
 func main() {
 	var c cli
 	parser := kong.Must(&c, append(c.options(), kong.Exit(exitUsage))...)
+	if program.Complete(parser) {
+		return
+	}
 	parser.FatalIfErrorf(c.parse(parser, os.Args[1:]))
 	c.Version = program.ThisVersion()
 	useHugePages()
