@@ -90,6 +90,7 @@ type historyVerdict struct {
 	illegal   []string // keys whose history is not linearizable, with what contradicts what where that is known
 	decided   int      // operations on keys that were decided
 	undecided int      // operations on keys so contended that the check ran out of time
+	first     *illegalHistory
 }
 
 // checkHistories checks the histories of all threads for linearizability, key by key. others tells that other generators
@@ -109,6 +110,9 @@ func checkHistories(histories []*history, others bool) historyVerdict {
 		v.decided += len(entries)
 		if wrong != "" {
 			v.illegal = append(v.illegal, fmt.Sprintf("key %d: %s", key, wrong))
+			if v.first == nil {
+				v.first = &illegalHistory{key, entries, cut, others}
+			}
 		}
 	}
 	return v

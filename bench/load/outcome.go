@@ -12,13 +12,14 @@ import (
 // outcome puts the result together.
 func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, events []record.Event, m *measurement) (*Outcome, error) {
 	interrupted := ctx.Err() != nil
+	verification, illegal := r.verification(ctx)
 	result := &record.Result{
 		Schema:       record.Schema,
 		MeasuredS:    max(m.end-m.start, 0).Seconds(),
 		StartedAt:    m.started,
 		Client:       clientFigures(m),
 		Replicas:     describeReplicas(m.replicas[0], m.replicas[1], m.ended, set.Counts.OK),
-		Verification: r.verification(ctx),
+		Verification: verification,
 		Events:       events,
 		Host:         describeHost(m.before, m.after),
 	}
@@ -42,7 +43,13 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, e
 		}
 		result.Reasons = append(result.Reasons, fmt.Sprintf("interrupted: after %.1f s of %v", result.MeasuredS, r.cfg.Duration))
 	}
-	return &Outcome{Result: result, Rows: rows, Set: set, Interrupted: interrupted}, nil
+	outcome := &Outcome{Result: result, Rows: rows, Set: set, Interrupted: interrupted}
+	if illegal != nil {
+		if outcome.Picture, err = illegal.draw(events, m); err != nil { // what is wrong is said all the same
+			result.Verification.Reports = append(result.Verification.Reports, err.Error())
+		}
+	}
+	return outcome, nil
 }
 
 func clientFigures(m *measurement) record.Client {
@@ -85,10 +92,12 @@ func (r *run) generator(result *record.Result, m *measurement) record.Generator 
 	return g
 }
 
-// verification sums up what the threads' verifiers and connections found, and compares the replicas' states.
-func (r *run) verification(ctx context.Context) record.Verification {
+// verification sums up what the threads' verifiers and connections found, and compares the replicas' states. It returns the
+// first history that is illegal too, or nil.
+func (r *run) verification(ctx context.Context) (record.Verification, *illegalHistory) {
 	v := record.Verification{Mode: r.cfg.Verify.String()}
 	var histories []*history
+	var illegal *illegalHistory
 	for _, e := range r.engines {
 		c := e.loop.Counters()
 		v.Violations += c.Violations
@@ -101,6 +110,7 @@ func (r *run) verification(ctx context.Context) record.Verification {
 	if r.cfg.Verify == VerifyHistory {
 		checked := checkHistories(histories, r.cfg.Generator.Of > 1 && r.cfg.KeyDist.shared())
 		checked.addTo(&v)
+		illegal = checked.first
 	}
 	if r.cfg.Verify != VerifyNone {
 		v.Digests = compareDigests(context.WithoutCancel(ctx), r.cfg.Admin)
@@ -109,7 +119,7 @@ func (r *run) verification(ctx context.Context) record.Verification {
 			v.Reports = append(v.Reports, "the replicas have applied the same slots and their state digests differ")
 		}
 	}
-	return v
+	return v, illegal
 }
 
 // markEvents notes each event in the row of its moment.

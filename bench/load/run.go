@@ -27,6 +27,8 @@ type Outcome struct {
 	Set    *record.Set
 	// Interrupted tells that the run was ended early.
 	Interrupted bool
+	// Picture is a page that shows an illegal history; nil if there is none.
+	Picture []byte
 }
 
 // Progress is what a run tells while it goes on. Phases and intervals come from two goroutines.

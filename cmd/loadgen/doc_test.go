@@ -168,7 +168,7 @@ func TestExitCodesAreDocumented(t *testing.T) {
 
 // The document names every histogram and file by the name that it has.
 func TestFilesAreDocumented(t *testing.T) {
-	wantDocumented(t, "## Files", []string{
+	wantDocumented(t, "## Files", []string{historyFile,
 		record.ResultFile, record.SeriesFile, record.LogFile, record.IntendedFile, record.ServiceFile, record.SendLagFile,
 	})
 }

@@ -90,3 +90,19 @@ func TestReportInPlace(t *testing.T) {
 		t.Errorf("%d bytes have become %d (%v)", len(before), len(after), err)
 	}
 }
+
+// A picture of an illegal history is taken away by the next run in its place.
+func TestPictureOfAnotherRun(t *testing.T) {
+	dir := t.TempDir()
+	picture := filepath.Join(dir, historyFile)
+	if err := savePicture(picture, []byte("<html>illegal</html>")); err != nil {
+		t.Fatal(err)
+	}
+	if page, err := os.ReadFile(picture); err != nil || len(page) == 0 {
+		t.Fatalf("%d bytes, %v", len(page), err)
+	}
+	run(t, listen(t, clienttest.Config{}), "--out", dir, "--verify", "history", "--mix", "put:0.5,get:0.5").want(t, exitValid, "")
+	if _, err := os.Stat(picture); err == nil {
+		t.Error("the picture of another run is still there")
+	}
+}

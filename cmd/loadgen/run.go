@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -130,7 +133,28 @@ func runOnce(ctx context.Context, cfg *load.Config, dir string, watchers watch.W
 	if err != nil {
 		return nil, errors.Join(err, files.Abandon())
 	}
-	return outcome, files.Finish(outcome.Result, outcome.Rows, outcome.Set)
+	if outcome.Picture != nil {
+		outcome.Result.Verification.Reports = append(outcome.Result.Verification.Reports, "the history is drawn in "+filepath.Join(dir, historyFile))
+	}
+	err = files.Finish(outcome.Result, outcome.Rows, outcome.Set)
+	return outcome, errors.Join(err, savePicture(filepath.Join(dir, historyFile), outcome.Picture))
+}
+
+// historyFile is the page that shows an illegal history.
+const historyFile = "history.html"
+
+// savePicture writes a page, or removes that of an earlier run, which is not this one's.
+func savePicture(path string, page []byte) error {
+	if page == nil {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	return record.WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(page)
+		return err
+	})
 }
 
 func printResult(s *streams, r *record.Result, asJSON bool) error {
