@@ -63,3 +63,31 @@ func TestWindowAsGranted(t *testing.T) {
 		}
 	}
 }
+
+// TestIntervalsOfEvents wants the series of a run with events fine enough to show them, unless something else is said, which
+// may not be nothing.
+func TestIntervalsOfEvents(t *testing.T) {
+	server, script := listen(t, clienttest.Config{}), fakeScript(t)
+	for _, c := range []struct {
+		args   []string
+		length float64
+	}{
+		{[]string{"--duration", "300ms"}, 0.3},
+		{[]string{"--duration", "300ms", "--at", "100ms kill 1", "--cluster-script", script}, 0.1},
+		{[]string{"--duration", "300ms", "--at", "100ms kill 1", "--cluster-script", script, "--interval", "50ms"}, 0.05},
+	} {
+		dir := t.TempDir()
+		args := append([]string{"run", "--addrs", server.Addr(), "--admin", "none", "--quiet", "--warmup", "0s", "--conns", "1", "--keys", "1000", "--out", dir}, c.args...)
+		loadgen(args...)
+		file, err := os.Open(filepath.Join(dir, record.SeriesFile))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer file.Close()
+		rows, err := record.ReadRows(file)
+		if err != nil || len(rows) == 0 || rows[0].LengthS < 0.9*c.length || rows[0].LengthS > 1.5*c.length {
+			t.Errorf("%v: %d intervals, the first of %v s (%v)", c.args, len(rows), rows[0].LengthS, err)
+		}
+	}
+	run(t, server, "--interval", "0s").want(t, exitUsage, "interval 0s: at least 10ms")
+}

@@ -68,13 +68,13 @@ func (f *workloadFlags) apply(cfg *load.Config) error {
 
 // timeFlags say how long things take.
 type timeFlags struct {
-	Warmup   time.Duration `help:"Load before the measurement (${default})." default:"2s" placeholder:"D"`
-	Duration time.Duration `help:"Length of the measurement (${default})." default:"10s" placeholder:"D"`
-	Interval time.Duration `help:"Length of an interval of the series (${default})." default:"1s" placeholder:"D"`
-	Timeout  time.Duration `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"10s" placeholder:"D"`
-	Stall    time.Duration `help:"Silence after which a connection with operations in flight is given up for another replica; doubled for one that comes back to the same leader, up to 3s (${default})." default:"500ms" placeholder:"D"`
-	Connect  time.Duration `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default})." default:"200ms" placeholder:"D"`
-	GiveUp   time.Duration `help:"How long to go on without a leader (${default})." default:"10s" placeholder:"D"`
+	Warmup   time.Duration  `help:"Load before the measurement (${default})." default:"2s" placeholder:"D"`
+	Duration time.Duration  `help:"Length of the measurement (${default})." default:"10s" placeholder:"D"`
+	Interval *time.Duration `help:"Length of an interval of the series. Default: 1s, with --at 100ms." placeholder:"D"`
+	Timeout  time.Duration  `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"10s" placeholder:"D"`
+	Stall    time.Duration  `help:"Silence after which a connection with operations in flight is given up for another replica; doubled for one that comes back to the same leader, up to 3s (${default})." default:"500ms" placeholder:"D"`
+	Connect  time.Duration  `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default})." default:"200ms" placeholder:"D"`
+	GiveUp   time.Duration  `help:"How long to go on without a leader (${default})." default:"10s" placeholder:"D"`
 }
 
 // checkFlags say what a good run is.
@@ -110,6 +110,20 @@ type loadFlags struct {
 // defaultWindow is the number of operations in flight per connection of a closed loop.
 const defaultWindow = 1024
 
+// The intervals of the series if nothing is said: what is done to a cluster takes effect within a second.
+const (
+	usualInterval = time.Second
+	eventInterval = 100 * time.Millisecond
+)
+
+// interval returns what was said, or what is usual.
+func (f *timeFlags) interval(usual time.Duration) time.Duration {
+	if f.Interval != nil {
+		return *f.Interval
+	}
+	return usual
+}
+
 // mostExamine is how long the replicas are exercised if it is not said.
 const mostExamine = 5 * time.Second
 
@@ -124,7 +138,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 		Window: defaultWindow,
 		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize,
 		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
-		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.Interval, Timeout: f.Time.Timeout,
+		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.interval(usualInterval), Timeout: f.Time.Timeout,
 		StallTimeout: f.Time.Stall, ConnectTimeout: f.Time.Connect, GiveUp: f.Time.GiveUp,
 		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective, MaxSendLag: f.Check.MaxSendLag,
 		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name, Version: program.ThisVersion().String(),

@@ -78,6 +78,9 @@ func (c *runCommand) config() (*load.Config, error) {
 	cfg.Open, cfg.Rate, cfg.Total, cfg.SessionWindow = c.Rate > 0, c.Rate, c.Total, c.SessionWindow
 	cfg.StartAt, cfg.Generator = c.StartAt, c.Generator
 	cfg.Events, cfg.ClusterScript = c.At, c.Script
+	if len(c.At) > 0 {
+		cfg.Interval = c.Time.interval(eventInterval)
+	}
 	if c.Rate > 0 {
 		cfg.Window = 0
 	}
