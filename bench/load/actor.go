@@ -40,7 +40,7 @@ func (m managed) open(id string) (*manager.Cluster, error) {
 		return nil, err
 	}
 	if err := c.Expect(id); err != nil {
-		return nil, fmt.Errorf("the cluster under load is %s, %w: name the directory of the other one by --cluster", id, err)
+		return nil, fmt.Errorf("not the cluster under load: %w; name the directory of that one by --cluster", err)
 	}
 	return c, nil
 }
