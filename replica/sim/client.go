@@ -63,6 +63,16 @@ func newClient(w *world, id int) *client {
 	return c
 }
 
+// registerPause is how long a client waits after a registration that has not been answered: not less than an answer takes where
+// links are longer than its least pause. Every registration may take a place, and those of impatient clients evict each other for
+// ever.
+func (c *client) registerPause() time.Duration {
+	if c.w.delay <= leastPause {
+		return c.pause
+	}
+	return max(c.pause, 4*c.w.delay+c.w.sync)
+}
+
 // newNonce returns a number for a registration. Visitors have others.
 func newNonce(w *world) wire.Seq { return wire.Seq(w.rng.Uint32()>>1) | 1 }
 
@@ -79,7 +89,7 @@ func (c *client) tick() {
 	}
 	if c.session == 0 {
 		if c.w.now >= c.resumeAt {
-			c.resumeAt, c.pause = c.w.now+c.pause, min(2*c.pause, mostPause/4) // every registration may take a place
+			c.resumeAt, c.pause = c.w.now+c.registerPause(), min(2*c.pause, mostPause/4)
 			c.register(c.nonce)
 		}
 		return
