@@ -37,6 +37,9 @@ func (e *engine) audit(all []*verifier) error {
 	e.rec = recorder{set: record.NewSet(), next: never}
 	e.connectedAt = e.loop.Now()
 	v.settle(all)
+	for session := range e.work.plans { // a recall may have begun when the load ended
+		e.work.plans[session].cut(e.streams.assignedUpTo(session))
+	}
 	if e.cfg.Window > 0 && e.cfg.Window < auditWindow || e.cfg.SessionWindow > 0 {
 		e.loop.Restart(auditWindow)
 	}

@@ -18,6 +18,7 @@ type Config struct {
 
 	Open    bool // an open loop, of the rate, in operations per second; otherwise a closed one
 	Rate    Rate
+	Stages  []Stage // of the measurement, set by SetStages; none: it has one rate
 	Arrival Arrival
 	Tick    Tick // of an open loop
 	// Window is the number of operations in flight on each connection of a closed loop, and the limit of an open
@@ -132,7 +133,7 @@ func (m VerifyMode) String() string { return verifyNames[m] }
 func (m VerifyMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 
 // tick returns the least time between two sends of each thread of an open loop.
-func (c *Config) tick() time.Duration { return c.Tick.Of(c.Rate / Rate(c.Threads)) }
+func (c *Config) tick() time.Duration { return c.Tick.Of(c.peak() / Rate(c.Threads)) }
 
 func (c *Config) keySpace() keySpace {
 	return newKeySpace(uint64(c.Keys), c.Generator, uint64(c.Clients))
@@ -186,6 +187,7 @@ func (c *Config) Validate() error {
 	check(c.Examine >= 0, "examine %v: must not be negative", c.Examine)
 	check(c.MaxSendLag >= 0, "max send lag %v: must not be negative", c.MaxSendLag)
 	errs = append(errs, c.validateWorkload()...)
+	errs = append(errs, c.validateStages()...)
 	errs = append(errs, c.validateEvents()...)
 	return errors.Join(errs...)
 }

@@ -79,7 +79,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 			return nil, err
 		}
 	}
-	sink := &runSink{newPublisher(output, r.progress), m}
+	sink := &runSink{newPublisher(output, r.progress), m, newStageSums(r.cfg.Stages)}
 	eventCtx, cancelEvents := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
 	events := make(chan []record.Event, 1)
 	runner := &eventRunner{actor: r.cfg.actor(), cluster: r.cluster, admin: r.cfg.Admin, before: m.replicas[0]}
@@ -108,7 +108,12 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 		return nil, err
 	}
 	m.inFlight = set.InFlight.Float()
-	return r.outcome(ctx, set, rows, happened, m)
+	outcome, err := r.outcome(ctx, set, rows, happened, m)
+	if err != nil {
+		return nil, err
+	}
+	outcome.Result.Stages = sink.stages.describe()
+	return outcome, nil
 }
 
 // gather merges sets until every thread has drained. It notes when the measurement ended and what it has cost by then.
@@ -191,11 +196,13 @@ func (r *run) tell(text string) {
 type runSink struct {
 	*publisher
 	measurement *measurement
+	stages      *stageSums
 }
 
 func (s *runSink) Interval(row *record.Row, set *record.Set) error {
 	if !row.Drain {
 		s.measurement.inWindow += row.OK
 	}
+	s.stages.add(set)
 	return s.publisher.Interval(row, set)
 }

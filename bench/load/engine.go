@@ -158,7 +158,9 @@ func (e *engine) finish(f feeder, end time.Duration) {
 
 // miss accounts for operations that were due and never assigned.
 func (e *engine) miss(f *openFeeder, end, now time.Duration) {
-	missed, first := f.missed(end, float64(e.cfg.Rate)/float64(e.cfg.Threads))
+	missed, first := f.missed(end, func(from, to time.Duration) float64 {
+		return e.cfg.due(from-f.start, to-f.start) / float64(e.cfg.Threads)
+	})
 	set := e.rec.set
 	set.Counts.Scheduled += missed
 	set.Counts.NotSent += missed

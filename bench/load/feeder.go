@@ -142,12 +142,12 @@ func (f *openFeeder) wake(e *engine) time.Duration {
 
 // missed returns how many operations became due before the end and were never assigned, and when the first of them
 // was due. They are taken to be spread evenly: a schedule that far behind is not worth drawing.
-func (f *openFeeder) missed(end time.Duration, rate float64) (int64, time.Duration) {
+func (f *openFeeder) missed(end time.Duration, due func(from, to time.Duration) float64) (int64, time.Duration) {
 	end = min(end, f.end)
 	if f.due >= end {
 		return 0, 0
 	}
-	return min(int64(f.left), int64(math.Ceil((end-f.due).Seconds()*rate))), f.due
+	return min(int64(f.left), int64(math.Ceil(due(f.due, end)))), f.due
 }
 
 // assign gives a client its next count operations, due at the same time.

@@ -416,3 +416,27 @@ func TestReadModifyWrite(t *testing.T) {
 		t.Errorf("%d of 3000 reads come first, of %d keys", readFirst, len(reads))
 	}
 }
+
+// A recall that has begun when the load ends gives way to what follows, and keeps what of it was assigned.
+func TestStretchIsCut(t *testing.T) {
+	w := testWorkload(t, 100, 2, "uniform", "put:1")
+	w.insert(1, stretchRecall, 10, 8)
+	recalled := w.operation(1, 12)
+	w.plans[1].cut(13)
+	w.plans[1].cut(50) // ends before
+	w.insert(1, stretchReadBack, 13, w.owned(1))
+	if want := (operation{wire.OpGet, w.operation(1, 9).key}); recalled != want || w.operation(1, 12) != want {
+		t.Errorf("the recall has become %v, and was %v", w.operation(1, 12), want)
+	}
+	for i := range w.owned(1) {
+		if got := w.operation(1, client.Number(14+i)); got != (operation{wire.OpGet, w.own(1, i)}) {
+			t.Errorf("operation %d of the reading back is %v", i, got)
+		}
+	}
+	plain := testWorkload(t, 100, 2, "uniform", "put:1")
+	for i := range client.Number(20) { // the mix goes on where it was
+		if got, want := w.operation(1, 14+client.Number(w.owned(1))+i), plain.operation(1, 11+i); got != want {
+			t.Errorf("operation %d behind it is %v, want %v", i, got, want)
+		}
+	}
+}

@@ -160,6 +160,9 @@ func (c *Config) describe() (map[string]any, error) {
 	if c.Total > 0 {
 		config["total"] = c.Total
 	}
+	if len(c.Stages) > 0 {
+		config["stages"] = c.Stages
+	}
 	if c.Open {
 		config["rate_ops_per_s"] = float64(c.Rate)
 		config["arrival"] = c.Arrival

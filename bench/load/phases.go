@@ -51,7 +51,7 @@ func (e *engine) offerAll() {
 }
 
 // load sends from start to end, or until so many operations have been sent and answered.
-func (e *engine) load(start, end time.Duration, total budget, seed uint64) (feeder, error) {
+func (e *engine) load(start, end time.Duration, total budget, pacer Pacer) (feeder, error) {
 	e.recalls = true
 	defer func() { e.recalls = false }()
 	if err := e.drive(idleFeeder{}, start, nil); err != nil {
@@ -60,7 +60,7 @@ func (e *engine) load(start, end time.Duration, total budget, seed uint64) (feed
 	e.offerAll()
 	var f loadFeeder = &closedFeeder{end: end, left: total}
 	if e.cfg.Open {
-		open := newOpenFeeder(e.cfg.Arrival.Pacer(e.cfg.Rate, e.thread, e.cfg.Threads, e.cfg.Generator, seed), start, end, e.cfg.tick())
+		open := newOpenFeeder(pacer, start, end, e.cfg.tick())
 		open.left = total
 		f = open
 	}
@@ -70,7 +70,7 @@ func (e *engine) load(start, end time.Duration, total budget, seed uint64) (feed
 
 // warmUp loads from start on and awaits every answer. One that is interrupted awaits nothing: no figure would have it.
 func (e *engine) warmUp(start time.Duration, seed uint64) error {
-	if _, err := e.load(start, start+e.cfg.Warmup, unlimited, seed); err != nil {
+	if _, err := e.load(start, start+e.cfg.Warmup, unlimited, e.cfg.pacer(e.thread, seed, true)); err != nil {
 		return err
 	}
 	answered := func() bool { return e.rec.inFlight == 0 }

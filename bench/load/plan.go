@@ -1,6 +1,8 @@
 package load
 
 import (
+	"fmt"
+
 	"paxosbench/bench/client"
 	"paxosbench/wire"
 )
@@ -31,16 +33,15 @@ const (
 	stretchRounds                      // exercises keys of the session, see round
 )
 
-// insert makes the operations of a session behind after a stretch. It returns false if there is another one in the way.
-func (w *workload) insert(session int, kind stretchKind, after client.Number, count uint64) bool {
+// insert makes the operations of a session behind after a stretch. There must not be another one in the way.
+func (w *workload) insert(session int, kind stretchKind, after client.Number, count uint64) {
 	p := &w.plans[session]
 	if uint64(after) < p.end {
-		return false
+		panic(fmt.Sprintf("BUG: a stretch behind operation %d, in one that ends with %d", after, p.end))
 	}
 	p.mixed += uint64(after) - p.end
 	p.stretches = append(p.stretches, stretch{kind: kind, first: uint64(after) + 1, count: count, mixed: p.mixed})
 	p.end = uint64(after) + count
-	return true
 }
 
 // purpose says what stretch an operation is part of, for reports.
@@ -156,8 +157,12 @@ func (w *workload) inRounds(session int, n client.Number) bool {
 // endless is the length of a stretch that is cut when time is up.
 const endless = 1 << 48
 
-// cut ends the last stretch of a session's plan behind an operation.
+// cut ends the last stretch of a session's plan behind an operation, if it does not end before: what follows has not been
+// assigned.
 func (p *plan) cut(n client.Number) {
+	if p.end <= uint64(n) {
+		return
+	}
 	last := &p.stretches[len(p.stretches)-1]
 	last.count = uint64(n) + 1 - last.first
 	p.end = uint64(n)

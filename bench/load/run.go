@@ -235,7 +235,7 @@ func (r *run) measure(e *engine, start time.Duration) error {
 	if r.cfg.Total > 0 {
 		total = budget(share(int(r.cfg.Total), e.thread, r.cfg.Threads))
 	}
-	f, err := e.load(start, end, total, r.seeds.measure)
+	f, err := e.load(start, end, total, r.cfg.pacer(e.thread, r.seeds.measure, false))
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ func Merge(results []*Result) (*Result, *Set, error) {
 	}
 	merged := *results[0]
 	merged.Client, merged.Verification = Client{}, Verification{Mode: merged.Verification.Mode}
-	merged.Generators, merged.Checks, merged.Events = nil, nil, nil
+	merged.Generators, merged.Checks, merged.Events, merged.Stages = nil, nil, nil, nil
 	merged.Verdict, merged.Reasons, merged.ThroughputOpsPerS = Valid, []string{}, 0
 	sum := NewSet()
 	for _, r := range results {

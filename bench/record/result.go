@@ -54,6 +54,8 @@ type Result struct {
 	Replicas     []Replica    `json:"replicas"`
 	Verification Verification `json:"verification"`
 	Events       []Event      `json:"events,omitempty"`
+	// Stages are the parts of the measurement that had rates of their own.
+	Stages []Stage `json:"stages,omitempty"`
 	// Config holds the effective configuration of the run, every value spelled as on the command line.
 	Config map[string]any `json:"config"`
 	Host   Host           `json:"host"`
@@ -182,6 +184,18 @@ type Verification struct {
 	// Digests compares the replicas' states at the end: equal, differ, unknown (they did not get to the same slot), not observed
 	// (fewer than two could be asked), or empty: they were not to be compared.
 	Digests string `json:"digests,omitempty"`
+}
+
+// Stage is a part of the measurement with a rate of its own, and what came of it: what was due, answered or given up while it
+// lasted. What was answered after the end of all counts to the last one.
+type Stage struct {
+	AtS     float64 `json:"at_s"`
+	LengthS float64 `json:"length_s"`
+	Rate    string  `json:"rate"` // in operations per second, as on the command line
+	OpsPerS float64 `json:"ops_per_s"`
+	Ops     Counts  `json:"ops"`
+	Latency Latency `json:"latency_ns"`
+	Service Latency `json:"service_ns"`
 }
 
 // Event is something done to the system, or seen to happen, during the measurement.

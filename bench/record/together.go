@@ -13,7 +13,7 @@ import (
 // mustAgree lists the keys of the configuration in which results that are added up must agree: otherwise operations of
 // one kind are added to those of another, or the generators have not divided the keys.
 var mustAgree = []string{
-	"mode", "warmup", "duration", "timeout", "verify",
+	"mode", "warmup", "duration", "stages", "timeout", "verify",
 	"keys", "key_dist", "key_size", "value_size", "compress_ratio", "mix", "preload",
 }
 

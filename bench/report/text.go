@@ -53,6 +53,10 @@ func Summary(w io.Writer, r *record.Result) error {
 			fmt.Fprintf(&b, "  ? %s\n", c.Reason)
 		}
 	}
+	for _, stage := range r.Stages {
+		fmt.Fprintf(&b, "stage       %.2f s  %s op/s for %v s: %s op/s, p50 %s, p99 %s, max %s\n", stage.AtS, stage.Rate, stage.LengthS,
+			Grouped(int64(stage.OpsPerS)), record.Ns(stage.Latency.P50), record.Ns(stage.Latency.P99), record.Ns(stage.Latency.Max))
+	}
 	for _, e := range r.Events {
 		fmt.Fprintf(&b, "event       %.2f s  %s (took %.2f s)%s%s\n", e.AtS, e.Text, e.TookS, prefixed("  failed: ", e.Error), prefixed("  note: ", e.Note))
 	}

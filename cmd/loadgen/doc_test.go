@@ -111,6 +111,7 @@ func TestChecksAndConfigurationAreDocumented(t *testing.T) {
 		{"--rate", "1k", "--window", "0", "--max-send-lag", "1h", "--objective", "p99<1h", "--interval", "50ms"},
 		{"--interval", "50ms", "--verify", "history", "--at", "0s kill 1", "--cluster-script", fakeScript(t)},
 		{"--interval", "50ms", "--total", "10"},
+		{"--interval", "50ms", "--stage", "100ms 1k", "--stage", "100ms 1k..2k"},
 	} {
 		dir := t.TempDir()
 		run(t, server, append(args, "--out", dir)...)

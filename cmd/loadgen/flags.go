@@ -87,6 +87,17 @@ type checkFlags struct {
 	MaxSendLag time.Duration `help:"Send lag (p99) up to which an open loop is valid. Default: 1ms, or 10 % of the median service time if that is more." placeholder:"D"`
 }
 
+// mostExamine is how long the replicas are exercised if it is not said.
+const mostExamine = 5 * time.Second
+
+// examine is how long the replicas are exercised after a measurement.
+func (f *checkFlags) examine(measured time.Duration) time.Duration {
+	if f.Examine != nil {
+		return *f.Examine
+	}
+	return min(measured/2, mostExamine)
+}
+
 // outputFlags say what is written where.
 type outputFlags struct {
 	Out     string `help:"Directory for result.json, the series and the latency files." placeholder:"DIR"`
@@ -124,9 +135,6 @@ func (f *timeFlags) interval(usual time.Duration) time.Duration {
 	return usual
 }
 
-// mostExamine is how long the replicas are exercised if it is not said.
-const mostExamine = 5 * time.Second
-
 // config returns the configuration the flags describe, of a closed loop with the default window.
 func (f *loadFlags) config() (*load.Config, error) {
 	addrs, err := f.Cluster.find()
@@ -146,10 +154,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 	if err := f.Workload.apply(cfg); err != nil {
 		return nil, err
 	}
-	cfg.Examine = min(cfg.Duration/2, mostExamine)
-	if f.Check.Examine != nil {
-		cfg.Examine = *f.Check.Examine
-	}
+	cfg.Examine = f.Check.examine(cfg.Duration)
 	cfg.Preload = f.Workload.Preload == "yes" || f.Workload.Preload == "auto" && cfg.Mix.Reads()
 	if cfg.Clients == 0 {
 		cfg.Clients = cfg.Conns

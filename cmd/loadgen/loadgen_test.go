@@ -469,3 +469,17 @@ func freeAddr(t *testing.T) string {
 	t.Fatal("no port is free")
 	return ""
 }
+
+// Stages take the place of rate and duration.
+func TestStages(t *testing.T) {
+	server := listen(t, clienttest.Config{})
+	o := run(t, server, "--stage", "100ms 1k", "--stage", "200ms 1k..3k", "--max-send-lag", "1h")
+	o.want(t, exitValid, "")
+	for _, want := range []string{"open loop, 1,666 op/s", "stage       0.00 s  1k op/s for 0.1 s: ", "stage       0.10 s  1k..3k op/s for 0.2 s: "} {
+		if !strings.Contains(o.out, want) {
+			t.Errorf("%q is missing in\n%s", want, o.out)
+		}
+	}
+	run(t, server, "--stage", "100ms 1k", "--rate", "1k").want(t, exitUsage, "can't be used together")
+	loadgen("run", "--stage", "10s").want(t, exitUsage, "as in '10s 100k'")
+}

@@ -24,6 +24,7 @@ type runCommand struct {
 	Closed        bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
 	Rate          load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
 	Window        *int          `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: 1024 in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
+	Stage         []load.Stage  `help:"A part of an open loop's measurement with a rate of its own, as in '10s 100k', or '10s 100k..200k' for one that changes evenly; any number of times, instead of --rate and --duration." sep:"none" xor:"loop" placeholder:"'D RATE'" group:"loop"`
 	Total         load.Count    `help:"End the measurement after so many operations, if --duration is not over before." placeholder:"N" group:"time"`
 	SessionWindow int           `help:"Operations in flight per session; 0, the default: its share of the connection's window." placeholder:"N" group:"loop"`
 	Arrival       *load.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (constant)." placeholder:"HOW" group:"loop"`
@@ -81,7 +82,11 @@ func (c *runCommand) config() (*load.Config, error) {
 	if len(c.At) > 0 {
 		cfg.Interval = c.Time.interval(eventInterval)
 	}
-	if c.Rate > 0 {
+	if len(c.Stage) > 0 {
+		cfg.SetStages(c.Stage)
+		cfg.Examine = c.Check.examine(cfg.Duration)
+	}
+	if cfg.Open {
 		cfg.Window = 0
 	}
 	if c.Window != nil {
@@ -98,7 +103,7 @@ func (c *runCommand) config() (*load.Config, error) {
 
 // checkLoop refuses flags that a closed loop would ignore.
 func (c *runCommand) checkLoop() error {
-	if c.Rate > 0 {
+	if c.Rate > 0 || len(c.Stage) > 0 {
 		return nil
 	}
 	var errs []error
