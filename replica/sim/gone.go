@@ -1,6 +1,10 @@
 package sim
 
-import "time"
+import (
+	"time"
+
+	"paxosbench/wire"
+)
 
 // Replicas are told that another's process has ended: soon, late, not at all, or though it has not. With the machine nobody
 // is left who could say so.
@@ -35,6 +39,9 @@ func (w *world) probeKilled(leader *replica) {
 		r.hearGone(leader)
 	}
 	within := hintedFailover * w.electionTimeout
+	if w.reads == wire.ReadsLease {
+		within += 2 * w.electionTimeout // the others wait for the lease that they have granted
+	}
 	if w.stale > 0 {
 		within = w.failoverTime // messages of the dead go on coming, and are believed
 	}
