@@ -261,22 +261,32 @@ func (c *Cluster) Err() error {
 	return nil
 }
 
-// died returns an error if a replica has ended that was not ended on purpose.
+// died returns an error if a replica has ended that was not ended on purpose. Of a child of this program it is known for certain;
+// of others there is what the system shows.
 func (c *Cluster) died(m *Member) error {
-	if m.Process == nil || m.Down || m.alive() {
+	if m.Process == nil || m.Down {
 		return nil
 	}
-	return fmt.Errorf("replica %d ended: %s; it said: %s", m.ID, c.fate(m), lastWords(m.Log))
+	fate := "exit status unknown"
+	if child := c.child(m); child != nil {
+		if !child.over() {
+			return nil
+		}
+		fate = child.fate()
+	} else if m.alive() {
+		return nil
+	}
+	return fmt.Errorf("replica %d ended: %s; it said: %s", m.ID, fate, lastWords(m.Log))
 }
 
-// fate says how a replica ended, which only the program knows that has started it.
-func (c *Cluster) fate(m *Member) string {
+// child returns the process of a replica if this program has started it, or nil.
+func (c *Cluster) child(m *Member) *child {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if child := c.children[m.ID]; child != nil && child.Process == *m.Process {
-		return child.fate()
+		return child
 	}
-	return "exit status unknown"
+	return nil
 }
 
 // lastWords returns the last lines of a log.

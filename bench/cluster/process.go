@@ -130,6 +130,16 @@ func newChild(cmd *exec.Cmd) (*child, error) {
 	return c, nil
 }
 
+// over tells whether the child has ended.
+func (c *child) over() bool {
+	select {
+	case <-c.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // fate says how an ended child ended.
 func (c *child) fate() string {
 	<-c.ended
