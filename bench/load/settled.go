@@ -31,6 +31,9 @@ func (v *verifier) settle(all []*verifier) {
 		}
 	}
 	v.keys = settled
+	if v.history != nil {
+		v.history.limit = 0 // what follows is judged exactly, and its compare-and-sets would take a search
+	}
 	if v.queries != nil {
 		v.queries = settled
 	}
