@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -178,6 +179,12 @@ func TestDecodeFragmentRefuses(t *testing.T) {
 		"expected past the value":        {runOf(1, 1, 0, 1, cas(0, 5, "\x02\x00\x00\x00e")), ErrLength},
 		"expected of 2^32-1 bytes":       {runOf(1, 1, 0, 1, cas(0, 5, "\xff\xff\xff\xffe")), ErrLength},
 		"expects absence and a value":    {runOf(1, 1, 0, 1, cas(FlagExpectAbsent, 5, "\x01\x00\x00\x00e")), ErrField},
+		"alike, then another size":       {runOf(1, 1, 0, 4, slices.Concat(put, put, command(OpPut, 0, 1, 4, []byte("kfour")), put)), nil},
+		"alike, then a key past the run": {runOf(1, 1, 0, 3, slices.Concat(put, put, command(OpPut, 0, MaxKey, 0, []byte("kv")))), ErrLength},
+		"alike, then a value past it":    {runOf(1, 1, 0, 4, slices.Concat(put, put, command(OpPut, 0, 1, 99, []byte("kv")), put)), ErrLength},
+		"alike, then an unknown one":     {runOf(1, 1, 0, 3, slices.Concat(put, put, command(opCount, 0, 1, 1, []byte("kv")))), ErrField},
+		"alike, then no compare-and-set": {runOf(1, 1, 0, 3, slices.Concat(put, put, command(OpCompareAndSet, 0, 1, 1, []byte("kv")))), ErrLength},
+		"alike, then half a command":     {runOf(1, 1, 0, 3, slices.Concat(put, put, put[:len(put)-1])), ErrLength},
 		"second run bad":                 {append(runOf(1, 1, 0, 1, put), runOf(1, 0, 0, 1, put)...), ErrField},
 	} {
 		if err := walkFragment(test.src); !errors.Is(err, test.want) {

@@ -69,4 +69,12 @@ var foundBy = map[string]named{
 	"released-before-next-slot":        {"./replica/storage", "TestJournalIsReleasedBehindADurableSlot"},
 	"window-not-held":                  {"./replica/node", "TestGrantedWindowIsHeldTo"},
 	"adopt-lowest-ballot":              {"./replica/paxos", "TestRule1HighestAcceptedBallotWins"},
+
+	"whoever-is-gone":             {"./replica/paxos", "TestRule13ALeaderThatIsGoneIsNotWaitedFor"},
+	"lease-of-one-who-is-gone":    {"./replica/paxos", "TestRule13ALeaderThatIsGoneIsNotWaitedFor"},
+	"gone-and-waited-for":         {"./replica/paxos", "TestRule13ALeaderThatIsGoneIsNotWaitedFor"},
+	"there-and-gone":              {"./replica/transport", "TestPeerNotGone"},
+	"put-where-it-was":            {"./replica/machine", "TestChurnAcrossSizes"},
+	"put-under-a-snapshot":        {"./replica/machine", "TestSnapshotDuringGrowth"},
+	"alike-but-for-their-lengths": {"./wire", "TestDecodeFragmentRefuses"},
 }
