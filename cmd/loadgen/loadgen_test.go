@@ -59,9 +59,26 @@ func listen(t *testing.T, cfg clienttest.Config) *clienttest.Server {
 
 func (o outcome) want(t *testing.T, code int, message string) {
 	t.Helper()
+	if code == exitValid && o.code == exitInvalid && o.hostWasBusy() {
+		code = exitInvalid
+	}
 	if o.code != code || !strings.Contains(o.err, message) {
 		t.Errorf("exit code %d, want %d; want %q in:\n%s\n%s", o.code, code, message, o.err, o.out)
 	}
+}
+
+// hostWasBusy tells whether a run is invalid for no other reason than that the host was too slow for it, which has a server in
+// the same process here and perhaps the race detector.
+func (o outcome) hostWasBusy() bool {
+	busy := false
+	for line := range strings.Lines(o.out) {
+		if why, ok := strings.CutPrefix(line, "  ! "); ok {
+			if busy = strings.Contains(why, "send lag") || strings.HasPrefix(why, "generator cpu"); !busy {
+				return false
+			}
+		}
+	}
+	return busy
 }
 
 func TestExitCodes(t *testing.T) {
