@@ -22,3 +22,15 @@ func TestVerdict(t *testing.T) {
 		}
 	}
 }
+
+// A replica without a vote believes in a leader for as long as an election takes after it was last heard.
+func TestSilentLeaderIsNotBelievedForEver(t *testing.T) {
+	c := Default()
+	l := &loop{cfg: &c}
+	if got := l.stillHeard(3, l.electionTakes()); got != 3 {
+		t.Errorf("leader %d, want 3, which was heard in time", got)
+	}
+	if got := l.stillHeard(3, l.electionTakes()+1); got != 0 {
+		t.Errorf("leader %d, want none: 3 is silent", got)
+	}
+}

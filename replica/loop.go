@@ -106,7 +106,21 @@ func (l *loop) leader() wire.ReplicaID {
 	if l.cfg.Unreplicated {
 		return l.cfg.ID
 	}
-	return l.node.Core().Leader()
+	core := l.node.Core()
+	id := core.Leader()
+	if core.Voting() || id == 0 {
+		return id
+	}
+	return l.stillHeard(id, l.transport.Now()-core.Election().Heard[id])
+}
+
+// stillHeard returns the leader that a replica without a vote has heard of, and that has been silent for some time since. Whoever
+// votes asks for a new one in time; such a replica would believe in one that is gone until it hears of another.
+func (l *loop) stillHeard(id wire.ReplicaID, silent time.Duration) wire.ReplicaID {
+	if silent > l.electionTakes() {
+		return 0
+	}
+	return id
 }
 
 // clientAddr returns where a replica serves clients. For this one that is known best from the listener: the configuration
