@@ -126,6 +126,7 @@ func TestUnexpectedDeathIsReported(t *testing.T) {
 	if err := c.children[2].kill(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	c.children[2].fate() // is known when somebody has waited for the process, a moment after the system shows it as ended
 	if err := c.Err(); err == nil || !strings.Contains(err.Error(), "replica 2") {
 		t.Errorf("the death of replica 2 gives %v", err)
 	}
