@@ -90,12 +90,12 @@ func (c *chaos) round(number int, f fault) {
 	c.t.Helper()
 	before := c.executed()
 	args := []string{"--mix", "put:0.6,get:0.3,cas:0.1", "--preload", "no", "--seed", fmt.Sprint(number)}
-	histories := number%2 == 0
+	histories, keys := number%2 == 0, 5000
 	if histories { // fewer keys would have more to show, but too much at a time after a stall to be decided
-		args = append(args, "--keys", "1000", "--rate", "5k", "--verify", "history")
-	} else {
-		args = append(args, "--keys", "5000")
+		keys = 1000
+		args = append(args, "--rate", "5k", "--verify", "history")
 	}
+	args = append(args, "--keys", fmt.Sprint(keys))
 	load := c.load(4*time.Second, args...)
 	time.Sleep(c.between(500*time.Millisecond, 1200*time.Millisecond))
 	heal := f.strike(c)
@@ -106,7 +106,7 @@ func (c *chaos) round(number int, f fault) {
 	}
 	r := c.result()
 	c.agree()
-	done := c.executed() - before
+	done := c.executed() - before - readBack(keys)
 	c.t.Logf("round %3d  %-16s  %8d answered  %8d executed  longest wait %-7v  %6d in histories, %d undecided", number, f.name,
 		r.Ops.OK, done, time.Duration(r.Latency.Max).Round(time.Millisecond), r.Verification.HistoryOps, r.Verification.Undecided)
 	if histories && r.Verification.HistoryOps == 0 {

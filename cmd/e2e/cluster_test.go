@@ -285,7 +285,14 @@ func (c *cluster) load(duration time.Duration, extra ...string) *process {
 	return c.loadThrough(c.members, duration, extra...)
 }
 
-// loadThrough starts loadgen against the cluster, of which it knows some members.
+const loadClients = 8
+
+// readBack returns how many gets follow a load on keys that are read back: one of each client, which shows whether values are kept
+// at all, and if so one of each key.
+func readBack(keys int) uint64 { return loadClients + uint64(keys) }
+
+// loadThrough starts loadgen against the cluster, of which it knows some members. Afterwards it reads all keys back, and does no
+// more: what the replicas have executed is to be counted.
 func (c *cluster) loadThrough(members []member, duration time.Duration, extra ...string) *process {
 	c.t.Helper()
 	var clients, admins []string
@@ -296,7 +303,7 @@ func (c *cluster) loadThrough(members []member, duration time.Duration, extra ..
 		admins = append(admins, fmt.Sprintf("127.0.0.1:%d", m.admin))
 	}
 	args := []string{"run", "--addrs", strings.Join(clients, ","), "--admin", strings.Join(admins, ","), "--out", c.out(),
-		"--conns", "4", "--clients", "8", "--warmup", "0s", "--duration", duration.String()}
+		"--conns", "4", "--clients", fmt.Sprint(loadClients), "--warmup", "0s", "--duration", duration.String(), "--examine", "0s"}
 	return start(c.t, filepath.Join(c.dir, "loadgen.log"), "loadgen", append(args, extra...)...)
 }
 

@@ -65,7 +65,8 @@ func TestOverload(t *testing.T) {
 	if after.Ops.OK == 0 || after.Ops.Failed+after.Ops.TimedOut+after.Verification.Violations != 0 || c.busy(leader) != shed {
 		t.Errorf("after the overload: %+v, %d commands refused", after, c.busy(leader)-shed)
 	}
-	if done := c.executedBy(leader); done != over.Ops.OK+after.Ops.OK {
+	done := c.executedBy(leader) - 2*readBack(0) // this machine keeps no values
+	if done != over.Ops.OK+after.Ops.OK {
 		t.Errorf("%d commands executed, %d answered", done, over.Ops.OK+after.Ops.OK)
 	}
 }
