@@ -110,3 +110,60 @@ func TestReadsMayChangeWithAllReplicas(t *testing.T) {
 func (c *cluster) differs(id int) bool {
 	return strings.Contains(c.replicas[id].text(), "election-timeout: replica ")
 }
+
+// The followers leave leases behind, one after the other, while a leader goes on that has one: what they elect may not write before
+// the lease that they have granted in their earlier life has ended. A get that is sent after an answer to a put sees it.
+func TestLeaseOutlivesAChangeOfReads(t *testing.T) {
+	c := newCluster(t, 3, "--reads", "lease", "--election-timeout", "3s")
+	old := c.leader()
+	before := c.owned(old, "old")
+	c.until("an answer by lease", func() bool {
+		value, err := before.query("key")
+		return err == nil && value == "old"
+	})
+	c.flags = []string{"--reads", "log"}
+	for id := 1; id <= 3; id++ {
+		if id != old {
+			c.signal(id, syscall.SIGKILL)
+			c.start(id)
+		}
+	}
+	stale := make(chan time.Time, 1) // when the last get was sent that was answered with the old value
+	go func() {
+		var last time.Time
+		for {
+			sent := time.Now()
+			if value, err := before.query("key"); err != nil || value != "old" {
+				stale <- last
+				return
+			}
+			last = sent
+		}
+	}()
+	c.owned(c.otherLeader(old), "new")
+	written := time.Now()
+	time.AfterFunc(4*time.Second, func() { _ = before.conn.Close() }) // longer than any lease
+	last := <-stale
+	if last.IsZero() {
+		t.Fatal("the old leader has answered nothing by its lease: this test has shown nothing")
+	}
+	if last.After(written) {
+		t.Errorf("a get sent %v after a put was answered does not see it", last.Sub(written))
+	}
+}
+
+// owned writes the key by a session of its own at the replica that leads.
+func (c *cluster) owned(leader int, value string) (s *speaker) {
+	c.t.Helper()
+	c.until("a put of "+value, func() (ok bool) {
+		var err error
+		if s, err = c.speak(leader); err == nil {
+			err = s.register()
+		}
+		if err == nil {
+			err = s.put("key", value)
+		}
+		return err == nil
+	})
+	return s
+}
