@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"paxosbench/bench"
-	"paxosbench/bench/graph"
+	"paxosbench/bench/chart"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -95,7 +95,7 @@ func Run(ctx context.Context, hosts Hosts, c Config, progress io.Writer) (*Outco
 		column, _ := suite.ColumnOf(columns[0])
 		x, _ := a.made.Figure(column)
 		y, _ := b.made.Figure(column)
-		fmt.Fprintf(progress, "%d/%d  A %s  B %s ops/s  ratio %.3f\n", pair+1, c.Pairs, graph.Spell(column, x), graph.Spell(column, y), x/y)
+		fmt.Fprintf(progress, "%d/%d  A %s  B %s ops/s  ratio %.3f\n", pair+1, c.Pairs, chart.Spell(column, x), chart.Spell(column, y), x/y)
 	}
 	return o, o.conclude(values)
 }
@@ -227,8 +227,8 @@ func (o *Outcome) Write(w io.Writer) error {
 	for i := range o.Lines {
 		l := &o.Lines[i]
 		c := l.Comparison
-		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t[%.3f, %.3f]\tp = %.2g\tp = %.2g\t%s\n", label(l.Column), graph.Spell(l.Column, l.A.Median),
-			graph.Spell(l.Column, l.B.Median), c.Ratio, c.Lo, c.Hi, c.P, l.P, l.marks())
+		fmt.Fprintf(t, "%s\t%s\t%s\t%.3f\t[%.3f, %.3f]\tp = %.2g\tp = %.2g\t%s\n", label(l.Column), chart.Spell(l.Column, l.A.Median),
+			chart.Spell(l.Column, l.B.Median), c.Ratio, c.Lo, c.Hi, c.P, l.P, l.marks())
 	}
 	if err := t.Flush(); err != nil {
 		return err

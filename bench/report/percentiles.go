@@ -41,7 +41,7 @@ func (m *Measure) UnmarshalText(text []byte) error {
 
 // Percentiles writes the percentile table (.hgrm) of one histogram of one run, in milliseconds, with the given number
 // of lines per halving of the distance to 100 %.
-func Percentiles(w io.Writer, runs []*Run, of Measure, ticks int) error {
+func Percentiles(w io.Writer, runs []*record.Run, of Measure, ticks int) error {
 	run, err := one(runs, "hgrm")
 	if err != nil {
 		return err

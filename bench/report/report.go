@@ -1,4 +1,5 @@
-// Package report renders results: as text for people, as tables and logs for other tools, and as graphs.
+// Package report renders results: those of a run as text for people, as tables and logs for other tools, and as a graph; those
+// of a suite as a page with its graphs and tables. What it draws with is package chart.
 package report
 
 import (
@@ -12,57 +13,23 @@ import (
 	"slices"
 	"strings"
 
+	"paxosbench/bench/chart"
 	"paxosbench/bench/record"
 )
-
-// Run is one run's result with the series that belongs to it.
-type Run struct {
-	Name   string // for legends and tables: the directory's or file's name
-	Dir    string
-	Result *record.Result
-	Rows   []record.Row // empty if there is no series, as for a merged result
-	// Torn says why the series ends where it does, if it was not written whole. What does not show it needs none.
-	Torn error
-}
-
-// Load reads a run from its directory, or from its result file.
-func Load(path string) (*Run, error) {
-	dir := path
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		dir = filepath.Dir(path)
-	}
-	result, err := record.Load(path)
-	if err != nil {
-		return nil, err
-	}
-	run := &Run{Name: filepath.Base(dir), Dir: dir, Result: result}
-	file, err := os.Open(filepath.Join(dir, record.SeriesFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return run, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	if run.Rows, err = record.ReadRows(file); err != nil {
-		run.Torn = fmt.Errorf("%s: %w", file.Name(), err)
-	}
-	return run, nil
-}
 
 // Format names a rendering.
 type Format string
 
 // renderers by format.
-var renderers = map[Format]func(io.Writer, []*Run) error{
+var renderers = map[Format]func(io.Writer, []*record.Run) error{
 	"text":  writeText,
 	"json":  writeJSON,
 	"csv":   writeCSV,
-	"hgrm":  func(w io.Writer, runs []*Run) error { return Percentiles(w, runs, "", record.UsualTicks) },
+	"hgrm":  func(w io.Writer, runs []*record.Run) error { return Percentiles(w, runs, "", record.UsualTicks) },
 	"hlog":  writeLog,
 	"bench": writeBench,
-	"png":   graph("png"),
-	"svg":   graph("svg"),
+	"png":   writeGraph("png"),
+	"svg":   writeGraph("svg"),
 }
 
 // Formats lists the formats.
@@ -85,14 +52,14 @@ func (f *Format) UnmarshalText(text []byte) error {
 }
 
 // Write renders runs. hgrm and hlog describe one run only; the others take any number.
-func Write(w io.Writer, format Format, runs []*Run) error {
+func Write(w io.Writer, format Format, runs []*record.Run) error {
 	if len(runs) == 0 {
 		return errors.New("nothing to report")
 	}
 	return renderers[format](w, runs)
 }
 
-func writeText(w io.Writer, runs []*Run) error {
+func writeText(w io.Writer, runs []*record.Run) error {
 	for i, run := range runs {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -110,7 +77,7 @@ func writeText(w io.Writer, runs []*Run) error {
 	return nil
 }
 
-func writeJSON(w io.Writer, runs []*Run) error {
+func writeJSON(w io.Writer, runs []*record.Run) error {
 	if len(runs) == 1 {
 		data, err := runs[0].Result.MarshalIndented()
 		if err != nil {
@@ -128,7 +95,24 @@ func writeJSON(w io.Writer, runs []*Run) error {
 	return enc.Encode(results)
 }
 
-func one(runs []*Run, format string) (*Run, error) {
+func writeGraph(format string) func(io.Writer, []*record.Run) error {
+	return func(w io.Writer, runs []*record.Run) error { return chart.WriteRuns(w, format, title(runs), runs) }
+}
+
+// title says what was run, so that the graph explains itself away from its directory.
+func title(runs []*record.Run) string {
+	if len(runs) > 1 {
+		names := make([]string, len(runs))
+		for i, run := range runs {
+			names[i] = run.Name
+		}
+		return "Throughput: " + strings.Join(names, ", ")
+	}
+	r := runs[0].Result
+	return fmt.Sprintf("Throughput: %s op/s, %s (%s)", Grouped(int64(r.ThroughputOpsPerS)), loadText(r), r.Verdict)
+}
+
+func one(runs []*record.Run, format string) (*record.Run, error) {
 	if len(runs) != 1 {
 		return nil, fmt.Errorf("%s describes one run, not %d: merge them first", format, len(runs))
 	}
@@ -136,7 +120,7 @@ func one(runs []*Run, format string) (*Run, error) {
 }
 
 // writeLog writes the interval log that the run left behind, or without one a log of a single interval.
-func writeLog(w io.Writer, runs []*Run) error {
+func writeLog(w io.Writer, runs []*record.Run) error {
 	run, err := one(runs, "hlog")
 	if err != nil {
 		return err

@@ -22,7 +22,7 @@ import (
 )
 
 // writeRun leaves a run of three intervals in a directory, as a generator does, and loads it.
-func writeRun(t *testing.T, name string) *Run {
+func writeRun(t *testing.T, name string) *record.Run {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), name)
 	files, err := record.CreateDir(dir)
@@ -74,14 +74,14 @@ func writeRun(t *testing.T, name string) *Run {
 	if err := files.Finish(result, rows, sum); err != nil {
 		t.Fatal(err)
 	}
-	run, err := Load(dir)
+	run, err := record.LoadRun(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return run
 }
 
-func render(t *testing.T, format Format, runs ...*Run) []byte {
+func render(t *testing.T, format Format, runs ...*record.Run) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := Write(&out, format, runs); err != nil {
@@ -158,7 +158,7 @@ func TestBench(t *testing.T) {
 				t.Errorf("%s, %d iterations", name, r.Iters)
 			}
 			ops, _ := r.Value("op/s")
-			if held, ok := r.Value(HeldUnit); !ok || held != 1 || ops != 1000 {
+			if held, ok := r.Value(heldUnit); !ok || held != 1 || ops != 1000 {
 				t.Errorf("%v op/s, held %v", ops, held)
 			}
 		}
@@ -207,19 +207,19 @@ func TestTornSeries(t *testing.T) {
 	if err := os.WriteFile(path, data[:len(data)-20], 0o644); err != nil {
 		t.Fatal(err)
 	}
-	torn, err := Load(one.Dir)
+	torn, err := record.LoadRun(one.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, format := range []Format{"json", "hgrm", "hlog", "bench", "svg"} {
-		if err := Write(io.Discard, format, []*Run{torn}); err != nil {
+		if err := Write(io.Discard, format, []*record.Run{torn}); err != nil {
 			t.Errorf("%s: %v", format, err)
 		}
 	}
 	if text := string(render(t, "text", torn)); !strings.Contains(text, "the series is not whole") || len(torn.Rows) != 2 {
 		t.Errorf("%d rows:\n%s", len(torn.Rows), text)
 	}
-	if err := Write(io.Discard, "csv", []*Run{torn}); err == nil || !strings.Contains(err.Error(), "row 3") {
+	if err := Write(io.Discard, "csv", []*record.Run{torn}); err == nil || !strings.Contains(err.Error(), "row 3") {
 		t.Errorf("csv of a part, as if it were all: %v", err)
 	}
 }
@@ -253,52 +253,10 @@ func TestGraphOfAStandstill(t *testing.T) {
 	}
 }
 
-// TestOutageInTheGraph wants an outage drawn as one: no slope into it or out of it, no latency in it, and how long nothing was
-// answered in words, in the typeface of all words.
-func TestOutageInTheGraph(t *testing.T) {
-	run := writeRun(t, "one")
-	run.Rows = nil
-	for i := range 30 {
-		row := record.Row{StartS: float64(i) / 10, LengthS: 0.1, OK: 100, OpsPerS: 1000, P50Ns: 1e6, P99Ns: 2e6}
-		if i >= 10 && i < 21 {
-			row.OK, row.OpsPerS, row.P50Ns, row.P99Ns = 0, 0, 0, 0
-		}
-		run.Rows = append(run.Rows, row)
-	}
-	steps := seriesSteps(run, func(j int) float64 { return run.Rows[j].OpsPerS }, false)
-	for _, p := range steps[0] {
-		if out := p.X > 1.01 && p.X < 2.09; out && p.Y != 0 {
-			t.Errorf("%g op/s at %g s, when nothing was answered", p.Y, p.X)
-		}
-	}
-	if latency := seriesSteps(run, func(j int) float64 { return float64(run.Rows[j].P99Ns) }, true); len(latency) != 2 {
-		t.Errorf("the latency is %d lines, want one before and one after", len(latency))
-	}
-	svg := string(render(t, "svg", run))
-	if !strings.Contains(svg, ">nothing answered for 1.1 s<") {
-		t.Error("the picture does not say for how long nothing was answered")
-	}
-	for word := range strings.SplitSeq(svg, "<text ") {
-		if tag, rest, _ := strings.Cut(word, ">"); strings.HasPrefix(word, "x=") && !strings.Contains(tag, "Liberation Sans") {
-			t.Errorf("in a typeface of its own: %.30s", rest)
-		}
-	}
-}
-
-// TestGraphOfOneInterval wants something to be seen of a run that has but one.
-func TestGraphOfOneInterval(t *testing.T) {
-	run := writeRun(t, "one")
-	run.Rows = run.Rows[:1]
-	if steps := seriesSteps(run, func(j int) float64 { return run.Rows[j].OpsPerS }, false); len(steps) != 1 || len(steps[0]) != 2 || steps[0][1].X != 1 {
-		t.Errorf("%v", steps)
-	}
-	render(t, "png", run)
-}
-
 func TestLogsAreOfOneRun(t *testing.T) {
 	one, two := writeRun(t, "one"), writeRun(t, "two")
 	for _, f := range []Format{"hgrm", "hlog"} {
-		if err := Write(io.Discard, f, []*Run{one, two}); err == nil || !strings.Contains(err.Error(), "merge") {
+		if err := Write(io.Discard, f, []*record.Run{one, two}); err == nil || !strings.Contains(err.Error(), "merge") {
 			t.Errorf("%s of two runs: %v", f, err)
 		}
 	}
@@ -337,7 +295,7 @@ func TestFormatsAndRunsThatDoNotExist(t *testing.T) {
 	if err := Write(io.Discard, "text", nil); err == nil {
 		t.Error("reported nothing")
 	}
-	if _, err := Load(t.TempDir()); err == nil {
+	if _, err := record.LoadRun(t.TempDir()); err == nil {
 		t.Error("loaded an empty directory")
 	}
 }

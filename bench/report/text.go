@@ -30,11 +30,11 @@ func Summary(w io.Writer, r *record.Result) error {
 	b.WriteByte('\n')
 	writeLatencies(&b, r)
 	b.WriteByte('\n')
-	fmt.Fprintf(&b, "operations  %s\n", nonzero([]figure{
+	fmt.Fprintf(&b, "operations  %s\n", nonzero([]count{
 		{"ok", r.Ops.OK}, {"failed", r.Ops.Failed}, {"timed out", r.Ops.TimedOut}, {"in flight at end", r.Ops.InFlightAtEnd},
 		{"not sent", r.Ops.NotSent}, {"not found", r.Ops.NotFound}, {"mismatch", r.Ops.Mismatch},
 	}))
-	if c := nonzero([]figure{
+	if c := nonzero([]count{
 		{"sent again", r.Client.Retries}, {"busy", r.Client.Busy}, {"gaps", r.Client.Gaps}, {"redirects", r.Client.Redirects},
 		{"reconnects", r.Client.Reconnects}, {"stalls", r.Client.Stalls}, {"corrupt frames", r.Client.CorruptFrames},
 		{"lost sessions", r.Client.LostSessions}, {"duplicates", r.Client.Duplicates},
@@ -123,17 +123,17 @@ func enough(ns, count, least int64) string {
 	return record.Ns(ns)
 }
 
-type figure struct {
+type count struct {
 	name  string
 	value int64
 }
 
-// nonzero lists the figures that are not zero, and the first one always.
-func nonzero(figures []figure) string {
+// nonzero lists the counts that are not zero, and the first one always.
+func nonzero(counts []count) string {
 	var parts []string
-	for i, f := range figures {
-		if f.value != 0 || i == 0 && f.name == "ok" {
-			parts = append(parts, f.name+" "+Grouped(f.value))
+	for i, c := range counts {
+		if c.value != 0 || i == 0 && c.name == "ok" {
+			parts = append(parts, c.name+" "+Grouped(c.value))
 		}
 	}
 	return strings.Join(parts, ", ")
@@ -205,7 +205,7 @@ func known(v float64, digits int) string {
 }
 
 // Details writes the checks behind the verdict and the series.
-func Details(w io.Writer, run *Run) error {
+func Details(w io.Writer, run *record.Run) error {
 	var b bytes.Buffer
 	b.WriteByte('\n')
 	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)

@@ -123,7 +123,7 @@ func meanOf(which func(record.Replica) bool, figure func(record.Replica) float64
 // outage is the longest time without an answer, in seconds, to within an interval of the timeline.
 func outage(r *Run) (float64, bool) {
 	longest := 0.0
-	for _, o := range r.Outages() {
+	for _, o := range Outages(r.Timeline) {
 		longest = max(longest, o.To-o.From)
 	}
 	return longest, len(r.Timeline) > 0

@@ -137,11 +137,11 @@ type Outage struct{ From, To float64 }
 // String says how long it was, to within the intervals it was found in.
 func (o Outage) String() string { return fmt.Sprintf("nothing answered for %.3g s", o.To-o.From) }
 
-// Outages are the times in which nothing was answered, as the timeline shows them.
-func (r *Run) Outages() []Outage {
+// Outages are the times of a course in which nothing was answered.
+func Outages(course []Point) []Outage {
 	var outages []Outage
 	silent := false
-	for _, p := range r.Timeline {
+	for _, p := range course {
 		if p.OpsPerS > 0 {
 			silent = false
 			continue

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"paxosbench/bench/html"
+	"paxosbench/bench/report"
 	"paxosbench/bench/suite"
 	"paxosbench/cmd/program"
 )
@@ -27,8 +27,8 @@ func (c *reportCommand) Run(s *program.Session) error {
 	if err != nil {
 		return program.Usage(err)
 	}
-	err = html.Write(dir, html.Options{})
-	var undrawn *html.UndrawnError
+	err = report.WritePage(dir, nil)
+	var undrawn *report.UndrawnError
 	if err != nil && !errors.As(err, &undrawn) {
 		return err
 	}

@@ -126,9 +126,9 @@ func (c *reportCommand) Run(s *streams) error {
 	if c.Ticks < 1 || c.Ticks > mostTicks {
 		return program.Usage(fmt.Errorf("%d ticks: 1 to %d", c.Ticks, mostTicks))
 	}
-	var runs []*report.Run
+	var runs []*record.Run
 	for _, path := range c.Paths {
-		run, err := report.Load(path)
+		run, err := record.LoadRun(path)
 		if err != nil {
 			return program.Usage(err)
 		}
@@ -147,7 +147,7 @@ func (c *reportCommand) Run(s *streams) error {
 	return nil
 }
 
-func (c *reportCommand) write(w io.Writer, runs []*report.Run) error {
+func (c *reportCommand) write(w io.Writer, runs []*record.Run) error {
 	if c.Format == "hgrm" {
 		return report.Percentiles(w, runs, c.Of, c.Ticks)
 	}

@@ -163,3 +163,12 @@ func (f *framer) pass(h wire.Header, header, body []byte, s sink) error {
 	}
 	return err
 }
+
+// poisonByte is what a dead view is filled with: no operation, status or frame type has this value.
+const poisonByte = 0xdb
+
+func poison(view []byte) {
+	for i := range view {
+		view[i] = poisonByte
+	}
+}

@@ -1,4 +1,4 @@
-package paint
+package chart
 
 import (
 	"fmt"
@@ -49,11 +49,11 @@ func Time(ns float64) string {
 	return short(ns) + " ns"
 }
 
-// EvenTicks divides an axis into four to nine even parts.
-type EvenTicks struct{ Spell func(float64) string }
+// evenTicks divides an axis into four to nine even parts.
+type evenTicks struct{ Spell func(float64) string }
 
 // Ticks implements plot.Ticker.
-func (t EvenTicks) Ticks(low, high float64) []plot.Tick {
+func (t evenTicks) Ticks(low, high float64) []plot.Tick {
 	step := evenStep((high - low) / 9)
 	var ticks []plot.Tick
 	for i := math.Ceil(low/step - 1e-9); i*step <= high*(1+1e-9); i++ {
@@ -73,12 +73,12 @@ func evenStep(least float64) float64 {
 	return 10 * power
 }
 
-// LogTicks labels a logarithmic axis at 1, 2 and 5; at the powers of ten alone, if it spans more than three of them; at 3
+// logTicks labels a logarithmic axis at 1, 2 and 5; at the powers of ten alone, if it spans more than three of them; at 3
 // and 7 too, if it spans little more than one.
-type LogTicks struct{ Spell func(float64) string }
+type logTicks struct{ Spell func(float64) string }
 
 // Ticks implements plot.Ticker.
-func (t LogTicks) Ticks(low, high float64) []plot.Tick {
+func (t logTicks) Ticks(low, high float64) []plot.Tick {
 	var ticks []plot.Tick
 	digits := "125"
 	switch ratio := high / low; {

@@ -1,4 +1,4 @@
-package paint
+package chart
 
 import (
 	"image/color"
@@ -50,8 +50,8 @@ type marker struct {
 	fill Fill
 }
 
-// Marker is that of the i-th series.
-func Marker(i int, fill Fill) draw.GlyphDrawer { return marker{shapes[i%len(shapes)], fill} }
+// seriesMarker is that of the i-th series.
+func seriesMarker(i int, fill Fill) draw.GlyphDrawer { return marker{shapes[i%len(shapes)], fill} }
 
 // DrawGlyph implements draw.GlyphDrawer.
 func (m marker) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {

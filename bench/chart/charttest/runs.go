@@ -1,5 +1,5 @@
-// Package graphtest makes up results of suites: runs as a system of known costs would have them, with noise.
-package graphtest
+// Package charttest makes up results of suites: runs as a system of known costs would have them, with noise.
+package charttest
 
 import (
 	"fmt"

@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"image/color"
@@ -8,8 +8,6 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"paxosbench/bench/paint"
 )
 
 // ramp goes from pale to dark, evenly in lightness, so that it reads the same to everybody and in grey.
@@ -29,7 +27,7 @@ func shade(share float64) color.RGBA {
 
 // heatmap draws one facet of a heat map: a tile for each pair of knobs, all facets in the same colours.
 func (d *Data) heatmap(facet string) (*plot.Plot, error) {
-	p := paint.NewPlot("", knobLabel(d.Graph.X), d.Graph.Y)
+	p := newPlot("", knobLabel(d.Graph.X), d.Graph.Y)
 	p.X.Min, p.X.Max = -0.5, float64(len(d.Xs))-0.5
 	p.Y.Min, p.Y.Max = -0.5, float64(len(d.Series))-0.5
 	p.X.Tick.Marker, p.Y.Tick.Marker = names(d.Xs), names(d.Series)
@@ -77,24 +75,24 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 		t.write(c, s, vg.Point{X: toX(x), Y: toY(y)}, size, inkOn(ground))
 	}
 	if frame != nil {
-		c.StrokeLines(draw.LineStyle{Color: paint.Colour(1), Width: vg.Points(2.4)}, frame)
+		c.StrokeLines(draw.LineStyle{Color: seriesColour(1), Width: vg.Points(2.4)}, frame)
 	}
 }
 
 // write puts the figure on a tile, and below it how many of the runs held if that is not all of them, how much of the bound
 // the figure is, or how far runs were apart.
-func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, ink color.Color) {
+func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, letters color.Color) {
 	style := textStyle(size, true, draw.XCenter, draw.YBottom)
-	style.Color = ink
+	style.Color = letters
 	c.FillText(style, at, t.figure(s))
-	style.Font, style.YAlign = paint.Font(0.8*size, false), draw.YTop
+	style.Font, style.YAlign = typeface(0.8*size, false), draw.YTop
 	note := t.d.Note(s)
 	switch {
 	case note != "":
 	case s.Bound > 0:
-		note = paint.SI(math.Round(100*s.Y.Median/s.Bound)) + " % of bound"
+		note = SI(math.Round(100*s.Y.Median/s.Bound)) + " % of bound"
 	case s.Y.N > 1 && s.Y.Median > 0:
-		note = "± " + paint.SI(math.Round(50*(s.Y.Hi-s.Y.Lo)/s.Y.Median)) + " %"
+		note = "± " + SI(math.Round(50*(s.Y.Hi-s.Y.Lo)/s.Y.Median)) + " %"
 	}
 	c.FillText(style, vg.Point{X: at.X, Y: at.Y - vg.Points(2)}, note)
 }
@@ -102,7 +100,7 @@ func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, ink colo
 // figure is what stands on a tile, in brackets if it is no median that counts.
 func (t tiles) figure(s *Spot) string {
 	text := Spell(t.d.Column, s.Figure)
-	if s.Fill() == paint.Hollow {
+	if s.Fill() == Hollow {
 		return "(" + text + ")"
 	}
 	return text
@@ -169,7 +167,7 @@ func (t tiles) best() *Spot {
 	var best *Spot
 	for i := range t.d.Spots {
 		s := &t.d.Spots[i]
-		if s.Facet != t.facet || s.Fill() == paint.Hollow {
+		if s.Facet != t.facet || s.Fill() == Hollow {
 			continue
 		}
 		if best == nil || (s.Figure > best.Figure) == t.d.Column.HigherIsBetter {

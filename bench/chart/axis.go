@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 
 	"gonum.org/v1/plot"
 
-	"paxosbench/bench/paint"
 	"paxosbench/bench/suite"
 )
 
@@ -26,12 +25,12 @@ const widestFromZero = 50
 // measuredAxis suits a quantity and its values. Latencies, whose figures span powers of ten, are drawn logarithmically,
 // and so is what spans too much for a scale from zero. Times are spelled each with its own unit.
 func measuredAxis(c suite.Column, values []float64, log bool) axis {
-	a := axis{label: c.Label + ", " + c.Unit, log: log, spell: paint.SI}
+	a := axis{label: c.Label + ", " + c.Unit, log: log, spell: SI}
 	switch {
 	case c.Unit == "ns":
-		a = axis{label: c.Label, log: true, spell: paint.Time}
+		a = axis{label: c.Label, log: true, spell: Time}
 	case c.Unit == "ns/op":
-		a = axis{label: c.Label + ", per operation", log: log, spell: paint.Time}
+		a = axis{label: c.Label + ", per operation", log: log, spell: Time}
 	case c.Unit == "s":
 		a = axis{label: c.Label, log: log, spell: seconds}
 	case strings.HasPrefix(c.Label, c.Unit): // commands per batch
@@ -42,7 +41,7 @@ func measuredAxis(c suite.Column, values []float64, log bool) axis {
 	return a
 }
 
-func seconds(s float64) string { return paint.Time(1e9 * s) }
+func seconds(s float64) string { return Time(1e9 * s) }
 
 // Spell writes a value of a column; times get a unit, other values are in that of the column. What is worse than any
 // figure is none.
@@ -52,13 +51,13 @@ func Spell(c suite.Column, v float64) string {
 	}
 	switch c.Unit {
 	case "ns", "ns/op":
-		return paint.Time(v)
+		return Time(v)
 	case "s":
 		return seconds(v)
 	case "%":
 		return fmt.Sprintf("%.1f", v)
 	}
-	return paint.SI(v)
+	return SI(v)
 }
 
 func greatest(values []float64) float64 {
@@ -85,7 +84,7 @@ func (a axis) span(to *plot.Axis, values []float64) {
 		if to.Max <= to.Min {
 			to.Max = to.Min + 1
 		}
-		to.Tick.Marker = paint.EvenTicks{Spell: a.spell}
+		to.Tick.Marker = evenTicks{Spell: a.spell}
 		return
 	}
 	to.Min, to.Max = low/1.2, high*1.2
@@ -93,7 +92,7 @@ func (a axis) span(to *plot.Axis, values []float64) {
 		to.Min, to.Max = to.Min/math.Sqrt(4/ratio), to.Max*math.Sqrt(4/ratio)
 	}
 	to.Scale = plot.LogScale{}
-	to.Tick.Marker = paint.LogTicks{Spell: a.spell}
+	to.Tick.Marker = logTicks{Spell: a.spell}
 }
 
 // knobUnits says what the values of knobs count, where their names do not.

@@ -1,4 +1,4 @@
-package html
+package report
 
 import (
 	"cmp"
@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"paxosbench/bench/graph"
+	"paxosbench/bench/chart"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -108,7 +108,7 @@ func (c *comparer) row(cell suite.Cell) []entry {
 	}
 	at := cell.Without(knobBatch).String()
 	mine := stat.Median(sorted(own))
-	row := []entry{words(at), number(mine.Median, graph.Spell(c.column, mine.Median))}
+	row := []entry{words(at), number(mine.Median, chart.Spell(c.column, mine.Median))}
 	if best.of.N == 0 {
 		return append(row, words(c.nobody()), words("–"), words("–"), words("–"), words("adaptive alone"))
 	}
@@ -116,7 +116,7 @@ func (c *comparer) row(cell suite.Cell) []entry {
 	if err != nil {
 		return append(row, words("–"), words(best.setting), words("–"), words("–"), words(err.Error()))
 	}
-	return append(row, number(best.of.Median, graph.Spell(c.column, best.of.Median)), words(best.setting),
+	return append(row, number(best.of.Median, chart.Spell(c.column, best.of.Median)), words(best.setting),
 		number(outcome.Ratio, fmt.Sprintf("%.3f", outcome.Ratio)),
 		number(outcome.Hi-outcome.Lo, fmt.Sprintf("%.3f to %.3f", outcome.Lo, outcome.Hi)+ranged(outcome.IsRange())), words(c.verdict(outcome)))
 }

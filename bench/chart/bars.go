@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"image/color"
@@ -9,8 +9,6 @@ import (
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"paxosbench/bench/paint"
 )
 
 // Measures of the texts in a bar graph, in points.
@@ -25,7 +23,7 @@ const (
 // bars draws one facet of a bar graph: a group for each value of X. On a logarithmic scale, where a bar would have no
 // foot to stand on, markers take its place.
 func (d *Data) bars(facet string) (*plot.Plot, error) {
-	p := paint.NewPlot("", knobLabel(d.Graph.X), "")
+	p := newPlot("", knobLabel(d.Graph.X), "")
 	y := d.vertical(p, facet)
 	figures := d.figureStyle(y)
 	y.leave(&p.Y, figures.height/(d.panelSize().Y-vg.Points(axisHeight)))
@@ -66,16 +64,16 @@ func (g group) Plot(c draw.Canvas, p *plot.Plot) {
 		half := (toX(middle+slot/2) - toX(middle)) * 0.86
 		at := vg.Point{X: toX(middle), Y: toY(s.Figure)}
 		if g.y.log {
-			c.DrawGlyph(draw.GlyphStyle{Color: paint.Colour(g.index), Radius: vg.Points(markerRadius + 1), Shape: paint.Marker(g.index, s.Fill())}, at)
+			c.DrawGlyph(draw.GlyphStyle{Color: seriesColour(g.index), Radius: vg.Points(markerRadius + 1), Shape: seriesMarker(g.index, s.Fill())}, at)
 		} else {
 			g.bar(c, s, at, half, toY(0))
 		}
 		top := vg.Point{X: at.X, Y: g.runs(c, s, at, half, toY)}
-		top.Y = max(top.Y, upright(c, paint.Ink, s, at.X, &p.Y, toY))
+		top.Y = max(top.Y, upright(c, ink, s, at.X, &p.Y, toY))
 		if s.Bound > 0 {
 			y := toY(s.Bound)
 			if c.Contains(vg.Point{X: at.X, Y: y}) {
-				c.StrokeLine2(boundStyle(paint.Ink), at.X-half, y, at.X+half, y)
+				c.StrokeLine2(boundStyle(ink), at.X-half, y, at.X+half, y)
 			}
 		}
 		c.FillText(g.figures, vg.Point{X: at.X, Y: top.Y + vg.Points(figureGap)}, g.d.figure(s, g.y))
@@ -98,7 +96,7 @@ func (g group) runs(c draw.Canvas, s *Spot, at vg.Point, half vg.Length, toY fun
 			continue
 		}
 		x := at.X + half*0.7*vg.Length(2*(float64(i)+0.5)/float64(len(s.Runs))-1)
-		colour := paint.Colour(g.index)
+		colour := seriesColour(g.index)
 		if !g.y.log {
 			colour = color.RGBA{A: 255} // upon a bar of the series' own
 		}
@@ -110,12 +108,12 @@ func (g group) runs(c draw.Canvas, s *Spot, at vg.Point, half vg.Length, toY fun
 
 // bar draws a bar from its foot to its figure: pale if some runs did not hold, hollow if most did not.
 func (g group) bar(c draw.Canvas, s *Spot, at vg.Point, half, foot vg.Length) {
-	colour := paint.Colour(g.index)
+	colour := seriesColour(g.index)
 	corners := []vg.Point{{X: at.X - half, Y: foot}, {X: at.X + half, Y: foot}, {X: at.X + half, Y: at.Y}, {X: at.X - half, Y: at.Y}}
 	switch s.Fill() {
-	case paint.Full:
+	case Full:
 		c.FillPolygon(colour, corners)
-	case paint.Half:
+	case Half:
 		c.FillPolygon(color.NRGBA{R: colour.R, G: colour.G, B: colour.B, A: 110}, corners)
 	}
 	c.StrokeLines(draw.LineStyle{Color: colour, Width: vg.Points(1.2)}, append(corners, corners[0]))
@@ -160,7 +158,7 @@ func (a axis) leave(on *plot.Axis, share vg.Length) {
 }
 
 func textStyle(points float64, bold bool, x text.XAlignment, y text.YAlignment) draw.TextStyle {
-	return draw.TextStyle{Color: paint.Ink, Font: paint.Font(points, bold), XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler}
+	return draw.TextStyle{Color: ink, Font: typeface(points, bold), XAlign: x, YAlign: y, Handler: plot.DefaultTextHandler}
 }
 
 // wrap breaks a text into lines of so many columns: after commas, and within what stands between two of them only if that

@@ -1,4 +1,4 @@
-package html
+package report
 
 import (
 	"bytes"
@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
-	"paxosbench/bench/graph/graphtest"
+	"paxosbench/bench/chart/charttest"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -54,13 +54,13 @@ func results(t *testing.T, text string) *suite.Dir {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return graphtest.Dir(t, s, []byte(text), 1)
+	return charttest.Dir(t, s, []byte(text), 1)
 }
 
 // written renders a directory and returns its report.
 func written(t *testing.T, dir *suite.Dir) string {
 	t.Helper()
-	err := Write(dir, Options{Calibration: graphtest.Calibration()})
+	err := WritePage(dir, charttest.Calibration())
 	var undrawn *UndrawnError
 	if twice := dir.Suite.Name == "mixed"; errors.As(err, &undrawn) != twice || err != nil && (!twice || !strings.Contains(err.Error(), "graph twice")) {
 		t.Fatal(err) // mixed has a graph that cannot be drawn
@@ -114,7 +114,7 @@ func TestReportOfNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir, err := suite.Create(filepath.Join(t.TempDir(), "none"), s, []byte(loaded), graphtest.Manifest(s, 1), s.Plan(1, 1))
+	dir, err := suite.Create(filepath.Join(t.TempDir(), "none"), s, []byte(loaded), charttest.Manifest(s, 1), s.Plan(1, 1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestAdaptiveWithoutRival(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tables := adaptiveTables(s, graphtest.Runs(s, s.Plan(1, s.Repeats))); len(tables) != 0 {
+	if tables := adaptiveTables(s, charttest.Runs(s, s.Plan(1, s.Repeats))); len(tables) != 0 {
 		t.Errorf("adaptive alone is compared: %v", tables[0].Rows)
 	}
 }

@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"errors"
@@ -9,7 +9,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"paxosbench/bench/paint"
 	"paxosbench/bench/suite"
 )
 
@@ -43,12 +42,12 @@ func (d *Data) Write(w io.Writer, format string) error {
 	body := vg.Length(len(panels))*(d.rowHeight()+titles) + vg.Length(len(panels)-1)*gap
 	head := vg.Points(titleHeight + entryHeight*float64(len(legend)) + 6)
 	foot := vg.Points(smallHeight*float64(len(caption)) + 6)
-	return paint.Write(w, format, width, 2*margin+head+body+foot, func(c draw.Canvas) {
+	return writePicture(w, format, width, 2*margin+head+body+foot, func(c draw.Canvas) {
 		inner := draw.Crop(c, margin, -margin, margin, -margin)
 		inner.FillText(textStyle(13, true, draw.XLeft, draw.YTop), vg.Point{X: inner.Min.X, Y: inner.Max.Y}, d.Graph.Title)
 		d.drawLegend(inner, legend)
 		small := textStyle(8, false, draw.XLeft, draw.YBottom)
-		small.Color = paint.Soft
+		small.Color = soft
 		for i, line := range caption {
 			inner.FillText(small, vg.Point{X: inner.Min.X, Y: inner.Min.Y + vg.Points(smallHeight*float64(len(caption)-1-i))}, line)
 		}
@@ -99,10 +98,10 @@ func (d *Data) drawLegend(c draw.Canvas, rows [][]entry) {
 	for _, row := range rows {
 		x := c.Min.X
 		for _, e := range row {
-			var colour color.Color = paint.Colour(e.index)
+			var colour color.Color = seriesColour(e.index)
 			style := draw.LineStyle{Color: colour, Width: vg.Points(lineWidth)}
 			if e.model {
-				style = boundStyle(paint.Soft)
+				style = boundStyle(soft)
 			}
 			if d.Graph.Kind != suite.KindBars || e.model {
 				c.StrokeLine2(style, x, y, x+vg.Points(keyWidth-6), y)
@@ -123,5 +122,5 @@ func (d *Data) key(index int) draw.GlyphDrawer {
 	if d.Graph.Kind == suite.KindBars && !d.scale().log {
 		return draw.BoxGlyph{}
 	}
-	return paint.Marker(index, paint.Full)
+	return seriesMarker(index, Full)
 }

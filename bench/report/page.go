@@ -1,6 +1,4 @@
-// Package html renders a results directory: graphs, a report in one file that needs nothing else, and the figures in
-// Go's benchmark format.
-package html
+package report
 
 import (
 	"bytes"
@@ -14,25 +12,18 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"paxosbench/bench/graph"
+	"paxosbench/bench/chart"
 	"paxosbench/bench/model"
-	"paxosbench/bench/paint"
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
 )
 
-// Names of what Write leaves in a results directory.
+// Names of what WritePage leaves in a results directory.
 const (
 	ReportFile    = "report.html"
 	BenchmarkFile = "benchmark.txt"
 	GraphsDir     = "graphs"
 )
-
-// Options of a report. The zero value is useful.
-type Options struct {
-	// Calibration has the constants of the model. nil: what model.Find finds, or no bounds.
-	Calibration *model.Calibration
-}
 
 // UndrawnError is the error of a report that is whole but for graphs that cannot be drawn, whatever runs there will be.
 type UndrawnError struct{ Problems []string }
@@ -40,21 +31,23 @@ type UndrawnError struct{ Problems []string }
 // Error names the graphs, each with the reason.
 func (e *UndrawnError) Error() string { return "no picture: " + strings.Join(e.Problems, "; ") }
 
-// Write renders the runs that the directory has so far, over what an earlier call has left there. A graph that cannot
-// be drawn does not keep the others from being so: the report says why in its place, and the error is an UndrawnError.
-func Write(dir *suite.Dir, opts Options) error {
-	if opts.Calibration == nil {
+// WritePage renders the runs that a results directory has so far, over what an earlier call has left there: graphs, a report in
+// one file that needs nothing else, and the figures in Go's benchmark format. A graph that cannot be drawn does not keep the
+// others from being so: the report says why in its place, and the error is an UndrawnError. calibration has the constants of
+// the model; nil: what model.Find finds, or no bounds.
+func WritePage(dir *suite.Dir, calibration *model.Calibration) error {
+	if calibration == nil {
 		var err error
-		if opts.Calibration, err = model.Find(dir.Path); err != nil {
+		if calibration, err = model.Find(dir.Path); err != nil {
 			return err
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(dir.Path, GraphsDir), 0o755); err != nil {
 		return err
 	}
-	p := &page{Dir: dir, Calibration: opts.Calibration}
+	p := &page{Dir: dir, Calibration: calibration}
 	for _, g := range dir.Suite.Graphs {
-		f, err := newFigure(dir, g, opts.Calibration)
+		f, err := newFigure(dir, g, calibration)
 		if err != nil {
 			return err
 		}
@@ -82,7 +75,7 @@ func Write(dir *suite.Dir, opts Options) error {
 func (p *page) undrawn() error {
 	var problems []string
 	for _, f := range p.Figures {
-		if f.Problem != "" && f.Problem != graph.ErrEmpty.Error() {
+		if f.Problem != "" && f.Problem != chart.ErrEmpty.Error() {
 			problems = append(problems, f.Problem)
 		}
 	}
@@ -130,7 +123,7 @@ func (*page) Library() template.JS { return template.JS("/*\n" + uPlotLicense + 
 func (*page) Script() template.JS { return template.JS(scriptText + chartText) }
 
 // Spectrum is the latency of all cells by percentile.
-func (p *page) Spectrum() chart { return spectrum(p.Dir) }
+func (p *page) Spectrum() plot { return spectrum(p.Dir) }
 
 // Memory says how much the host has.
 func (p *page) Memory() string { return humanize.IBytes(uint64(max(0, p.Dir.Manifest.Host.Memory))) }
@@ -143,14 +136,14 @@ func (p *page) Model() string {
 		other = " Another " + c.Other(m.Commit, m.Host.Name, m.Host.CPUs) + "."
 	}
 	return fmt.Sprintf("Calibrated %s on %s, programs of %s: a sync takes %s, the disk %sB/s, a round trip takes %s, %d processors.%s",
-		c.Taken.Format("2006-01-02"), c.Host, c.Commit, paint.Time(c.SyncNs), paint.SI(c.DiskBytesPerS), paint.Time(c.RoundTripNs), c.CPUs, other)
+		c.Taken.Format("2006-01-02"), c.Host, c.Commit, chart.Time(c.SyncNs), chart.SI(c.DiskBytesPerS), chart.Time(c.RoundTripNs), c.CPUs, other)
 }
 
 // figure is a graph with its table.
 type figure struct {
 	Graph   suite.Graph
 	Picture template.HTML // SVG
-	Charts  []chart       // the same for a browser that runs programs
+	Charts  []plot        // the same for a browser that runs programs
 	Problem string        // why there is no picture
 	Table   table
 	Replay  string
@@ -159,12 +152,12 @@ type figure struct {
 // newFigure draws a graph into the directory's files and for the report.
 func newFigure(dir *suite.Dir, g suite.Graph, calibration *model.Calibration) (figure, error) {
 	f := figure{Graph: g, Replay: replay(dir, g)}
-	data, err := graph.Collect(dir.Suite, g, dir.Manifest, dir.Runs(), calibration)
+	data, err := chart.Collect(dir.Suite, g, dir.Manifest, dir.Runs(), calibration)
 	if err != nil {
 		f.Problem = err.Error()
 		return f, nil
 	}
-	f.Table, f.Charts = tableOf(data), chartsOf(data)
+	f.Table, f.Charts = tableOf(data), plotsOf(data)
 	for _, format := range []string{"svg", "png"} {
 		path := filepath.Join(dir.Path, GraphsDir, g.Name+"."+format)
 		var picture bytes.Buffer

@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"fmt"
@@ -7,7 +7,6 @@ import (
 
 	"gonum.org/v1/plot/vg/draw"
 
-	"paxosbench/bench/paint"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -105,7 +104,7 @@ func (d *Data) readingMarks(interval string) string {
 
 // readingFills says what came of runs that did not hold.
 func (d *Data) readingFills() string {
-	half, hollow := d.any(paint.Half), d.any(paint.Hollow)
+	half, hollow := d.any(Half), d.any(Hollow)
 	if !half && !hollow {
 		return ""
 	}
@@ -144,7 +143,7 @@ func (d *Data) readingTiles(interval string) string {
 func (d *Data) readingCourses() string {
 	text := fmt.Sprintf("Every run is a line of its own; runs: %d. Dotted: what was done to the first run of a panel; grey: nothing of it was answered.", len(d.Courses))
 	if highest := greatest(d.throughputs()); highest > d.roof() {
-		text += fmt.Sprintf(" Peaks that leave the panel reach up to %s ops/s.", paint.SI(highest))
+		text += fmt.Sprintf(" Peaks that leave the panel reach up to %s ops/s.", SI(highest))
 	}
 	return text
 }

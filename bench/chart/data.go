@@ -1,5 +1,5 @@
 // Package graph draws the graphs of a suite from its runs.
-package graph
+package chart
 
 import (
 	"fmt"
@@ -8,7 +8,6 @@ import (
 	"strconv"
 
 	"paxosbench/bench/model"
-	"paxosbench/bench/paint"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -65,14 +64,14 @@ type Dot struct {
 }
 
 // Fill says how many of the runs of a spot held: all, most or fewer.
-func (s *Spot) Fill() paint.Fill {
+func (s *Spot) Fill() Fill {
 	switch {
 	case s.Held == len(s.Runs):
-		return paint.Full
+		return Full
 	case s.Y.IsFigure():
-		return paint.Half
+		return Half
 	}
-	return paint.Hollow
+	return Hollow
 }
 
 // HeldText says it in words.
@@ -309,7 +308,7 @@ func (d *Data) repeats() (least, most int) {
 }
 
 // any tells whether a spot has such a mark.
-func (d *Data) any(fill paint.Fill) bool {
+func (d *Data) any(fill Fill) bool {
 	return slices.ContainsFunc(d.Spots, func(s Spot) bool { return s.Fill() == fill })
 }
 

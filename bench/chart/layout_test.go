@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/recorder"
 
-	"paxosbench/bench/graph/graphtest"
+	"paxosbench/bench/chart/charttest"
 	"paxosbench/bench/model"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
@@ -181,11 +181,11 @@ func TestKnobUnits(t *testing.T) {
 func TestOutagesAreSteps(t *testing.T) {
 	d := collect(t, parse(t, everything), "course")
 	run := d.Courses[0].Run
-	outages := run.Outages()
+	outages := suite.Outages(run.Timeline)
 	if len(outages) != 1 || outages[0].String() != "nothing answered for 0.6 s" {
 		t.Fatalf("%v", outages)
 	}
-	line := stretches(run.Timeline, opsPerS, false)[0]
+	line := steps(run.Timeline, spanOfPoint, opsPerS, false)[0]
 	for _, p := range line {
 		if out := p.X > outages[0].From && p.X < outages[0].To; out && p.Y != 0 {
 			t.Errorf("at %g s of an outage from %g to %g: %g", p.X, outages[0].From, outages[0].To, p.Y)
@@ -206,7 +206,7 @@ func TestOutagesAreSteps(t *testing.T) {
 // its runs, and to say nothing if it is not.
 func TestCalibrationOfSomethingElse(t *testing.T) {
 	s := parse(t, everything)
-	runs, m := graphtest.Runs(s, s.Plan(1, 1)), graphtest.Manifest(s, 1)
+	runs, m := charttest.Runs(s, s.Plan(1, 1)), charttest.Manifest(s, 1)
 	for want, change := range map[string]func(*model.Calibration){
 		"": func(*model.Calibration) {},
 		"another commit abcdef, and the runs are of 0123456789ab": func(c *model.Calibration) { c.Commit = "abcdef" },
@@ -214,7 +214,7 @@ func TestCalibrationOfSomethingElse(t *testing.T) {
 		"another host elsewhere with 2":                           func(c *model.Calibration) { c.Host = "elsewhere" },
 		"another host synthetic with 64 processors":               func(c *model.Calibration) { c.CPUs = 64 },
 	} {
-		c := graphtest.Calibration()
+		c := charttest.Calibration()
 		c.Commit = m.Commit
 		change(c)
 		d, err := Collect(s, s.Graphs[0], m, runs, c)

@@ -1,4 +1,4 @@
-package html
+package report
 
 import (
 	"fmt"
@@ -6,15 +6,14 @@ import (
 	"slices"
 	"strings"
 
-	"paxosbench/bench/graph"
-	"paxosbench/bench/paint"
+	"paxosbench/bench/chart"
 	"paxosbench/bench/record"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
 
-// chart is what a browser draws a graph from, as chart.js reads it. A picture stands in its place where no program runs.
-type chart struct {
+// plot is what a browser draws a graph from, as chart.js reads it. A picture stands in its place where no program runs.
+type plot struct {
 	Name   string  `json:"name"`
 	X      scale   `json:"x"`
 	Y      scale   `json:"y"`
@@ -87,18 +86,18 @@ func finite(v float64) *float64 {
 	return &v
 }
 
-// chartsOf makes the charts of a graph: none of a heat map, whose picture is as good, two of a timeline.
-func chartsOf(d *graph.Data) []chart {
+// plotsOf makes the charts of a graph: none of a heat map, whose picture is as good, two of a timeline.
+func plotsOf(d *chart.Data) []plot {
 	switch d.Graph.Kind {
 	case suite.KindHeatmap:
 		return nil
 	case suite.KindTimeline:
-		return []chart{
-			courseChart(d, "throughput", func(p suite.Point) float64 { return p.OpsPerS }),
-			courseChart(d, "p99", func(p suite.Point) float64 { return float64(p.P99) }),
+		return []plot{
+			coursePlot(d, "throughput", func(p *suite.Point) float64 { return p.OpsPerS }),
+			coursePlot(d, "p99", func(p *suite.Point) float64 { return float64(p.P99) }),
 		}
 	}
-	c := chart{Name: d.Graph.Name, X: scaleOfX(d), Y: scale{Label: d.Column.Label, Unit: d.Column.Unit, Log: d.LogY()},
+	c := plot{Name: d.Graph.Name, X: scaleOfX(d), Y: scale{Label: d.Column.Label, Unit: d.Column.Unit, Log: d.LogY()},
 		Apart: d.Graph.Kind == suite.KindBars}
 	for _, facet := range d.Facets {
 		p := panel{Title: titled(d.Graph.Facet, facet)}
@@ -115,7 +114,7 @@ func chartsOf(d *graph.Data) []chart {
 		}
 		c.Panels = append(c.Panels, p)
 	}
-	return []chart{c}
+	return []plot{c}
 }
 
 func titled(knob, value string) string {
@@ -126,7 +125,7 @@ func titled(knob, value string) string {
 }
 
 // joins tells whether a line leads from one place to the next: there is nothing between 64 and adaptive, nor between bars.
-func joins(d *graph.Data, x *scale, from, to int) bool {
+func joins(d *chart.Data, x *scale, from, to int) bool {
 	if d.Graph.Kind == suite.KindBars {
 		return false
 	}
@@ -138,14 +137,14 @@ func joins(d *graph.Data, x *scale, from, to int) bool {
 	return first && second
 }
 
-func scaleOfX(d *graph.Data) scale {
+func scaleOfX(d *chart.Data) scale {
 	if column, measured := suite.ColumnOf(d.Graph.X); measured {
 		return scale{Label: column.Label, Unit: column.Unit, Log: d.Graph.XLog}
 	}
 	return scale{Label: d.Graph.X, Names: d.Xs} // evenly apart, whatever they are
 }
 
-func spotOf(d *graph.Data, s *graph.Spot, x *scale) spot {
+func spotOf(d *chart.Data, s *chart.Spot, x *scale) spot {
 	p := spot{
 		X: s.XValue.Median, Y: finite(s.Figure), Lo: finite(s.Y.Lo), Hi: finite(s.Y.Hi), Fill: int(s.Fill()), Held: s.HeldText(), Bound: s.Bound,
 		Note: d.Note(s),
@@ -165,10 +164,10 @@ func spotOf(d *graph.Data, s *graph.Spot, x *scale) spot {
 	return p
 }
 
-// courseChart is of a column over time: every run a series of its own.
-func courseChart(d *graph.Data, name string, of func(suite.Point) float64) chart {
+// coursePlot is of a column over time: every run a series of its own.
+func coursePlot(d *chart.Data, name string, of func(*suite.Point) float64) plot {
 	column, _ := suite.ColumnOf(name)
-	c := chart{Name: d.Graph.Name + "-" + name, X: scale{Label: "time", Unit: "s"}, Y: scale{Label: column.Label, Unit: column.Unit, Log: column.Unit == "ns"}, Stepped: true}
+	c := plot{Name: d.Graph.Name + "-" + name, X: scale{Label: "time", Unit: "s"}, Y: scale{Label: column.Label, Unit: column.Unit, Log: column.Unit == "ns"}, Stepped: true}
 	for _, facet := range d.Facets {
 		p := panel{Title: titled(d.Graph.Facet, facet)}
 		for _, course := range d.Courses {
@@ -179,7 +178,7 @@ func courseChart(d *graph.Data, name string, of func(suite.Point) float64) chart
 			if len(p.Series) > 1 { // what was done, and its effect, are those of the first run
 				continue
 			}
-			for _, o := range course.Run.Outages() {
+			for _, o := range suite.Outages(course.Run.Timeline) {
 				p.Silent = append(p.Silent, pause{o.From, o.To, o.String()})
 			}
 			if course.Run.Result != nil {
@@ -193,9 +192,10 @@ func courseChart(d *graph.Data, name string, of func(suite.Point) float64) chart
 	return c
 }
 
-func courseLine(course graph.Course, unit string, of func(suite.Point) float64) line {
+func courseLine(course chart.Course, unit string, of func(*suite.Point) float64) line {
 	l := line{Name: strings.TrimSpace(fmt.Sprintf("%s repeat %d", course.Series, course.Run.Repeat))}
-	for _, p := range course.Run.Timeline {
+	for i := range course.Run.Timeline {
+		p := &course.Run.Timeline[i]
 		v := finite(of(p))
 		if p.OpsPerS == 0 && unit == "ns" { // nothing was answered: no latency, and no small one
 			v = nil
@@ -222,8 +222,8 @@ var percentiles = []struct {
 const shownSpectra = 6
 
 // spectrum is the latency of every cell by percentile, the median over all runs.
-func spectrum(dir *suite.Dir) chart {
-	c := chart{Name: "spectrum", X: scale{Label: "percentile"}, Y: scale{Label: "latency from when due", Unit: "ns", Log: true}}
+func spectrum(dir *suite.Dir) plot {
+	c := plot{Name: "spectrum", X: scale{Label: "percentile"}, Y: scale{Label: "latency from when due", Unit: "ns", Log: true}}
 	for _, p := range percentiles {
 		c.X.Names = append(c.X.Names, p.name)
 	}
@@ -272,9 +272,9 @@ func spectrumOf(runs []*suite.Run) []spot {
 		at.Held = fmt.Sprintf("held in %d of %d", held, len(measured))
 		switch {
 		case at.Y == nil:
-			at.Y, at.Fill = finite(stat.Median(measured).Median), int(paint.Hollow)
+			at.Y, at.Fill = finite(stat.Median(measured).Median), int(chart.Hollow)
 		case held < len(measured):
-			at.Fill = int(paint.Half)
+			at.Fill = int(chart.Half)
 		}
 		at.Join = len(spots) > 0
 		spots = append(spots, at)

@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"bytes"
@@ -13,8 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"paxosbench/bench/graph/graphtest"
-	"paxosbench/bench/paint"
+	"paxosbench/bench/chart/charttest"
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
 )
@@ -69,8 +68,8 @@ func parse(t *testing.T, text string) *suite.Suite {
 func collect(t *testing.T, s *suite.Suite, name string) *Data {
 	t.Helper()
 	i := slices.IndexFunc(s.Graphs, func(g suite.Graph) bool { return g.Name == name })
-	runs := graphtest.Runs(s, s.Plan(1, s.Repeats))
-	d, err := Collect(s, s.Graphs[i], graphtest.Manifest(s, 1), runs, graphtest.Calibration())
+	runs := charttest.Runs(s, s.Plan(1, s.Repeats))
+	d, err := Collect(s, s.Graphs[i], charttest.Manifest(s, 1), runs, charttest.Calibration())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +169,7 @@ func TestCollect(t *testing.T) {
 // TestHollow wants points past saturation marked: their runs are invalid or answered less than was offered.
 func TestHollow(t *testing.T) {
 	for _, s := range collect(t, parse(t, loaded), "knee").Spots {
-		if past := s.Cell.Get("load") == "105%"; past != (s.Fill() == paint.Hollow) {
+		if past := s.Cell.Get("load") == "105%"; past != (s.Fill() == Hollow) {
 			t.Errorf("%s: %s", s.Cell, s.HeldText())
 		}
 	}
@@ -180,7 +179,7 @@ func TestHollow(t *testing.T) {
 // to say how many held, and every run that measured something to be a point.
 func TestNoRunIsLeftOut(t *testing.T) {
 	s := parse(t, strings.Replace(everything, "repeats: 3", "repeats: 4", 1))
-	runs := graphtest.Runs(s, s.Plan(1, s.Repeats))
+	runs := charttest.Runs(s, s.Plan(1, s.Repeats))
 	cells := s.Cells()
 	for i := range runs {
 		r := &runs[i]
@@ -209,8 +208,8 @@ func TestNoRunIsLeftOut(t *testing.T) {
 	}
 	for i, want := range []struct {
 		held int
-		fill paint.Fill
-	}{{3, paint.Half}, {1, paint.Hollow}, {}, {0, paint.Hollow}, {4, paint.Full}} {
+		fill Fill
+	}{{3, Half}, {1, Hollow}, {}, {0, Hollow}, {4, Full}} {
 		at := slices.IndexFunc(d.Spots, func(s Spot) bool { return s.Cell.String() == cells[i].String() })
 		if i == 2 {
 			if at >= 0 || d.Missing == 0 {
@@ -222,7 +221,7 @@ func TestNoRunIsLeftOut(t *testing.T) {
 		if spot.Held != want.held || spot.Fill() != want.fill || len(spot.Runs) != 4 || spot.Y.N != 4 {
 			t.Errorf("%s: %s, fill %d: %+v", spot.Cell, spot.HeldText(), spot.Fill(), spot)
 		}
-		if spot.Y.IsFigure() == (want.fill == paint.Hollow) || math.IsNaN(spot.Figure) || math.IsInf(spot.Figure, 0) {
+		if spot.Y.IsFigure() == (want.fill == Hollow) || math.IsNaN(spot.Figure) || math.IsInf(spot.Figure, 0) {
 			t.Errorf("%s: median %g, mark at %g", spot.Cell, spot.Y.Median, spot.Figure)
 		}
 	}
@@ -247,13 +246,13 @@ func TestPublished(t *testing.T) {
 		return &d.Spots[slices.IndexFunc(d.Spots, func(s Spot) bool { return s.Cell.Get("batch") == batch && s.Cell.Get("load") == load })]
 	}
 	lucky := of("adaptive", "95%")
-	if lucky.HeldText() != "held in 1 of 6" || lucky.Fill() != paint.Hollow || lucky.Y.IsFigure() || math.Abs(lucky.Figure/127.3e6-1) > 0.001 {
+	if lucky.HeldText() != "held in 1 of 6" || lucky.Fill() != Hollow || lucky.Y.IsFigure() || math.Abs(lucky.Figure/127.3e6-1) > 0.001 {
 		t.Errorf("%s, fill %d, median %g, mark at %g", lucky.HeldText(), lucky.Fill(), lucky.Y.Median, lucky.Figure)
 	}
-	if some := of("adaptive", "25%"); some.Held != 4 || some.Fill() != paint.Half || !math.IsInf(some.Y.Hi, 1) {
+	if some := of("adaptive", "25%"); some.Held != 4 || some.Fill() != Half || !math.IsInf(some.Y.Hi, 1) {
 		t.Errorf("%s, fill %d, interval %g to %g", some.HeldText(), some.Fill(), some.Y.Lo, some.Y.Hi)
 	}
-	if all := of("none", "95%"); all.Held != 6 || all.Fill() != paint.Full {
+	if all := of("none", "95%"); all.Held != 6 || all.Fill() != Full {
 		t.Errorf("%s, fill %d", all.HeldText(), all.Fill())
 	}
 	runs := 0
@@ -280,7 +279,7 @@ func TestTwoCellsOnOneSpot(t *testing.T) {
 	s := parse(t, everything)
 	g := s.Graphs[0]
 	g.Facet = ""
-	if _, err := Collect(s, g, suite.Manifest{}, graphtest.Runs(s, s.Plan(1, 1)), nil); err == nil {
+	if _, err := Collect(s, g, suite.Manifest{}, charttest.Runs(s, s.Plan(1, 1)), nil); err == nil {
 		t.Error("different link delays were thrown together")
 	}
 }

@@ -1,4 +1,4 @@
-package paint
+package chart
 
 import (
 	"bytes"
@@ -31,7 +31,7 @@ func TestSpelling(t *testing.T) {
 // TestEvenTicks wants a handful of round labels on any axis, zero among them if it is on the axis.
 func TestEvenTicks(t *testing.T) {
 	for high := 1e-3; high < 1e9; high *= 1.37 {
-		ticks := EvenTicks{Spell: SI}.Ticks(0, high)
+		ticks := evenTicks{Spell: SI}.Ticks(0, high)
 		if len(ticks) < 4 || len(ticks) > 10 || ticks[0].Label != "0" || ticks[len(ticks)-1].Value > high*1.0001 {
 			t.Errorf("to %g: %v", high, ticks)
 		}
@@ -40,7 +40,7 @@ func TestEvenTicks(t *testing.T) {
 
 func TestLogTicks(t *testing.T) {
 	labels := func(low, high float64) (labels []string) {
-		for _, tick := range (LogTicks{Spell: SI}).Ticks(low, high) {
+		for _, tick := range (logTicks{Spell: SI}).Ticks(low, high) {
 			if tick.Label != "" {
 				labels = append(labels, tick.Label)
 			}
@@ -61,14 +61,14 @@ func TestLogTicks(t *testing.T) {
 // TestWrite draws a plot with a marker of each kind, and wants the formats to be what they claim to be.
 func TestWrite(t *testing.T) {
 	paint := func(c draw.Canvas) {
-		NewPlot("title", "x", "y").Draw(c)
+		newPlot("title", "x", "y").Draw(c)
 		for i := range 3 * len(shapes) {
-			c.DrawGlyph(draw.GlyphStyle{Color: Colour(i), Radius: 3, Shape: Marker(i, Fill(i%3))}, vg.Point{X: vg.Length(10 + 10*i), Y: 20})
+			c.DrawGlyph(draw.GlyphStyle{Color: seriesColour(i), Radius: 3, Shape: seriesMarker(i, Fill(i%3))}, vg.Point{X: vg.Length(10 + 10*i), Y: 20})
 		}
-		c.FillText(draw.TextStyle{Font: Font(9, true), Handler: plot.DefaultTextHandler}, vg.Point{X: 10, Y: 10}, "bold")
+		c.FillText(draw.TextStyle{Font: typeface(9, true), Handler: plot.DefaultTextHandler}, vg.Point{X: 10, Y: 10}, "bold")
 	}
 	var svg, picture bytes.Buffer
-	if err := Write(&svg, "svg", 200, 100, paint); err != nil {
+	if err := writePicture(&svg, "svg", 200, 100, paint); err != nil {
 		t.Fatal(err)
 	}
 	if text := svg.String(); !strings.Contains(text, "sans-serif;") || strings.Contains(text, "family:Liberation Sans;") || !strings.Contains(text, ">title<") {
@@ -79,14 +79,14 @@ func TestWrite(t *testing.T) {
 			t.Errorf("a text may become as wide as a viewer likes: %s", word)
 		}
 	}
-	if err := Write(&picture, "png", 200, 100, paint); err != nil {
+	if err := writePicture(&picture, "png", 200, 100, paint); err != nil {
 		t.Fatal(err)
 	}
 	decoded, err := png.Decode(&picture)
 	if err != nil || decoded.Bounds().Dx() != 200*dotsPerInch/72 {
 		t.Errorf("%v, %v", decoded.Bounds(), err)
 	}
-	if err := Write(&picture, "gif", 200, 100, paint); err == nil {
+	if err := writePicture(&picture, "gif", 200, 100, paint); err == nil {
 		t.Error("a format that is not there")
 	}
 }
@@ -94,7 +94,7 @@ func TestWrite(t *testing.T) {
 // TestSeriesDiffer wants neighbours apart in colour and in shape.
 func TestSeriesDiffer(t *testing.T) {
 	for i := range len(palette) {
-		if Colour(i) == Colour(i+1) || Marker(i, Full) == Marker(i+1, Full) || Marker(i, Hollow) == Marker(i, Full) || Marker(i, Half) == Marker(i, Full) {
+		if seriesColour(i) == seriesColour(i+1) || seriesMarker(i, Full) == seriesMarker(i+1, Full) || seriesMarker(i, Hollow) == seriesMarker(i, Full) || seriesMarker(i, Half) == seriesMarker(i, Full) {
 			t.Errorf("series %d and %d look the same", i, i+1)
 		}
 	}

@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"image/color"
@@ -10,7 +10,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"paxosbench/bench/paint"
+	"paxosbench/bench/record"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -25,7 +25,7 @@ func (d *Data) course(facet string) (*plot.Plot, error) {
 	return p, err
 }
 
-func opsPerS(p suite.Point) float64 { return p.OpsPerS }
+func opsPerS(p *suite.Point) float64 { return p.OpsPerS }
 
 // throughputs are those of all intervals of all runs.
 func (d *Data) throughputs() []float64 {
@@ -49,22 +49,23 @@ func (d *Data) roof() float64 {
 
 // colour is that of a run's line: its series', for that is what is compared. Repeats are alike.
 func (d *Data) colour(c Course) color.Color {
-	colour := paint.Colour(slices.Index(d.Series, c.Series))
+	colour := seriesColour(slices.Index(d.Series, c.Series))
 	return color.NRGBA{R: colour.R, G: colour.G, B: colour.B, A: 170}
 }
 
 // courseLatency draws the p99 latency below it.
 func (d *Data) courseLatency(facet string) (*plot.Plot, error) {
 	column, _ := suite.ColumnOf("p99")
-	return d.overTime(facet, column, func(p suite.Point) float64 { return float64(p.P99) }, false)
+	return d.overTime(facet, column, func(p *suite.Point) float64 { return float64(p.P99) }, false)
 }
 
-func (d *Data) overTime(facet string, column suite.Column, of func(suite.Point) float64, named bool) (*plot.Plot, error) {
-	p := paint.NewPlot("", "", "")
+func (d *Data) overTime(facet string, column suite.Column, of func(*suite.Point) float64, named bool) (*plot.Plot, error) {
+	p := newPlot("", "", "")
 	var all []float64
 	end := 0.0
 	for _, c := range d.Courses {
-		for _, point := range c.Run.Timeline {
+		for i := range c.Run.Timeline {
+			point := &c.Run.Timeline[i]
 			if v := of(point); v > 0 || column.Unit != "ns" {
 				all = append(all, v)
 			}
@@ -75,18 +76,22 @@ func (d *Data) overTime(facet string, column suite.Column, of func(suite.Point) 
 	y.span(&p.Y, all)
 	p.X.Label.Text = "time, seconds"
 	p.X.Min, p.X.Max = 0, end
-	p.X.Tick.Marker = paint.EvenTicks{Spell: paint.SI}
-	var first *suite.Run
+	p.X.Tick.Marker = evenTicks{Spell: SI}
+	first := true
+	var happened []record.Event
 	for _, c := range d.Courses {
 		if c.Facet != facet {
 			continue
 		}
-		if first == nil {
-			first = c.Run
-			p.Add(outages{first, named}, events{first})
+		if first {
+			first = false
+			if c.Run.Result != nil {
+				happened = c.Run.Result.Events
+			}
+			p.Add(outages{suite.Outages(c.Run.Timeline), named}, events(happened))
 		}
-		for _, stretch := range stretches(c.Run.Timeline, of, y.log) {
-			line, err := plotter.NewLine(stretch)
+		for _, course := range steps(c.Run.Timeline, spanOfPoint, of, y.log) {
+			line, err := plotter.NewLine(course)
 			if err != nil {
 				return nil, err
 			}
@@ -94,44 +99,46 @@ func (d *Data) overTime(facet string, column suite.Column, of func(suite.Point) 
 			p.Add(line)
 		}
 	}
-	if named && first != nil {
-		p.Add(eventNames{first})
+	if named {
+		p.Add(eventNames(happened))
 	}
 	return p, nil
 }
 
-// stretches makes a step of each interval: what was answered in it was answered at no other time. On a logarithmic scale a
-// line breaks off where nothing was answered.
-func stretches(points []suite.Point, of func(suite.Point) float64, log bool) (lines []plotter.XYs) {
+// steps makes a step of each interval of a series, so that a change is where it was, and even one interval is seen. A line of
+// what must be positive, as on a logarithmic scale, breaks off where it is not: there nothing was answered.
+func steps[I any](series []I, span func(*I) (start, length float64), of func(*I) float64, positive bool) (lines []plotter.XYs) {
 	open := false
-	for _, point := range points {
-		v := of(point)
-		if log && v <= 0 {
+	for i := range series {
+		v := of(&series[i])
+		if positive && v <= 0 {
 			open = false
 			continue
 		}
 		if !open {
-			lines = append(lines, nil)
-			open = true
+			lines, open = append(lines, nil), true
 		}
+		start, length := span(&series[i])
 		last := &lines[len(lines)-1]
-		*last = append(*last, plotter.XY{X: point.T, Y: v}, plotter.XY{X: point.T + point.Length, Y: v})
+		*last = append(*last, plotter.XY{X: start, Y: v}, plotter.XY{X: start + length, Y: v})
 	}
 	return lines
 }
 
+func spanOfPoint(p *suite.Point) (start, length float64) { return p.T, p.Length }
+
 // outages shades the times in which nothing of a run was answered, and says how long they were.
 type outages struct {
-	run   *suite.Run
+	list  []suite.Outage
 	named bool
 }
 
 // Plot implements plot.Plotter.
 func (o outages) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, _ := p.Transforms(&c)
-	for _, outage := range o.run.Outages() {
+	for _, outage := range o.list {
 		from, to := toX(outage.From), toX(outage.To)
-		c.FillPolygon(paint.Grid, []vg.Point{{X: from, Y: c.Min.Y}, {X: to, Y: c.Min.Y}, {X: to, Y: c.Max.Y}, {X: from, Y: c.Max.Y}})
+		c.FillPolygon(gridGrey, []vg.Point{{X: from, Y: c.Min.Y}, {X: to, Y: c.Min.Y}, {X: to, Y: c.Max.Y}, {X: from, Y: c.Max.Y}})
 		if o.named {
 			style := textStyle(8, false, draw.XLeft, draw.YCenter)
 			c.FillText(style, vg.Point{X: to + vg.Points(3), Y: c.Min.Y + vg.Points(8)}, outage.String())
@@ -140,32 +147,32 @@ func (o outages) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // events marks when something was done to the system.
-type events struct{ run *suite.Run }
+type events []record.Event
 
 // Plot implements plot.Plotter.
 func (e events) Plot(c draw.Canvas, p *plot.Plot) {
-	if e.run.Result == nil {
-		return
-	}
 	toX, _ := p.Transforms(&c)
-	for _, event := range e.run.Result.Events {
+	for _, event := range e {
 		x := toX(event.AtS)
-		c.StrokeLine2(draw.LineStyle{Color: paint.Soft, Width: vg.Points(0.8), Dashes: paint.Dashes(2)}, x, c.Min.Y, x, c.Max.Y)
+		if !c.ContainsX(x) {
+			continue
+		}
+		c.StrokeLine2(draw.LineStyle{Color: soft, Width: vg.Points(0.8), Dashes: seriesDashes(2)}, x, c.Min.Y, x, c.Max.Y)
 	}
 }
 
 // eventNames says what was done, on a ground of its own: lines may run there.
-type eventNames struct{ run *suite.Run }
+type eventNames []record.Event
 
 // Plot implements plot.Plotter.
 func (e eventNames) Plot(c draw.Canvas, p *plot.Plot) {
-	if e.run.Result == nil {
-		return
-	}
 	toX, _ := p.Transforms(&c)
-	for i, event := range e.run.Result.Events {
+	for i, event := range e {
+		if !c.ContainsX(toX(event.AtS)) {
+			continue
+		}
 		style := textStyle(8, false, draw.XRight, draw.YTop)
-		style.Color = paint.Soft
+		style.Color = soft
 		x := toX(event.AtS) - vg.Points(3)
 		if i > 0 || x-style.Width(event.Text) < c.Min.X { // the first one before it: lines jump afterwards
 			x, style.XAlign = x+vg.Points(6), draw.XLeft

@@ -1,12 +1,11 @@
-package html
+package report
 
 import (
 	"fmt"
 	"math"
 	"strings"
 
-	"paxosbench/bench/graph"
-	"paxosbench/bench/paint"
+	"paxosbench/bench/chart"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -50,7 +49,7 @@ func knobEntry(value string) entry {
 }
 
 // tableOf lists the figures of a graph.
-func tableOf(d *graph.Data) table {
+func tableOf(d *chart.Data) table {
 	if d.Graph.Kind == suite.KindTimeline {
 		return coursesTable(d)
 	}
@@ -75,9 +74,9 @@ func tableOf(d *graph.Data) table {
 			row = append(row, knobEntry(s.Cell.Get(knob)))
 		}
 		if measured {
-			row = append(row, number(s.XValue.Median, graph.Spell(x, s.XValue.Median)))
+			row = append(row, number(s.XValue.Median, chart.Spell(x, s.XValue.Median)))
 		}
-		row = append(row, number(s.Y.Median, graph.Spell(d.Column, s.Y.Median)),
+		row = append(row, number(s.Y.Median, chart.Spell(d.Column, s.Y.Median)),
 			interval(d.Column, s.Y), number(float64(s.Held)/float64(len(s.Runs)), fmt.Sprintf("%d of %d", s.Held, len(s.Runs))),
 			asMeasured(d.Column, s.Runs), remarks(s))
 		if bounded {
@@ -96,7 +95,7 @@ func tableOf(d *graph.Data) table {
 
 // interval spells a median's interval, and says where it is only the range of the runs.
 func interval(c suite.Column, s stat.Summary) entry {
-	text := graph.Spell(c, s.Lo) + " to " + graph.Spell(c, s.Hi)
+	text := chart.Spell(c, s.Lo) + " to " + chart.Spell(c, s.Hi)
 	switch {
 	case s.N == 1:
 		return words("–")
@@ -115,12 +114,12 @@ func ranged(is bool) string {
 }
 
 // asMeasured lists what every single run measured, in the order of the repeats, those that did not hold in brackets.
-func asMeasured(c suite.Column, runs []graph.Dot) entry {
+func asMeasured(c suite.Column, runs []chart.Dot) entry {
 	var list []string
 	for _, r := range runs {
 		text := "–"
 		if !math.IsNaN(r.Y) {
-			text = graph.Spell(c, r.Y)
+			text = chart.Spell(c, r.Y)
 		}
 		if !r.Held {
 			text = "(" + text + ")"
@@ -130,9 +129,9 @@ func asMeasured(c suite.Column, runs []graph.Dot) entry {
 	return words(strings.Join(list, ", "))
 }
 
-func remarks(s graph.Spot) entry {
+func remarks(s chart.Spot) entry {
 	var list []string
-	if s.Fill() == paint.Hollow {
+	if s.Fill() == chart.Hollow {
 		list = append(list, "no figure: too few runs held")
 	}
 	if s.Untold > 0 {
@@ -144,11 +143,11 @@ func remarks(s graph.Spot) entry {
 	return words(strings.Join(list, "; "))
 }
 
-func boundEntries(s graph.Spot) []entry {
+func boundEntries(s chart.Spot) []entry {
 	if s.Bound == 0 {
 		return []entry{words("–"), words("–"), words("–")}
 	}
-	bound := number(s.Bound, paint.SI(s.Bound))
+	bound := number(s.Bound, chart.SI(s.Bound))
 	if !s.Y.IsFigure() {
 		return []entry{bound, words("–"), words(s.Resource)}
 	}
@@ -157,7 +156,7 @@ func boundEntries(s graph.Spot) []entry {
 }
 
 // knobsOf lists the knobs that spots differ in, in the order of their cells.
-func knobsOf(spots []graph.Spot) []string {
+func knobsOf(spots []chart.Spot) []string {
 	var knobs []string
 	seen := make(map[string]bool)
 	for _, s := range spots {
@@ -171,7 +170,7 @@ func knobsOf(spots []graph.Spot) []string {
 	return knobs
 }
 
-func coursesTable(d *graph.Data) table {
+func coursesTable(d *chart.Data) table {
 	t := table{Head: []string{"cell", "repeat", "longest time without an answer", "throughput", "p99 latency"}}
 	for _, c := range d.Courses {
 		row := []entry{words(c.Run.Cell.String()), number(float64(c.Run.Repeat), fmt.Sprint(c.Run.Repeat))}
@@ -191,7 +190,7 @@ func valueEntry(r *suite.Run, column string) entry {
 	if !ok {
 		return words("–")
 	}
-	return number(v, graph.Spell(c, v))
+	return number(v, chart.Spell(c, v))
 }
 
 // Runs lists the runs, failed and invalid ones too.

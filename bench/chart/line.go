@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"image/color"
@@ -10,7 +10,6 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"paxosbench/bench/paint"
 	"paxosbench/bench/suite"
 )
 
@@ -25,7 +24,7 @@ const (
 // lines draws one facet of a line graph or a hockey stick: every run a faint point, markers at the medians, joined, with
 // the intervals as bands and bars over them, and the model dashed.
 func (d *Data) lines(facet string) (*plot.Plot, error) {
-	p := paint.NewPlot("", "", "")
+	p := newPlot("", "", "")
 	d.vertical(p, facet)
 	x := d.horizontal(p)
 	var l layers
@@ -148,7 +147,7 @@ func (d *Data) line(l *layers, spots []Spot, index int, x horizontal) error {
 
 // stretch draws the spots of a line that are joined.
 func (l *layers) stretch(spots []Spot, index int, x horizontal) error {
-	colour := paint.Colour(index)
+	colour := seriesColour(index)
 	medians, bounds := make(plotter.XYs, len(spots)), plotter.XYs{}
 	for i, s := range spots {
 		place, _, _ := x.at(s, index)
@@ -169,8 +168,8 @@ func (l *layers) stretch(spots []Spot, index int, x horizontal) error {
 			return err
 		}
 		line.Color, line.Width = colour, vg.Points(lineWidth)
-		if spots[i].Fill() == paint.Hollow || spots[i+1].Fill() == paint.Hollow { // no figures at that end
-			line.Width, line.Dashes = vg.Points(0.8), paint.Dashes(2)
+		if spots[i].Fill() == Hollow || spots[i+1].Fill() == Hollow { // no figures at that end
+			line.Width, line.Dashes = vg.Points(0.8), seriesDashes(2)
 		}
 		l.lines = append(l.lines, line)
 	}
@@ -197,7 +196,7 @@ func (b band) Plot(c draw.Canvas, p *plot.Plot) {
 		ribbon[i] = vg.Point{X: toX(place), Y: toY(hi)}
 		ribbon[len(ribbon)-1-i] = vg.Point{X: toX(place), Y: toY(lo)}
 	}
-	c.FillPolygon(faint(paint.Colour(b.index)), ribbon)
+	c.FillPolygon(faint(seriesColour(b.index)), ribbon)
 }
 
 func faint(c color.RGBA) color.Color { return color.NRGBA{R: c.R, G: c.G, B: c.B, A: 45} }
@@ -226,7 +225,7 @@ func (d dots) Plot(c draw.Canvas, p *plot.Plot) {
 				x = run.X
 			}
 			if !math.IsNaN(run.Y) && !math.IsNaN(x) {
-				dot(c, paint.Colour(d.index), run, vg.Point{X: toX(x), Y: toY(run.Y)})
+				dot(c, seriesColour(d.index), run, vg.Point{X: toX(x), Y: toY(run.Y)})
 			}
 		}
 	}
@@ -250,7 +249,7 @@ func dashed(bounds plotter.XYs, colour color.Color) plot.Plotter {
 }
 
 func boundStyle(colour color.Color) draw.LineStyle {
-	return draw.LineStyle{Color: colour, Width: vg.Points(1), Dashes: paint.Dashes(1)}
+	return draw.LineStyle{Color: colour, Width: vg.Points(1), Dashes: seriesDashes(1)}
 }
 
 // stroke is a short horizontal dashed line.
@@ -280,7 +279,7 @@ func (m spotMarks) Plot(c draw.Canvas, p *plot.Plot) {
 	x, y := p.Transforms(&c)
 	for _, s := range m.spots {
 		place, _, _ := m.x.at(s, m.index)
-		c.DrawGlyph(draw.GlyphStyle{Color: paint.Colour(m.index), Radius: vg.Points(markerRadius), Shape: paint.Marker(m.index, s.Fill())},
+		c.DrawGlyph(draw.GlyphStyle{Color: seriesColour(m.index), Radius: vg.Points(markerRadius), Shape: seriesMarker(m.index, s.Fill())},
 			vg.Point{X: x(place), Y: y(s.Figure)})
 	}
 }
@@ -298,10 +297,10 @@ func (m intervals) Plot(c draw.Canvas, p *plot.Plot) {
 	for i := range m.spots {
 		s := &m.spots[i]
 		place, left, right := m.x.at(*s, m.index)
-		upright(c, paint.Colour(m.index), s, x(place), &p.Y, y)
+		upright(c, seriesColour(m.index), s, x(place), &p.Y, y)
 		if left != right && s.Y.IsFigure() {
 			level := y(s.Figure)
-			bar(c, paint.Colour(m.index), vg.Point{X: x(left), Y: level}, vg.Point{X: x(right), Y: level}, false, false)
+			bar(c, seriesColour(m.index), vg.Point{X: x(left), Y: level}, vg.Point{X: x(right), Y: level}, false, false)
 		}
 	}
 }

@@ -1,5 +1,4 @@
-// Package paint holds what all pictures of measurements share: colours, markers, axes and the files they end in.
-package paint
+package chart
 
 import (
 	"bytes"
@@ -23,32 +22,29 @@ import (
 const dotsPerInch = 144
 
 // palette is Okabe and Ito's, which people with colour blindness tell apart; markers and dashes repeat the distinction.
-var palette = [Colours]color.RGBA{
+var palette = [...]color.RGBA{
 	{R: 0, G: 114, B: 178, A: 255}, {R: 213, G: 94, B: 0, A: 255}, {R: 0, G: 158, B: 115, A: 255},
 	{R: 204, G: 121, B: 167, A: 255}, {R: 86, G: 180, B: 233, A: 255}, {R: 230, G: 159, B: 0, A: 255},
 	{R: 60, G: 60, B: 60, A: 255},
 }
 
-// Colours is the number of series that can be told apart by colour alone.
-const Colours = 7
-
-// Colour is that of the i-th series of a picture.
-func Colour(i int) color.RGBA { return palette[i%len(palette)] }
+// seriesColour is that of the i-th series of a picture.
+func seriesColour(i int) color.RGBA { return palette[i%len(palette)] }
 
 // Greys of what is not data.
 var (
-	Ink  = color.Gray{Y: 30}  // titles
-	Soft = color.Gray{Y: 100} // captions
-	Grid = color.Gray{Y: 225}
+	ink      = color.Gray{Y: 30}  // titles
+	soft     = color.Gray{Y: 100} // captions
+	gridGrey = color.Gray{Y: 225}
 )
 
 var dashes = [][]vg.Length{nil, {vg.Points(5), vg.Points(2)}, {vg.Points(1.5), vg.Points(2)}}
 
-// Dashes is the pattern of the i-th kind of line; the first is solid.
-func Dashes(i int) []vg.Length { return dashes[i%len(dashes)] }
+// seriesDashes is the pattern of the i-th kind of line; the first is solid.
+func seriesDashes(i int) []vg.Length { return dashes[i%len(dashes)] }
 
-// Font is the typeface of all pictures.
-func Font(points float64, bold bool) font.Font {
+// typeface is the typeface of all pictures.
+func typeface(points float64, bold bool) font.Font {
 	f := font.Font{Typeface: "Liberation", Variant: "Sans", Size: vg.Points(points)}
 	if bold {
 		f.Weight = xfont.WeightBold
@@ -56,24 +52,24 @@ func Font(points float64, bold bool) font.Font {
 	return f
 }
 
-// NewPlot returns axes with a grid and no data.
-func NewPlot(title, x, y string) *plot.Plot {
+// newPlot returns axes with a grid and no data.
+func newPlot(title, x, y string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
-	p.Title.TextStyle.Font = Font(11, false)
+	p.Title.TextStyle.Font = typeface(11, false)
 	p.Title.Padding = vg.Points(4)
-	p.X.Label.TextStyle.Font, p.Y.Label.TextStyle.Font = Font(10, false), Font(10, false)
-	p.X.Tick.Label.Font, p.Y.Tick.Label.Font = Font(9, false), Font(9, false)
-	p.Legend.TextStyle.Font = Font(9, false)
+	p.X.Label.TextStyle.Font, p.Y.Label.TextStyle.Font = typeface(10, false), typeface(10, false)
+	p.X.Tick.Label.Font, p.Y.Tick.Label.Font = typeface(9, false), typeface(9, false)
+	p.Legend.TextStyle.Font = typeface(9, false)
 	p.Legend.Top = true
 	grid := plotter.NewGrid()
-	grid.Vertical.Color, grid.Horizontal.Color = Grid, Grid
+	grid.Vertical.Color, grid.Horizontal.Color = gridGrey, gridGrey
 	p.Add(grid)
 	return p
 }
 
-// Write makes a picture of a size in a format, svg or png, on a white ground.
-func Write(w io.Writer, format string, width, height vg.Length, paint func(draw.Canvas)) error {
+// writePicture makes a picture of a size in a format, svg or png, on a white ground.
+func writePicture(w io.Writer, format string, width, height vg.Length, paint func(draw.Canvas)) error {
 	var canvas interface {
 		vg.CanvasSizer
 		io.WriterTo
@@ -114,7 +110,7 @@ func fitted(svg []byte) []byte {
 		if err != nil {
 			panic("BUG: a size of letters that is no number: " + string(part[4]))
 		}
-		style := draw.TextStyle{Font: Font(size, string(part[3]) == "bold"), Handler: plot.DefaultTextHandler}
+		style := draw.TextStyle{Font: typeface(size, string(part[3]) == "bold"), Handler: plot.DefaultTextHandler}
 		width := style.Width(html.UnescapeString(string(part[5])))
 		return fmt.Appendf(nil, `%s textLength="%.5g" lengthAdjust="spacingAndGlyphs"%s%s</text>`, part[1], width.Points(), part[2], part[5])
 	})

@@ -1,4 +1,4 @@
-package graph
+package chart
 
 import (
 	"fmt"
@@ -8,8 +8,6 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-
-	"paxosbench/bench/paint"
 )
 
 // notes says beside the spots of a panel how many runs are behind them, where that is not what the caption says of all:
@@ -37,7 +35,7 @@ func (d *Data) Note(s *Spot) string {
 func (d *Data) runsNote(s *Spot) string {
 	_, most := d.repeats()
 	switch {
-	case s.Fill() == paint.Hollow:
+	case s.Fill() == Hollow:
 		return s.HeldText()
 	case s.Held < len(s.Runs):
 		return fmt.Sprintf("%d of %d", s.Held, len(s.Runs))
@@ -80,7 +78,7 @@ func (n *notes) each(visit func(s *Spot, index int)) {
 // write puts a note where it covers least of what is there, on a ground of its own.
 func (n *notes) write(c draw.Canvas, text string, spot vg.Point, index int) {
 	style := textStyle(7, false, draw.XLeft, draw.YCenter)
-	style.Color = paint.Colour(index)
+	style.Color = seriesColour(index)
 	size := vg.Point{X: style.Width(text), Y: style.Font.Size}
 	var best vg.Rectangle
 	least := vg.Length(math.Inf(1))
