@@ -306,22 +306,24 @@ func (v *verifier) checkQuery(o *outcome, id valueID) string {
 }
 
 // leftByLater reports whether o was sent again, and an operation behind it in its session that has been sent leaves id
-// under its key.
+// under its key. A value says which operation has written it; only who has deleted has to be searched for.
 func (v *verifier) leftByLater(o *outcome, id valueID) bool {
 	s := v.sessions[o.session]
 	if o.n > s.ResentUpTo() {
 		return false
 	}
-	for n := o.n + 1; n <= s.SentUpTo(); n++ {
-		later := v.work.operation(o.session, n)
-		if later.key != o.key || later.op == wire.OpGet {
-			continue
-		}
-		left := v.work.valueID(o.session, n)
-		if later.op == wire.OpDelete {
-			left = idAbsent
-		}
-		if left == id {
+	if id == idAbsent {
+		return v.work.cfg.Mix.deletes() && v.deletedLater(o)
+	}
+	local, mine := v.mine(id)
+	n := o.n + client.Number(id.number()-uint32(o.n))
+	return mine && local == o.session && o.n < n && n <= s.SentUpTo() && v.work.valueID(local, n) == id && v.work.operation(local, n).key == o.key
+}
+
+// deletedLater reports whether an operation behind o in its session that has been sent deletes its key.
+func (v *verifier) deletedLater(o *outcome) bool {
+	for n := o.n + 1; n <= v.sessions[o.session].SentUpTo(); n++ {
+		if later := v.work.operation(o.session, n); later.key == o.key && later.op == wire.OpDelete {
 			return true
 		}
 	}

@@ -101,6 +101,24 @@ func TestVerifierAllowsAGetSentAgainToFindLaterWrites(t *testing.T) {
 	r.wantViolations(1, "the key holds value")
 }
 
+// So may it find that a later operation has deleted its key, if there is one that has been sent.
+func TestVerifierAllowsAGetSentAgainToFindALaterDelete(t *testing.T) {
+	r := newVerifierRig(t, "uniform", "put:0.4,get:0.4,delete:0.2")
+	v := r.verifier
+	put := r.find(0, 50, wire.OpPut, anyKey)
+	key := r.work.operation(0, put).key
+	get := r.find(0, put, wire.OpGet, onKey(key))
+	deletion := r.find(0, get, wire.OpDelete, onKey(key))
+	v.answered(0, put, 1, wire.StatusOK, 1, 2)
+
+	v.sessions[0] = pretended{done: deletion, resent: get}
+	v.result(0, get, wire.StatusNotFound, nil, 3, 4)
+	r.wantViolations(0, "")
+	v.sessions[0] = pretended{done: deletion - 1, resent: get}
+	v.result(0, get, wire.StatusNotFound, nil, 3, 4)
+	r.wantViolations(1, "the key holds value")
+}
+
 func TestVerifierKnowsOwnKeysExactly(t *testing.T) {
 	r := newVerifierRig(t, "uniform", "put:0.5,get:0.5")
 	v := r.verifier
