@@ -14,9 +14,10 @@ import (
 // connection is closed, so that commands are sent again that have been executed, and all are read once more. So a load that
 // only puts vouches for what it has put.
 
+// auditTime bounds reading back; the cluster may be slow, or not there any more. A variable for tests.
+var auditTime = 10 * time.Second
+
 const (
-	// auditTime bounds reading back; the cluster may be slow, or not there any more.
-	auditTime = 10 * time.Second
 	// roundsMost bounds the rounds of all threads: enough to find one of a million puts that is dropped.
 	roundsMost = 4_000_000
 	// auditWindow is the least number of operations in flight per connection: a load that has fewer would take long to
@@ -37,9 +38,7 @@ func (e *engine) audit(all []*verifier) error {
 	e.rec = recorder{set: record.NewSet(), next: never}
 	e.connectedAt = e.loop.Now()
 	v.settle(all)
-	for session := range e.work.plans { // a recall may have begun when the load ended
-		e.work.plans[session].cut(e.streams.assignedUpTo(session))
-	}
+	e.cutPlans() // a recall may have begun when the load ended
 	if e.cfg.Window > 0 && e.cfg.Window < auditWindow || e.cfg.SessionWindow > 0 {
 		e.loop.Restart(auditWindow)
 	}
@@ -76,7 +75,10 @@ func (e *engine) examine(end time.Duration) error {
 	switch {
 	case err != nil:
 		return err
-	case whole && v.nothing == int64(e.streams.clients()):
+	case !whole:
+		e.leaveUnread()
+		return nil
+	case v.nothing == int64(e.streams.clients()):
 		v.leave("what was written was not read back: the replicas keep no values")
 		return nil
 	}
@@ -106,14 +108,26 @@ func (e *engine) readBack(end time.Duration) (whole bool, err error) {
 	before := v.found.Reads - v.found.NotJudged
 	whole, err = e.stretch(stretchReadBack, e.work.owned, end)
 	v.found.ReadBack = max(v.found.ReadBack, v.found.Reads-v.found.NotJudged-before)
-	switch {
-	case whole || err != nil:
-	case e.stop.Load():
-		v.leave("not all keys were read back: the run was interrupted")
-	default:
-		v.leave(fmt.Sprintf("not all keys were read back: it would have taken more than %v", auditTime))
+	if !whole && err == nil {
+		e.leaveUnread()
 	}
 	return whole, err
+}
+
+// leaveUnread notes why keys were not read.
+func (e *engine) leaveUnread() {
+	if e.stop.Load() {
+		e.verifier.leave("not all keys were read back: the run was interrupted")
+		return
+	}
+	e.verifier.leave(fmt.Sprintf("not all keys were read back: it would have taken more than %v", auditTime))
+}
+
+// cutPlans takes from the plans what no session has begun.
+func (e *engine) cutPlans() {
+	for session := range e.work.plans {
+		e.work.plans[session].cut(e.streams.assignedUpTo(session))
+	}
 }
 
 // stretch carries out a stretch of every session. It returns false if there was no time for all of it.
@@ -123,8 +137,9 @@ func (e *engine) stretch(kind stretchKind, count func(session int) uint64, end t
 	}
 	f := newCountedFeeder(e, count)
 	e.offerAll()
-	answered := func() bool { return f.sum == 0 && e.rec.inFlight == 0 }
+	answered := func() bool { return f.sum == 0 && e.outstanding == 0 }
 	err = e.drive(f, end, answered)
+	e.cutPlans()
 	return answered(), err
 }
 
@@ -137,7 +152,7 @@ func (e *engine) rounds(end time.Duration) error {
 	f.feed(e, e.loop.Now())
 	e.loop.Flush()
 	e.loop.Restart(0)
-	if err := e.drive(f, end, func() bool { return f.sum == 0 && e.rec.inFlight == 0 }); err != nil {
+	if err := e.drive(f, end, func() bool { return f.sum == 0 && e.outstanding == 0 }); err != nil {
 		return err
 	}
 	for session := range e.work.plans {
@@ -146,7 +161,7 @@ func (e *engine) rounds(end time.Duration) error {
 		e.verifier.found.Rounds += (int64(assigned) - int64(p.stretches[len(p.stretches)-1].first)) * blockRounds / blockSteps
 		p.cut(assigned)
 	}
-	return e.drive(idleFeeder{}, e.loop.Now()+auditTime, func() bool { return e.rec.inFlight == 0 })
+	return e.drive(idleFeeder{}, e.loop.Now()+auditTime, func() bool { return e.outstanding == 0 })
 }
 
 // prepareRounds notes what the keys hold that compare-and-sets are to be tried on.

@@ -3,11 +3,13 @@ package load
 import (
 	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
+	"paxosbench/wire"
 )
 
 // atFirstInterval returns a progress that does something when the first interval of the measurement is over.
@@ -90,6 +92,31 @@ func TestSoundStateIsVouchedFor(t *testing.T) {
 			if v.Violations != 0 || v.ReadBack < 1000 || v.Rounds < 100 || len(v.NotChecked) != 0 {
 				t.Errorf("%s, %s: %+v", mix, dist, v)
 			}
+		}
+	}
+}
+
+// A cluster that is too slow to be examined makes the run no failure, and what was not read is said: whether its connections take too
+// long, or the question whether it keeps values at all, which is one get of each session, or the keys.
+func TestExaminationThatTakesTooLong(t *testing.T) {
+	defer func(before time.Duration) { auditTime = before }(auditTime)
+	for _, tt := range []struct {
+		time  time.Duration
+		quick int64 // gets that are answered at once
+	}{{1, 0}, {100 * time.Millisecond, 0}, {100 * time.Millisecond, 8}} {
+		auditTime = tt.time
+		var gets atomic.Int64
+		server := listen(t, clienttest.Config{Window: 1, Intercept: func(run *wire.Run) (a clienttest.Action) {
+			if c, _, err := wire.DecodeCommand(run.Commands); err == nil && c.Op == wire.OpGet && gets.Add(1) > tt.quick {
+				a.Delay = 200 * time.Millisecond
+			}
+			return a
+		}})
+		cfg := shortConfig(server.Addr())
+		cfg.Conns, cfg.Clients, cfg.Keys, cfg.Window = 1, 8, 1000, 1 // one at a time, so that most have not begun
+		v := mustRun(t, cfg).Result.Verification
+		if v.Violations != 0 || !strings.Contains(strings.Join(v.NotChecked, " "), "not all keys were read back: it would have taken more") {
+			t.Errorf("%v, %d quick gets: %+v", tt.time, tt.quick, v)
 		}
 	}
 }

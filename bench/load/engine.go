@@ -28,6 +28,7 @@ type engine struct {
 	verifier *verifier // nil: nothing is verified
 	stop     *atomic.Bool
 
+	outstanding int64         // operations assigned and neither answered nor given up
 	connectedAt time.Duration // when a connection was last seen open
 	recalls     bool          // sessions that come from a lost connection read what they have written
 }
@@ -178,6 +179,7 @@ func (e *engine) giveUp(stream int, first client.Number, count int, sent func(ti
 	c := &e.books[stream]
 	set := e.rec.set
 	last := first + client.Number(count) - 1
+	e.outstanding -= int64(count)
 	for n := first; n <= last; {
 		due := c.due.front()
 		end := min(due.last, last)
@@ -289,6 +291,7 @@ func (e *engine) settle(s *client.Session, first client.Number, count int, at ti
 		n = end + 1
 	}
 	e.rec.settled(count, at)
+	e.outstanding -= int64(count)
 	session, _ := e.streams.of(s.Index())
 	e.ready.push(session)
 }

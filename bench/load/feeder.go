@@ -166,4 +166,5 @@ func (e *engine) assignTo(stream, count int, due time.Duration) {
 	s := e.streams.all[stream]
 	e.books[stream].due.push(s.Assigned()+client.Number(count), due)
 	s.Assign(count)
+	e.outstanding += int64(count)
 }

@@ -40,7 +40,7 @@ func (e *engine) preload() error {
 	}
 	f := newCountedFeeder(e, e.work.owned)
 	e.offerAll()
-	return e.drive(f, never, func() bool { return f.sum == 0 && e.rec.inFlight == 0 })
+	return e.drive(f, never, func() bool { return f.sum == 0 && e.outstanding == 0 })
 }
 
 // offerAll puts every client on the list of those that can take operations, at the beginning of a phase.
@@ -64,7 +64,7 @@ func (e *engine) load(start, end time.Duration, total budget, pacer Pacer) (feed
 		open.left = total
 		f = open
 	}
-	err := e.drive(f, end, func() bool { return f.spent() && e.rec.inFlight == 0 })
+	err := e.drive(f, end, func() bool { return f.spent() && e.outstanding == 0 })
 	return f, err
 }
 
@@ -73,7 +73,7 @@ func (e *engine) warmUp(start time.Duration, seed uint64) error {
 	if _, err := e.load(start, start+e.cfg.Warmup, unlimited, e.cfg.pacer(e.thread, seed, true)); err != nil {
 		return err
 	}
-	answered := func() bool { return e.rec.inFlight == 0 }
+	answered := func() bool { return e.outstanding == 0 }
 	if err := e.drive(idleFeeder{}, e.loop.Now()+e.cfg.Timeout, answered); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (e *engine) warmUp(start time.Duration, seed uint64) error {
 		return errNotBegun
 	case !answered():
 		return fmt.Errorf("%w: %d operations of the warm-up unanswered after %v%w", ErrUnreachable,
-			e.rec.inFlight, e.cfg.Timeout, e.lastError())
+			e.outstanding, e.cfg.Timeout, e.lastError())
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (e *engine) warmUp(start time.Duration, seed uint64) error {
 // drain awaits outstanding answers for at most the timeout. It goes on when the run is told to stop.
 func (e *engine) drain() error {
 	end := e.loop.Now() + e.cfg.Timeout
-	for e.rec.inFlight > 0 && e.loop.Now() < end {
+	for e.outstanding > 0 && e.loop.Now() < end {
 		if err := e.loop.Poll(min(e.loop.Now()+maxWait, end)); err != nil {
 			return err
 		}
