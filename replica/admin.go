@@ -36,7 +36,7 @@ const (
 // serveAdmin answers on the admin address until ctx is done. It does from the start, while the replica recovers.
 func (r *Replica) serveAdmin(ctx context.Context) error {
 	server := &http.Server{
-		Handler: r.adminHandler(), MaxHeaderBytes: maxAdminHeader, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelWarn),
+		Handler: ownPagesOnly(r.adminHandler()), MaxHeaderBytes: maxAdminHeader, ErrorLog: slog.NewLogLogger(r.log.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: adminTimeout, ReadTimeout: adminTimeout, WriteTimeout: adminTimeout, IdleTimeout: adminTimeout,
 	}
 	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
@@ -63,6 +63,35 @@ func (r *Replica) adminHandler() http.Handler {
 		mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	}
 	return mux
+}
+
+// ownPagesOnly turns away what a web page of somebody else's would read. A browser asks for it on the page's behalf, from this
+// host: across sites, or, when the page's name has been made to resolve to a loopback address, by that name.
+func ownPagesOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if why := foreign(request); why != "" {
+			http.Error(w, why, http.StatusForbidden)
+			return
+		}
+		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
+		next.ServeHTTP(w, request)
+	})
+}
+
+// foreign says what is wrong with a request that is not this host's own, or nothing.
+func foreign(request *http.Request) string {
+	if !isLoopback(request.Host) {
+		return fmt.Sprintf("Host %q: ask for this server by a loopback address or as localhost", request.Host)
+	}
+	switch site := request.Header.Get("Sec-Fetch-Site"); site {
+	case "", "none", "same-origin":
+	default:
+		return fmt.Sprintf("Sec-Fetch-Site %s: pages of other sites are not answered", site)
+	}
+	if origin := request.Header.Get("Origin"); origin != "" && origin != "http://"+request.Host {
+		return fmt.Sprintf("Origin %q: pages of other sites are not answered", origin)
+	}
+	return ""
 }
 
 func (r *Replica) handleStatus(w http.ResponseWriter, request *http.Request) {

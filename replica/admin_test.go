@@ -54,6 +54,44 @@ func TestAdminWhileRecovering(t *testing.T) {
 	}
 }
 
+// A page on the web must not read what its visitor's browser can reach.
+func TestAdminTurnsWebPagesAway(t *testing.T) {
+	handler := ownPagesOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {}))
+	for _, test := range []struct {
+		host, header, value string
+		want                int
+	}{
+		{"127.0.0.1:7201", "", "", http.StatusOK},
+		{"localhost:7201", "", "", http.StatusOK},
+		{"localhost", "", "", http.StatusOK},
+		{"[::1]:7201", "", "", http.StatusOK},
+		{"[::1]", "", "", http.StatusOK},
+		{"127.0.0.1", "Sec-Fetch-Site", "none", http.StatusOK},
+		{"127.0.0.1:7201", "Origin", "http://127.0.0.1:7201", http.StatusOK},
+		{"evil.example", "", "", http.StatusForbidden},
+		{"evil.example:7201", "", "", http.StatusForbidden},
+		{"127.0.0.1.evil.example:7201", "", "", http.StatusForbidden},
+		{"localhost.evil.example", "", "", http.StatusForbidden},
+		{"10.0.0.1:7201", "", "", http.StatusForbidden},
+		{"", "", "", http.StatusForbidden},
+		{"127.0.0.1:7201", "Sec-Fetch-Site", "cross-site", http.StatusForbidden},
+		{"127.0.0.1:7201", "Sec-Fetch-Site", "same-site", http.StatusForbidden},
+		{"127.0.0.1:7201", "Origin", "http://evil.example", http.StatusForbidden},
+		{"127.0.0.1:7201", "Origin", "null", http.StatusForbidden},
+	} {
+		request := httptest.NewRequest(http.MethodGet, "/status", nil)
+		request.Host = test.host
+		if test.header != "" {
+			request.Header.Set(test.header, test.value)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, request)
+		if w.Code != test.want {
+			t.Errorf("host %q, %s %q: %d, want %d: %s", test.host, test.header, test.value, w.Code, test.want, w.Body)
+		}
+	}
+}
+
 func TestAdminWhenReady(t *testing.T) {
 	r := started(t, alone(t))
 	if err := r.Ready(t.Context()); err != nil {
@@ -72,7 +110,7 @@ func TestAdminWhenReady(t *testing.T) {
 func TestAdminConnectionsAreLimited(t *testing.T) {
 	r := started(t, alone(t))
 	ask := func(conn net.Conn) int {
-		if _, err := conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")); err != nil {
+		if _, err := conn.Write([]byte("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")); err != nil {
 			t.Fatal(err)
 		}
 		answer, err := http.ReadResponse(bufio.NewReader(conn), nil)

@@ -37,8 +37,9 @@ var agreed = []struct {
 
 // local lists the flags that may differ between replicas.
 var local = []string{
-	"id", "data", "bootstrap", "rejoin", "repair", "accept-loss", "admin", "pprof", "batch", "linger", "batch-bytes", "pipeline", "pipeline-bytes",
-	"compress", "unreplicated", "heartbeat", "forward", "client-window", "max-clients", "log-bytes", "segment-bytes", "snapshot-bytes",
+	"id", "data", "bootstrap", "rejoin", "repair", "accept-loss", "tls", "insecure-listen", "admin", "pprof", "batch", "linger", "batch-bytes", "pipeline", "pipeline-bytes",
+	"compress", "unreplicated", "heartbeat", "forward", "client-window", "max-clients", "client-idle", "log-bytes", "segment-bytes",
+	"snapshot-bytes",
 }
 
 // Every flag either is compared or may differ: who adds one has to decide. (The cluster's id has a field of its own.)

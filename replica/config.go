@@ -36,6 +36,8 @@ type Config struct {
 	Rejoin     bool           `name:"rejoin" help:"Allow an empty data directory: this replica has lost its disk. It learns from the others, and votes again once it knows up to where it may have voted. No effect on a directory that has been used."`
 	Repair     bool           `name:"repair" help:"If the data is damaged, or this replica has stopped because it differs from the others, set it aside in DIR/damaged-TIME and go on as with --rejoin. Without it such a replica does not start. No effect on good data."`
 	AcceptLoss bool           `name:"accept-loss" help:"Have this replica vote again with what it has, although it may have forgotten votes: for when too many have forgotten for the rest to let them vote again. What was acknowledged by those who have forgotten may be lost. Start as few with it as a quorum lacks: those that have forgotten nothing must be in every quorum. Obeyed once, take it away afterwards; no effect on a replica that has forgotten nothing."`
+	TLS        string         `name:"tls" default:"" placeholder:"DIR" help:"Directory with ca.crt, tls.crt and tls.key, as docs/security.md describes: clients and replicas prove who they are, and what passes is encrypted. All replicas of a cluster, or none. The files are read again when they change. Empty: whoever connects is believed."`
+	Exposed    bool           `name:"insecure-listen" help:"Without --tls, listen at addresses that are not loopback. Whoever reaches them owns the cluster."`
 	Admin      string         `name:"admin" default:"" placeholder:"ADDR" help:"Address for /status and /metrics, on loopback. Empty: none."`
 	Pprof      bool           `name:"pprof" help:"Serve /debug/pprof/ on the admin address."`
 
@@ -60,10 +62,11 @@ type Config struct {
 	Heartbeat       time.Duration `name:"heartbeat" default:"50ms" help:"The leader's heartbeat interval."`
 	ElectionTimeout time.Duration `name:"election-timeout" default:"500ms" help:"Silence, plus up to as much again at random, after which a follower asks for votes."`
 
-	Forward      bool   `name:"forward" help:"Hand clients that connect while another replica leads on to that one, instead of telling them its address: for clients that cannot reach every replica."`
-	ClientWindow int    `name:"client-window" default:"65536" help:"Commands that one client connection may have in flight; more are answered with BUSY."`
-	MaxClients   int    `name:"max-clients" default:"10000" help:"Client connections; more are refused."`
-	MaxSessions  uint32 `name:"max-sessions" default:"65536" help:"Client sessions; when a new one needs the place, the least recently active is evicted. Equal on all replicas."`
+	Forward      bool          `name:"forward" help:"Hand clients that connect while another replica leads on to that one, instead of telling them its address: for clients that cannot reach every replica."`
+	ClientWindow int           `name:"client-window" default:"65536" help:"Commands that one client connection may have in flight; more are answered with BUSY."`
+	MaxClients   int           `name:"max-clients" default:"10000" help:"Client connections; more are refused, unless one that is idle can give way: see --client-idle."`
+	ClientIdle   time.Duration `name:"client-idle" default:"15m" help:"How long a client connection may be without a command in flight and without a byte from the client before it is closed. Where all --max-clients places are taken, one that has been idle for a second gives way, the longest idle first. 0s: no limit but that."`
+	MaxSessions  uint32        `name:"max-sessions" default:"65536" help:"Client sessions; when a new one needs the place, the least recently active is evicted. Equal on all replicas."`
 
 	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
 	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment, 8MiB to 1GiB."`
@@ -126,6 +129,21 @@ func (c *Config) MarshalJSON() ([]byte, error) {
 		values[s.name] = value
 	}
 	return json.Marshal(values)
+}
+
+// exposedAt lists the addresses of this replica that others than this host may reach, if nobody proves there who they are.
+func (c *Config) exposedAt() (addrs []string) {
+	self := c.self()
+	own := []string{self.Client}
+	if len(c.Members) > 1 {
+		own = append(own, self.Peer)
+	}
+	for _, addr := range own {
+		if c.TLS == "" && addr != "" && !isLoopback(addr) {
+			addrs = append(addrs, addr)
+		}
+	}
+	return addrs
 }
 
 // self returns this replica's member entry.
@@ -227,7 +245,7 @@ func (c *Config) transport(incarnation uint64, buffers *wire.Buffers, log *slog.
 	}
 	tc := transport.Config{
 		Self: c.ID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
-		ClientAddr: c.self().Client, Peers: peers, MaxClients: c.MaxClients, Buffers: buffers, Logger: log,
+		ClientAddr: c.self().Client, Peers: peers, MaxClients: c.MaxClients, IdleTimeout: c.ClientIdle, Buffers: buffers, Logger: log,
 	}
 	if len(peers) > 0 {
 		tc.PeerAddr = c.self().Peer

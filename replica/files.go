@@ -44,6 +44,10 @@ func (c *Config) descriptors() descriptors {
 	d := descriptors{
 		clients: c.MaxClients, peers: transport.OwnFiles, admin: maxAdminConns + 2, data: dataFiles + maxReaders, process: processFiles,
 	}
+	if c.TLS != "" {
+		d.clients *= transport.CarrierFiles
+		d.peers += transport.SecuredFiles
+	}
 	if c.Forward {
 		d.forwarded = min(c.MaxClients, leastForwarded)
 	}

@@ -47,7 +47,7 @@ func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 	l.membership.l = l
 	var err error
 	tc := cfg.transport(incarnation, l.buffers, log)
-	tc.MaxForwarded, tc.Membership = r.files.forwarded, &l.membership
+	tc.MaxForwarded, tc.Membership, tc.Credentials = r.files.forwarded, &l.membership, r.proof
 	if l.transport, err = transport.New(tc, l); err != nil {
 		return nil, err
 	}
@@ -133,6 +133,9 @@ func (l *loop) clientAddr(id wire.ReplicaID) string {
 	}
 	return addr
 }
+
+// Waits reports whether a client has commands or reads in flight.
+func (l *loop) Waits(c *transport.Client) bool { return flowOf(c).InFlight > 0 }
 
 // ClientClosed forgets a client. Its commands take their course.
 func (l *loop) ClientClosed(c *transport.Client) { delete(l.clients, c) }

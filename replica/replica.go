@@ -32,6 +32,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"paxosbench/secure"
 )
 
 // Replica is one replica that runs, or has run. Its methods may be called from any goroutine.
@@ -40,7 +42,8 @@ type Replica struct {
 	log      *slog.Logger
 	cancel   context.CancelFunc
 	files    descriptors
-	admin    net.Listener // nil: none
+	proof    *secure.Credentials // nil: whoever connects is believed
+	admin    net.Listener        // nil: none
 	progress *progress
 
 	loop  atomic.Pointer[loop] // nil: it recovers
@@ -68,7 +71,14 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Replica, error) 
 	if files.forwarded < cfg.MaxClients && cfg.Forward {
 		log.Info("not all clients can be handed on to the leader at a time: the limit of open files", "places", files.forwarded, "clients", cfg.MaxClients)
 	}
-	r := &Replica{cfg: &cfg, log: log, files: files, ready: make(chan struct{}), done: make(chan struct{})}
+	proof, err := cfg.credentials(log)
+	if err != nil {
+		return nil, err
+	}
+	if exposed := cfg.exposedAt(); len(exposed) > 0 {
+		log.Warn("listening without TLS where others than this host may connect: whoever does owns the cluster (insecure-listen)", "addrs", exposed)
+	}
+	r := &Replica{cfg: &cfg, log: log, files: files, proof: proof, ready: make(chan struct{}), done: make(chan struct{})}
 	if cfg.Admin != "" {
 		if r.admin, err = net.Listen("tcp", cfg.Admin); err != nil {
 			return nil, fmt.Errorf("admin address %s: %w", cfg.Admin, err)
@@ -78,6 +88,22 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Replica, error) 
 	r.progress = newProgress(ctx, cfg.Data)
 	go r.run(ctx)
 	return r, nil
+}
+
+// credentials reads what the replica proves itself by, nil if it does not.
+func (c *Config) credentials(log *slog.Logger) (*secure.Credentials, error) {
+	if c.TLS == "" {
+		return nil, nil
+	}
+	credentials, err := secure.Load(c.TLS, func(err error) { log.Warn(err.Error()) })
+	if err != nil {
+		return nil, fmt.Errorf("tls: %w", err)
+	}
+	if id := credentials.Identity(); id != secure.ReplicaIdentity(int(c.ID)) {
+		return nil, fmt.Errorf("tls: %s holds the certificate of %v, and this is replica %d: give the directory with that of %v", c.TLS, id, c.ID,
+			secure.ReplicaIdentity(int(c.ID)))
+	}
+	return credentials, nil
 }
 
 // Run starts a replica, waits until it has ended, and returns what Wait does.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"reflect"
+	"strings"
 	"time"
 
 	"paxosbench/replica/journal"
@@ -39,6 +40,7 @@ const (
 	maxWindow       = 1 << 20
 	maxMaxClients   = 1 << 20
 	maxTime         = time.Hour // of timeouts, far from where sums of them overflow
+	maxIdle         = 30 * 24 * time.Hour
 )
 
 // Validate reports every violation at once, each with its remedy. The error joins values of type *Violation. What it
@@ -75,6 +77,11 @@ func (c *Config) validateMembers(v *violations) {
 			owner[addr] = m.ID
 		}
 	}
+	for _, addr := range c.exposedAt() {
+		v.want(c.Exposed, "member", "this replica would listen at %s, which is not a loopback address: whoever reaches it without --tls owns the cluster; "+
+			"give --tls DIR (docs/security.md says what is in it), listen on 127.0.0.1, or say --insecure-listen", addr)
+	}
+	v.want(!c.Exposed || c.TLS == "", "insecure-listen", "given with tls; give one of them")
 	v.want(seen[c.ID], "id", "%d is not among the members; give --member for every replica, this one included", c.ID)
 	if c.Admin == "" {
 		return
@@ -122,6 +129,7 @@ func (c *Config) validateTexts(v *violations) {
 func (c *Config) validateTimes(v *violations) {
 	v.want(c.Linger >= 0 && c.Linger <= maxTime, "linger", "%v, want 0s to %v", c.Linger, maxTime)
 	v.want(c.Heartbeat >= time.Millisecond && c.Heartbeat <= maxTime, "heartbeat", "%v, want 1ms to %v", c.Heartbeat, maxTime)
+	v.want(c.ClientIdle >= 0 && c.ClientIdle <= maxIdle, "client-idle", "%v, want 0s to %v", c.ClientIdle, maxIdle)
 	v.want(c.ElectionTimeout >= 2*c.Heartbeat && c.ElectionTimeout <= maxTime, "election-timeout",
 		"%v, want at least twice the heartbeat of %v, and at most %v", c.ElectionTimeout, c.Heartbeat, maxTime)
 }
@@ -139,10 +147,12 @@ func (c *Config) validateSizes(v *violations) {
 	v.want(err == nil, "max-sessions", "%v", err)
 }
 
+// isLoopback tells whether an address, with a port or without, can only be this host's own. A name other than localhost is
+// whatever a name server says.
 func isLoopback(addr string) bool {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return false
+		host = strings.TrimSuffix(strings.TrimPrefix(addr, "["), "]")
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

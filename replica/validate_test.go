@@ -15,7 +15,7 @@ import (
 // valid returns a configuration that nothing is wrong with.
 func valid() Config {
 	c := Default()
-	c.ID, c.Members = 1, []Member{{1, "a:1", "a:2"}, {2, "a:3", "a:4"}, {3, "a:5", "a:6"}}
+	c.ID, c.Members = 1, []Member{{1, "127.0.0.1:1", "127.0.0.1:2"}, {2, "a:3", "a:4"}, {3, "a:5", "a:6"}}
 	return c
 }
 
@@ -41,9 +41,14 @@ var broken = map[string]struct {
 	"port out of range":     {func(c *Config) { c.Members[1].Client = "a:65536" }, []string{"member"}},
 	"unknowable peer port":  {func(c *Config) { c.Members[0].Peer = "a:0" }, []string{"member"}},
 	"unknowable other port": {func(c *Config) { c.Members[1].Client = "a:0" }, []string{"member"}},
-	"address twice":         {func(c *Config) { c.Members[1].Client = "a:1" }, []string{"member"}},
+	"address twice":         {func(c *Config) { c.Members[1].Client = "127.0.0.1:1" }, []string{"member"}},
 	"admin at a client's":   {func(c *Config) { c.Members[0].Client, c.Admin = "127.0.0.1:2", "127.0.0.1:2" }, []string{"admin"}},
 	"admin for the world":   {func(c *Config) { c.Admin = ":7201" }, []string{"admin"}},
+	"clients of the world":  {func(c *Config) { c.Members[0].Client = "0.0.0.0:2" }, []string{"member"}},
+	"peers of the world":    {func(c *Config) { c.Members[0].Peer = ":1" }, []string{"member"}},
+	"any host of a name":    {func(c *Config) { c.Members[0].Client = "localhost.example:2" }, []string{"member"}},
+	"proved and exposed":    {func(c *Config) { c.TLS, c.Exposed = "tls", true }, []string{"insecure-listen"}},
+	"idle for ever":         {func(c *Config) { c.ClientIdle = 1 << 62 }, []string{"client-idle"}},
 	"admin port":            {func(c *Config) { c.Admin = "127.0.0.1:70000" }, []string{"admin"}},
 	"no data":               {func(c *Config) { c.Data = "" }, []string{"data"}},
 	"machine":               {func(c *Config) { c.Machine = 3 }, []string{"machine"}},
@@ -101,6 +106,23 @@ func TestPortsOfTheSystem(t *testing.T) {
 	several.Members[0].Client = "127.0.0.1:0"
 	several.Admin = "127.0.0.1:0"
 	for _, c := range []Config{alone, several} {
+		if err := c.Validate(); err != nil {
+			t.Errorf("%v: %v", c.Members, err)
+		}
+	}
+}
+
+// At an address that others reach, somebody must prove who they are, or the operator must have said that nobody need.
+func TestAddressesOfTheWorld(t *testing.T) {
+	for _, change := range []func(*Config){
+		func(c *Config) { c.TLS = "tls" },
+		func(c *Config) { c.Exposed = true },
+		func(c *Config) { c.Members[0] = Member{1, "localhost:1", "[::1]:2"} },
+		func(c *Config) { c.Members = []Member{{1, "10.0.0.1:1", "127.0.0.1:2"}} }, // alone it has no peers
+	} {
+		c := valid()
+		c.Members[0] = Member{1, "10.0.0.1:1", "host1:2"}
+		change(&c)
 		if err := c.Validate(); err != nil {
 			t.Errorf("%v: %v", c.Members, err)
 		}

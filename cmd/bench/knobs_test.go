@@ -98,7 +98,7 @@ func takes(t *testing.T, owner suite.Owner, knob, value string) (ok bool, said s
 		args = append(args, "--rate", "1k")
 	}
 	if owner == suite.Replica {
-		name, args = "replica", []string{"--id", "1", "--data", t.TempDir(), "--member", "1=192.0.2.1:1,192.0.2.1:2"}
+		name, args = "replica", []string{"--id", "1", "--data", t.TempDir(), "--insecure-listen", "--member", "1=192.0.2.1:1,192.0.2.1:2"}
 		for _, other := range []string{"2=b:1,b:2", "3=c:1,c:2", "4=d:1,d:2", "5=e:1,e:2", "6=f:1,f:2", "7=g:1,g:2"} {
 			if knob != suite.KnobUnreplicated {
 				args = append(args, "--member", other)

@@ -179,6 +179,13 @@ func (c *cluster) signal(id int, s syscall.Signal) {
 
 // status is what the tests look at of /status.
 type status struct {
+	Cluster string `json:"cluster"`
+
+	Peers []struct {
+		ID  int    `json:"id"`
+		Ups uint64 `json:"ups"` // how often it has been connected
+	} `json:"peers"`
+
 	Role    string `json:"role"`
 	Ballot  string `json:"ballot"`
 	Leader  int    `json:"leader"`
@@ -327,8 +334,10 @@ type result struct {
 		HistoryOps int    `json:"history_ops"` // on keys whose history was decided
 		Undecided  int    `json:"history_undecided"`
 	} `json:"verification"`
-	Latency struct {
-		Max int64 `json:"max"` // ns
+	Throughput float64 `json:"throughput_ops_per_s"`
+	Latency    struct {
+		P999 int64 `json:"p999"`
+		Max  int64 `json:"max"` // ns
 	} `json:"latency_ns"`
 }
 

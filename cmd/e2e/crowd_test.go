@@ -3,7 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"syscall"
 	"testing"
@@ -27,8 +26,8 @@ const (
 	crowdFixed = 2 * 2 * (1<<20 + 1<<20)
 )
 
-// As many clients as the leader has places for connect and say nothing. It stays up and small, tells those that come on top,
-// serves the client that works, and has a place for a peer that comes back.
+// As many clients as the leader has places for connect and say nothing. It stays up and small, has those that have been idle longest
+// give way to others, serves the client that works, and has a place for a peer that comes back.
 func TestIdleCrowd(t *testing.T) {
 	places := crowdSize(t)
 	c := newCluster(t, 3, "--max-clients", fmt.Sprint(places), "--durability", "os", "--machine", "noop",
@@ -75,47 +74,39 @@ func crowdSize(t *testing.T) int {
 	return int(min(uint64(size), limit.Max-spareFiles))
 }
 
-// crowd opens idle connections to a replica: so many that are welcomed, and then some more that have to be refused.
-func (c *cluster) crowd(id, welcomed, refused int) {
+// crowd opens idle connections to a replica: as many as there are places for, and then some more, which are let in when one of the
+// others has been idle for long enough to give way.
+func (c *cluster) crowd(id, welcomed, more int) {
 	c.t.Helper()
-	for i := range welcomed + refused {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.members[id-1].client))
-		if err != nil {
-			c.t.Fatal(err)
+	for range welcomed {
+		if got, err := c.visit(id); err != nil || got != wire.TypeWelcome {
+			c.t.Fatalf("a connection is answered with a %v, want a welcome; error %v", got, err)
 		}
-		c.t.Cleanup(func() {
-			_ = conn.(*net.TCPConn).SetLinger(0) // reset: 10,000 ports are not to linger
-			_ = conn.Close()
+	}
+	for range more {
+		c.until("an idle client to give way", func() bool {
+			got, err := c.visit(id)
+			return err == nil && got == wire.TypeWelcome
 		})
-		want := wire.TypeWelcome
-		if i >= welcomed {
-			want = wire.TypeFault
-		}
-		if got, err := greet(conn); err != nil || got != want {
-			c.t.Fatalf("connection %d of %d is answered with a %v, want a %v; error %v", i+1, welcomed+refused, got, want, err)
-		}
 	}
 }
 
+// visit opens a connection, which stays open until the test ends, and returns the answer to its hello.
+func (c *cluster) visit(id int) (wire.Type, error) {
+	c.t.Helper()
+	return greet(mustHostile(c.t, c.members[id-1].client))
+}
+
 // greet says hello and returns the type of the answer. Who is refused may have lost the connection before.
-func greet(conn net.Conn) (wire.Type, error) {
-	if err := conn.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
+func greet(h *hostile) (wire.Type, error) {
+	if err := h.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return 0, err
 	}
-	if _, err := conn.Write(wire.AppendClientHello(nil, wire.ClientHello{})); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
+	if _, err := h.Write(wire.AppendClientHello(nil, wire.ClientHello{})); err != nil && !errors.Is(err, syscall.EPIPE) && !errors.Is(err, syscall.ECONNRESET) {
 		return 0, err
 	}
-	var answer []byte
-	for part := make([]byte, wire.MaxText); ; {
-		n, err := conn.Read(part)
-		answer = append(answer, part[:n]...)
-		if h, bad := wire.DecodeHeader(answer); bad != wire.ErrShort {
-			return h.Type, bad
-		}
-		if err != nil {
-			return 0, err
-		}
-	}
+	header, _, err := h.hear()
+	return header.Type, err
 }
 
 // progress waits until a replica has executed so many more commands.

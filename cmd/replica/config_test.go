@@ -55,14 +55,14 @@ func TestFileWithoutSettings(t *testing.T) {
 func TestMembersInFile(t *testing.T) {
 	var c cli
 	path := filepath.Join(t.TempDir(), "replica.yaml")
-	text := "id: 2\nmember:\n  - 1=:7101,:7001\n  - 2=:7102,:7002\n"
+	text := "id: 2\nmember:\n  - 1=:7101,:7001\n  - 2=127.0.0.1:7102,127.0.0.1:7002\n"
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if err := c.parse(newParser(&c), []string{"--config", path}); err != nil {
 		t.Fatal(err)
 	}
-	if c.ID != 2 || len(c.Members) != 2 || c.Members[1].Client != ":7002" {
+	if c.ID != 2 || len(c.Members) != 2 || c.Members[1].Client != "127.0.0.1:7002" {
 		t.Errorf("read as %+v", c.Config)
 	}
 }

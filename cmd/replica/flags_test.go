@@ -14,7 +14,7 @@ func newParser(c *cli) *kong.Kong { return kong.Must(c, c.options()...) }
 func parsed(t *testing.T, args ...string) (*cli, error) {
 	t.Helper()
 	var c cli
-	valid := []string{"--id", "1", "--member", "1=:7101,:7001", "--member", "2=:7102,:7002"}
+	valid := []string{"--id", "1", "--member", "1=127.0.0.1:7101,127.0.0.1:7001", "--member", "2=:7102,:7002"}
 	return &c, c.parse(newParser(&c), append(valid, args...))
 }
 
@@ -32,7 +32,7 @@ func TestFlags(t *testing.T) {
 func TestAllViolationsAtOnce(t *testing.T) {
 	_, err := parsed(t, "--batch", "count:0", "--pipeline", "0", "--linger=-1s", "--quorum2", "5", "--reads", "maybe",
 		"--heartbeat", "soon", "--compress", "lz4", "--batch-bytes", "much", "--unreplicated=perhaps", "--durability", "sometimes",
-		"--client-window", "many", "--machine", "sql", "--log-level", "loud", "--log-format", "xml", "--member", "3=:7101,:7003")
+		"--client-window", "many", "--machine", "sql", "--log-level", "loud", "--log-format", "xml", "--member", "3=127.0.0.1:7101,:7003")
 	if err == nil {
 		t.Fatal("accepted")
 	}

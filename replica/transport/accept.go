@@ -7,6 +7,7 @@ import (
 	"net"
 	"time"
 
+	"paxosbench/secure"
 	"paxosbench/wire"
 )
 
@@ -31,14 +32,28 @@ func (p places) give() {
 	}
 }
 
-// peerConns bounds the connections from peers: two lanes each, and room to connect anew before old ones have died.
-// They are apart from the clients', so that clients cannot crowd peers out.
-const peerConns = 4 * wire.LaneCount * wire.MaxReplicas
+const (
+	// newPeers is how many connections there may be to the port for peers that have not said a hello which makes them one. Those
+	// that have are two for each member at most. Both are apart from the clients', so that clients cannot crowd peers out.
+	newPeers = 48
+
+	// newClients is how many clients may be proving who they are at a time, beside those that have, and clientGrace how long one
+	// more waits for one of them to be through.
+	newClients  = 1024
+	clientGrace = 2 * time.Millisecond
+
+	// CarrierFiles is how many descriptors a connection takes that is secured.
+	CarrierFiles = 3
+)
 
 // OwnFiles is how many descriptors a Transport may have open at a time besides those of clients, which have Config.MaxClients
 // and MaxForwarded places: those of peers, accepted and dialled, the two listeners, the event loop's, and the one that
-// each acceptor and dialer has in its hand, which is two for the moment in which the loop takes it.
-const OwnFiles = peerConns + (wire.LaneCount+2)*wire.MaxReplicas + 2 + 4 + 2*2
+// each acceptor and dialer has in its hand, which is two for the moment in which the loop takes it. With credentials it is more,
+// see SecuredFiles.
+const OwnFiles = newPeers + wire.LaneCount*wire.MaxReplicas + (wire.LaneCount+2)*wire.MaxReplicas + 2 + 4 + 2*2
+
+// SecuredFiles is how many more it is with credentials.
+const SecuredFiles = newClients + (CarrierFiles-1)*2*wire.LaneCount*wire.MaxReplicas
 
 // acceptPause is the wait after a failed accept, most likely for want of descriptors: nothing but time helps.
 const acceptPause = 50 * time.Millisecond
@@ -47,9 +62,12 @@ const acceptPause = 50 * time.Millisecond
 type acceptor struct {
 	t        *Transport
 	listener net.Listener
-	places   places
-	endpoint func(nc net.Conn) endpoint
-	forwards *forwarder // nil: every connection is for this replica
+	endpoint func(o *origin) endpoint
+
+	places    places                      // of clients; nil: peers have theirs
+	newcomers *newcomers                  // who has yet to show who it is
+	allows    func(secure.Identity) error // says why the holder of a certificate may not connect here
+	forwards  *forwarder                  // nil: every connection is for this replica
 
 	lastError string // of Accept, so that it is logged once per change
 	crowded   bool   // the last client to be handed on found no place for that
@@ -79,16 +97,23 @@ func (a *acceptor) failed(err error) {
 	}
 }
 
-// admit gives the connection a place or refuses it.
+// admit has the connection handed on to the leader, or received here.
 func (a *acceptor) admit(ctx context.Context, nc net.Conn) {
+	o := origin{remote: nc.RemoteAddr().String(), host: hostOf(nc.RemoteAddr())}
 	switch {
-	case !a.places.take():
-		a.refuse(nc)
-	case a.handsOn():
-		a.forwards.group.Go(func() { a.forward(ctx, nc.(*net.TCPConn)) })
+	case !a.handsOn():
+		a.receive(ctx, nc, o)
+	case a.place(ctx, o.host):
+		a.forwards.group.Go(func() { a.forward(ctx, nc.(*net.TCPConn), o) })
 	default:
-		a.keep(nc)
+		a.forwards.places.give()
+		a.refuse(nc)
 	}
+}
+
+// place takes a place for a connection: a free one, or that of a client that is idle.
+func (a *acceptor) place(ctx context.Context, host string) bool {
+	return a.places == nil || a.places.take() || a.t.makeRoom(ctx, host) && a.places.take()
 }
 
 // handsOn reports whether a connection is to be handed on to the leader. If so it has taken a place for that.
@@ -105,22 +130,54 @@ func (a *acceptor) handsOn() bool {
 }
 
 // forward hands the connection on to the leader. If that cannot be reached the client is told here who it is.
-func (a *acceptor) forward(ctx context.Context, nc *net.TCPConn) {
+func (a *acceptor) forward(ctx context.Context, nc *net.TCPConn, o origin) {
 	done := a.forwards.forward(ctx, nc)
 	a.forwards.places.give()
-	if done {
-		a.places.give()
-	} else {
-		a.keep(nc)
+	a.places.give()
+	if !done {
+		a.receive(ctx, nc, o)
 	}
 }
 
-// keep brings the connection to the loop. It waits until the loop has taken it: while the loop is busy, further
-// connections stay in the backlog.
-func (a *acceptor) keep(nc net.Conn) {
-	if err := a.t.enroll(nc, a.endpoint(nc)); err != nil {
+// receive takes the connection for this replica, at once or when it has proved who it is. Who has to show that first has a place
+// among the newcomers until then.
+func (a *acceptor) receive(ctx context.Context, nc net.Conn, o origin) {
+	e := a.endpoint(&o)
+	if a.t.cfg.Credentials == nil {
+		a.keep(ctx, nc, e)
+		return
+	}
+	if e.base().newcomer = a.newcomers.enter(ctx, o.host, func() { _ = nc.Close() }); e.base().newcomer == nil {
+		_ = nc.Close()
+		return
+	}
+	a.t.proofs.Go(func() { a.prove(ctx, nc, e) })
+}
+
+// keep brings the connection to the loop, if there is a place for it. It waits until the loop has taken it: while the loop is busy,
+// further connections stay in the backlog.
+func (a *acceptor) keep(ctx context.Context, nc net.Conn, e endpoint) {
+	c := e.base()
+	if a.places == nil && c.newcomer == nil {
+		c.newcomer = a.newcomers.enter(ctx, c.origin.host, func() {
+			a.t.Post(func() { c.fault(FaultNewcomer, "too many connections without a hello") })
+		})
+	}
+	if !a.place(ctx, c.origin.host) {
+		a.refuse(nc)
+		return
+	}
+	if err := a.t.bring(nc, e); err != nil {
+		c.newcomer.leave()
+		a.leave()
+		a.t.log.Warn("cannot take connection", "remote", c.origin.remote, "error", err)
+	}
+}
+
+// leave gives back the place of a connection that has not become one.
+func (a *acceptor) leave() {
+	if a.places != nil {
 		a.places.give()
-		a.t.log.Warn("cannot take connection", "remote", nc.RemoteAddr(), "error", err)
 	}
 }
 

@@ -49,7 +49,7 @@ func TestEnrollFails(t *testing.T) {
 	tr, _ := start(t, testConfig(), newTestHandler())
 	one, other := net.Pipe() // not a socket
 	defer other.Close()
-	a := &acceptor{t: tr, places: make(places, 1), endpoint: func(nc net.Conn) endpoint { return newClient(tr, nc) }}
+	a := &acceptor{t: tr, places: make(places, 1), endpoint: func(o *origin) endpoint { return newClient(tr, o) }}
 	a.admit(t.Context(), one)
 	if !a.places.take() {
 		t.Error("the place is not given back")

@@ -1,8 +1,9 @@
 package transport
 
 import (
+	"container/list"
 	"fmt"
-	"net"
+	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -20,7 +21,11 @@ type Client struct {
 	conn
 	id      uint64
 	greeted bool // the ClientHello has been passed to the Handler
-	dirty   bool // stands in the list of clients to write at the end of the round
+
+	idle        *list.Element // its place in the order of those that are idle
+	silentSince time.Duration // when bytes last came, to within idleGrain
+
+	dirty bool // stands in the list of clients to write at the end of the round
 }
 
 // ID names the connection among all that this replica has had: the low half is its place, the high half says how many
@@ -28,7 +33,7 @@ type Client struct {
 func (c *Client) ID() uint64 { return c.id }
 
 // RemoteAddr returns the client's address.
-func (c *Client) RemoteAddr() string { return c.remote }
+func (c *Client) RemoteAddr() string { return c.origin.remote }
 
 // Touch has the transport write Out at the end of the round, and gives Out a buffer to append to. On a closed
 // connection it does nothing, Out goes nowhere, and it returns false.
@@ -75,20 +80,25 @@ func (c *Client) flush() {
 }
 
 // newClient prepares the endpoint for an accepted connection; it joins the loop in opened.
-func newClient(t *Transport, nc net.Conn) *Client {
-	return &Client{conn: newConn(t, nc, false)}
+func newClient(t *Transport, o *origin) *Client {
+	return &Client{conn: newConn(t, o, false)}
 }
 
 func (c *Client) opened(raw gnet.Conn) {
 	c.open(raw)
 	c.t.clients.add(c)
+	c.t.idle.add(c)
 }
 
-func (c *Client) received(data []byte) { c.feed(data, c) }
+func (c *Client) received(data []byte) {
+	c.t.idle.heard(c)
+	c.feed(data, c)
+}
 
 func (c *Client) closed() {
 	c.detach()
 	c.t.clients.remove(c)
+	c.t.idle.remove(c)
 	c.t.clientPlaces.give()
 	if c.greeted {
 		c.t.note(c)
@@ -127,7 +137,7 @@ func (c *Client) frame(h wire.Header, header, body []byte) error {
 		c.greeted = true
 		c.t.handler.ClientHello(c, wire.DecodeClientHello(header))
 	case wire.TypeFault:
-		c.t.log.Debug("client reports a fault", "client", c.remote, "text", string(body))
+		c.t.log.Debug("client reports a fault", "client", c.origin.remote, "text", string(body))
 		c.close()
 	}
 	if !c.live() {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"paxosbench/secure"
 	"paxosbench/wire"
 )
 
@@ -21,6 +22,9 @@ type Config struct {
 	PeerAddr   string                    // listen address for peers; empty if there are none
 	Peers      map[wire.ReplicaID]string // addresses of the other replicas; those with a lower id are dialled
 
+	// Credentials have everybody prove who they are. nil: whoever connects is believed.
+	Credentials *secure.Credentials
+
 	MaxClients        int // client connections at a time; default 4096
 	MaxForwarded      int // of these, how many may be handed on to the leader, each over a connection more
 	ReadBuffer        int // bytes read from a connection at a time, rounded up to a power of two; default 1 MiB
@@ -30,6 +34,7 @@ type Config struct {
 
 	// Deadlines are kept to a quarter of the shorter one.
 	HandshakeTimeout time.Duration // for the hello of a new connection; default 5 s
+	IdleTimeout      time.Duration // after which a client that neither says nor waits for anything is closed; 0: not until its place is needed
 	FrameTimeout     time.Duration // in which 1 KiB a second of a frame that has begun must arrive, or its end; default 10 s
 
 	Tick time.Duration // Handler.Tick is called about this often; default 2 ms
@@ -102,8 +107,8 @@ func (c *Config) validate() error {
 		reject("negative limit among clients %d, those handed on %d, read buffer %d, socket buffer %d, client backlog %d",
 			c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound)
 	}
-	if min(c.HandshakeTimeout, c.FrameTimeout, c.Tick) < 0 {
-		reject("negative time among handshake %v, frame %v, tick %v", c.HandshakeTimeout, c.FrameTimeout, c.Tick)
+	if min(c.HandshakeTimeout, c.IdleTimeout, c.FrameTimeout, c.Tick) < 0 {
+		reject("negative time among handshake %v, idle %v, frame %v, tick %v", c.HandshakeTimeout, c.IdleTimeout, c.FrameTimeout, c.Tick)
 	}
 	if c.Membership == nil && len(c.Peers) > 0 {
 		reject("%d peers, and nothing to remember them by", len(c.Peers))

@@ -1,13 +1,14 @@
 package transport
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
-	"net"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
+	"paxosbench/secure"
 	"paxosbench/wire"
 )
 
@@ -25,8 +26,11 @@ type endpoint interface {
 type conn struct {
 	t      *Transport
 	raw    gnet.Conn // nil before the connection is open and from the moment it is closed
-	remote string    // the other end's address
+	origin origin
 	framer framer
+
+	newcomer *newcomer       // until it has shown who it is; nil: it need not
+	carrier  *secure.Carrier // nil: the connection is plain
 
 	attached bool  // the loop has opened the connection; never reset
 	reason   error // why the connection was closed, set before it is
@@ -34,8 +38,15 @@ type conn struct {
 	arrived  int   // bytes since then
 }
 
-func newConn(t *Transport, nc net.Conn, handOver bool) conn {
-	return conn{t: t, remote: nc.RemoteAddr().String(), framer: newFramer(t.cfg.Buffers, handOver)}
+// origin is where a connection comes from, or goes to.
+type origin struct {
+	remote   string          // the other end's address
+	host     string          // what has a share of the places: an address, see hostOf, or an identity
+	identity secure.Identity // that it has proved; zero: none
+}
+
+func newConn(t *Transport, o *origin, handOver bool) conn {
+	return conn{t: t, origin: *o, framer: newFramer(t.cfg.Buffers, handOver)}
 }
 
 // errStopped ends feeding a connection that has been closed meanwhile.
@@ -45,6 +56,16 @@ var errStopped = errors.New("transport: connection closed")
 var errClosed = errors.New("closed by this replica")
 
 func (c *conn) base() *conn { return c }
+
+// explain notes why the connection has closed, unless this side has closed it.
+func (c *conn) explain(err error) {
+	if c.carrier != nil {
+		err = cmp.Or(c.carrier.Err(), err)
+	}
+	if c.reason == nil {
+		c.reason = cmp.Or(err, errClosed)
+	}
+}
 
 func (c *conn) live() bool { return c.raw != nil }
 
@@ -58,6 +79,10 @@ func (c *conn) open(raw gnet.Conn) {
 func (c *conn) detach() {
 	c.raw = nil
 	c.framer.release()
+	c.newcomer.leave()
+	if c.carrier != nil {
+		c.carrier.Shut()
+	}
 }
 
 // feed hands the bytes just read to the framer. Whatever the other end may send, the worst is a Fault.

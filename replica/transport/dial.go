@@ -94,13 +94,18 @@ func (d *dialer) pause(ctx context.Context) { sleep(ctx, d.backoff/2+rand.N(d.ba
 
 // dial connects and hands the connection to the loop, which sends the hello.
 func (d *dialer) dial(ctx context.Context, lane wire.Lane) (*link, error) {
-	nd := net.Dialer{Timeout: dialTimeout, Control: d.t.sockets.peerControl}
+	nd := net.Dialer{Timeout: dialTimeout, Control: d.t.sockets.peerControl, KeepAliveConfig: peerKeepAlive}
 	nc, err := nd.DialContext(ctx, "tcp", d.addr)
 	if err != nil {
 		return nil, err
 	}
-	l := newLink(d.t, nc, d.id, lane)
-	return l, d.t.enroll(nc, l)
+	l := newLink(d.t, &origin{remote: nc.RemoteAddr().String()}, d.id, lane)
+	if d.t.cfg.Credentials != nil {
+		if l.carrier, err = d.t.secured(ctx, nc, d.id); err != nil {
+			return nil, err
+		}
+	}
+	return l, d.t.bring(nc, l)
 }
 
 func (d *dialer) failed(ctx context.Context, err error) {

@@ -45,12 +45,7 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 // the Handler: it only takes note, and the Handler hears of it before its next Round.
 func (e *engine) OnClose(raw gnet.Conn, err error) gnet.Action {
 	end := raw.Context().(endpoint)
-	if c := end.base(); c.reason == nil {
-		c.reason = err
-		if err == nil {
-			c.reason = errClosed
-		}
-	}
+	end.base().explain(err)
 	end.closed()
 	return gnet.None
 }
@@ -102,12 +97,10 @@ func (t *Transport) dropAnchor() (*anchor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("transport: socketpair: %w", err)
 	}
-	file := os.NewFile(uintptr(fds[0]), "anchor")
 	other := os.NewFile(uintptr(fds[1]), "anchor")
-	nc, err := net.FileConn(file)
-	_ = file.Close() // nc has a descriptor of its own
+	nc, err := fileConn(fds[0], "anchor")
 	if err == nil {
-		a := &anchor{conn: newConn(t, nc, false), other: other, lost: make(chan struct{})}
+		a := &anchor{conn: newConn(t, &origin{}, false), other: other, lost: make(chan struct{})}
 		if err = t.enroll(nc, a); err == nil {
 			return a, nil
 		}

@@ -26,6 +26,8 @@ const (
 	FaultFrameTimeout                  // the rest of a frame did not come in time
 	FaultSlowReader                    // a client did not read its replies
 	FaultIdentity                      // a peer that may not be one
+	FaultIdle                          // a client that was idle for too long, or whose place was needed
+	FaultNewcomer                      // one of too many that had not shown who they are
 	FaultCount                         // number of faults
 )
 
@@ -33,7 +35,7 @@ var faultNames = [FaultCount]string{
 	FaultMagic: "magic", FaultVersion: "version", FaultType: "type", FaultLength: "length", FaultChecksum: "checksum",
 	FaultField: "field", FaultUnexpected: "unexpected", FaultRequest: "request", FaultRefused: "refused",
 	FaultFull: "full", FaultHandshakeTimeout: "handshake-timeout", FaultFrameTimeout: "frame-timeout",
-	FaultSlowReader: "slow-reader", FaultIdentity: "identity",
+	FaultSlowReader: "slow-reader", FaultIdentity: "identity", FaultIdle: "idle", FaultNewcomer: "newcomer",
 }
 
 // String returns the fault's name as metrics spell it.

@@ -88,6 +88,8 @@ func (h *testHandler) Query(c *Client, body []byte) error {
 	return h.query(c, body)
 }
 
+func (h *testHandler) Waits(c *Client) bool { return c.Data != nil }
+
 func (h *testHandler) ClientClosed(c *Client) {
 	defer h.enter()()
 	h.events <- fmt.Sprintf("closed %#x", c.ID())

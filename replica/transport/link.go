@@ -3,9 +3,7 @@ package transport
 import (
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"time"
 
 	"github.com/panjf2000/gnet/v2"
 
@@ -19,11 +17,10 @@ type link struct {
 	id          wire.ReplicaID // the peer: the one dialled, or the one that the hello claims; 0 before
 	lane        wire.Lane      // chosen by who dials; 0 before the hello
 	dialled     bool
-	up          bool          // hellos exchanged
-	incarnation uint64        // the peer's
-	heard       time.Duration // when bytes last arrived
-	sent        bool          // something has been written in this iteration
-	out         []byte        // short messages gathered behind that, see Send
+	up          bool   // hellos exchanged
+	incarnation uint64 // the peer's
+	sent        bool   // something has been written in this iteration
+	out         []byte // short messages gathered behind that, see Send
 
 	greeted chan struct{} // closed when the link is up
 
@@ -40,12 +37,9 @@ func (r refusal) Error() string { return "refused by the peer: " + string(r) }
 // errReplaced ends a link whose peer has connected anew.
 var errReplaced = errors.New("the peer has connected anew")
 
-// silentLink is how long a link may be silent and still keep out another process that claims the same id.
-const silentLink = time.Second
-
 // newLink prepares the endpoint of a connection to a peer; id and lane are 0 if the peer has dialled.
-func newLink(t *Transport, nc net.Conn, id wire.ReplicaID, lane wire.Lane) *link {
-	return &link{conn: newConn(t, nc, true), id: id, lane: lane, dialled: id != 0,
+func newLink(t *Transport, o *origin, id wire.ReplicaID, lane wire.Lane) *link {
+	return &link{conn: newConn(t, o, true), id: id, lane: lane, dialled: id != 0,
 		greeted: make(chan struct{}), done: make(chan struct{})}
 }
 
@@ -58,7 +52,6 @@ func (l *link) opened(raw gnet.Conn) {
 }
 
 func (l *link) received(data []byte) {
-	l.heard = l.t.now
 	l.feed(data, l)
 	if l.up && l.framer.inBody {
 		l.t.handler.Arriving(l.id, l.framer.pending.Type)
@@ -73,9 +66,6 @@ func (l *link) closed() {
 	if l.up {
 		l.up, l.wasUp = false, true
 		t.leave(l)
-	}
-	if !l.dialled {
-		t.peerPlaces.give()
 	}
 	close(l.done)
 }
@@ -185,6 +175,7 @@ func (l *link) greet(h *wire.PeerHello) {
 		return
 	}
 	l.up = true
+	l.newcomer.leave()
 	t.join(l)
 	close(l.greeted)
 }
@@ -213,6 +204,8 @@ func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 			h.From, h.To, cfg.Self)
 	case cfg.Peers[h.From] == "":
 		return fmt.Errorf("replica id: %d is not a peer of replica %d", h.From, cfg.Self)
+	case !l.dialled && l.origin.identity.Role != "" && h.From != replicaOf(l.origin.identity):
+		return fmt.Errorf("replica id: %v says that it is replica %d", l.origin.identity, h.From)
 	case l.dialled && h.From != l.id:
 		return fmt.Errorf("replica id: replica %d answers at the address of replica %d: check the peer addresses",
 			h.From, l.id)
@@ -231,12 +224,13 @@ func (t *Transport) checkHello(l *link, h *wire.PeerHello) error {
 	return t.checkIncarnation(h)
 }
 
-// checkIncarnation refuses a second process that claims a peer's id as long as the first one is heard of.
+// checkIncarnation refuses a second process that claims a peer's id as long as the first one is connected, however silent it is:
+// followers have little to say to each other. That its host is gone shows in time, see sockets.peerControl.
 func (t *Transport) checkIncarnation(h *wire.PeerHello) error {
 	for _, old := range t.peers[h.From].lanes {
-		if old != nil && old.incarnation != h.Incarnation && t.now-old.heard < silentLink {
+		if old != nil && old.incarnation != h.Incarnation {
 			return fmt.Errorf("replica id %d is already connected from %s: two processes with the same id?",
-				h.From, old.remote)
+				h.From, old.origin.remote)
 		}
 	}
 	return nil

@@ -64,7 +64,7 @@ func (t *Transport) join(l *link) {
 	}
 	p.ups++
 	t.setProblem(l.id, "")
-	t.log.Info("peer up", "peer", l.id, "addr", l.remote)
+	t.log.Info("peer up", "peer", l.id, "addr", l.origin.remote)
 }
 
 // leave takes a link that has closed off its lane.
@@ -96,5 +96,5 @@ func (t *Transport) ended(l *link) {
 	if l.reason == errUnnamed {
 		return // sayNameless speaks of it
 	}
-	t.log.Warn("peer connection ended", "peer", l.id, "lane", l.lane, "addr", l.remote, "reason", text)
+	t.log.Warn("peer connection ended", "peer", l.id, "lane", l.lane, "addr", l.origin.remote, "reason", text)
 }

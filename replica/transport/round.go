@@ -122,6 +122,7 @@ func (t *Transport) sweep() {
 	for l := range t.links {
 		l.overdue(l.up)
 	}
+	t.endIdle()
 }
 
 // tickLoop has the loop tick. It does nothing else: the loop may be busy, and then one tick stands for several.

@@ -22,9 +22,16 @@ type sockets struct {
 }
 
 // userTimeout ends a connection with a peer that has not acknowledged, or has not made room for, anything for that
-// long. Keep-alive probes, on by default in package net, find dead ends only while nothing is being sent. Clients are
-// spared: one that does not read for a while is bounded in bytes.
+// long, keep-alive probes included. Clients are spared: one that does not read for a while is bounded in bytes.
 const userTimeout = 10 * time.Second
+
+// Keep-alive probes find the other end gone while nothing is being sent: a peer whose host has died within userTimeout, or as
+// soon as that is up again, because two followers may have nothing to say to each other and one that comes back is let in when
+// its old connections have gone; a client within a minute.
+var (
+	peerKeepAlive   = net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 5}
+	clientKeepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 10 * time.Second, Count: 3}
+)
 
 // newSockets asks for buffers of that many bytes where the system allows them. Where it does not, setting what it
 // allows would switch off the kernel's own sizing and end up with less than that reaches.

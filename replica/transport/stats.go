@@ -23,6 +23,7 @@ func (t *Transport) Stats() Stats {
 	s := t.published
 	t.mu.Unlock()
 	s.Faults[FaultFull] = t.full.Load()
+	s.Faults[FaultIdentity] += t.refused.Load()
 	s.Forwarded = int(t.forwarded.Load())
 	return s
 }

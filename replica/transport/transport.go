@@ -27,6 +27,9 @@ type Handler interface {
 	// Query takes the fragment of a Query, as Request does that of a Request.
 	Query(c *Client, body []byte) error
 
+	// Waits reports whether a client that has said hello has anything in flight.
+	Waits(c *Client) bool
+
 	// ClientClosed is called once for every client that ClientHello was called for, after it has closed.
 	ClientClosed(c *Client)
 
@@ -60,13 +63,13 @@ type Transport struct {
 	engine       *gnet.Client
 	loop         gnet.EventLoop
 	clientPlaces places
-	peerPlaces   places
 	forwards     forwarder
 	watches      [wire.MaxReplicas + 1]*watch // of the peers
 
 	// The loop's.
 	now        time.Duration
 	clients    clientTable
+	idle       idle
 	links      map[*link]struct{}         // open connections to peers
 	peers      [wire.MaxReplicas + 1]peer // by id; 0 is whoever has not said who it is
 	nameless   wire.Members               // peers that did not know the cluster either when last heard of
@@ -89,11 +92,17 @@ type Transport struct {
 	scheduled atomic.Bool   // roundTask is on its way
 	tickDue   atomic.Bool   // the timer has fired
 	full      atomic.Uint64 // connections refused for want of a place
+	refused   atomic.Uint64 // connections that did not prove who they are
 	forwarded atomic.Int64  // clients that are handed on at present
+
+	proofs, carriers sync.WaitGroup
+	carried          context.Context // ends when nothing is to be carried any more
+	abandon          context.CancelFunc
 
 	mu                   sync.Mutex // guards what follows
 	posted               []func()
 	running              bool // the loop takes tasks
+	saidUnproved         time.Time
 	published            Stats
 	problems             [wire.MaxReplicas + 1]string // what was last wrong with a peer
 	clientAddr, peerAddr net.Addr                     // where the listeners are bound; nil before
@@ -112,7 +121,6 @@ func New(cfg Config, h Handler) (*Transport, error) {
 		start:        time.Now(),
 		sockets:      newSockets(cfg.SocketBuffer, cfg.Logger),
 		clientPlaces: make(places, cfg.MaxClients),
-		peerPlaces:   make(places, peerConns),
 		sweepEvery:   min(cfg.HandshakeTimeout, cfg.FrameTimeout) / 4,
 		links:        make(map[*link]struct{}),
 		scratch:      make([]byte, 0, wire.PrefixSize+wire.MaxText),
@@ -123,6 +131,7 @@ func New(cfg Config, h Handler) (*Transport, error) {
 			t.watches[id] = newWatch(t, id, addr)
 		}
 	}
+	t.carried, t.abandon = context.WithCancel(context.Background())
 	t.forwards.t, t.forwards.places = t, make(places, cfg.MaxForwarded)
 	return t, nil
 }
@@ -135,6 +144,7 @@ var errLoopEnded = errors.New("transport: the event loop has ended unexpectedly"
 func (t *Transport) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	defer t.abandon()
 	acceptors, err := t.listen(ctx)
 	if err != nil {
 		return err
@@ -154,6 +164,8 @@ func (t *Transport) Run(ctx context.Context) error {
 	closeAll(acceptors)
 	group.Wait()
 	t.forwards.group.Wait()
+	t.proofs.Wait()
+	defer t.awaitCarriers()
 	return t.stop()
 }
 
@@ -196,22 +208,23 @@ func (t *Transport) stop() error {
 
 // listen binds both addresses.
 func (t *Transport) listen(ctx context.Context) ([]*acceptor, error) {
-	l, err := listen(ctx, net.ListenConfig{Control: t.sockets.control}, "clients", t.cfg.ClientAddr)
+	l, err := listen(ctx, net.ListenConfig{Control: t.sockets.control, KeepAliveConfig: clientKeepAlive}, "clients", t.cfg.ClientAddr)
 	if err != nil {
 		return nil, err
 	}
 	acceptors := []*acceptor{{t: t, listener: l, places: t.clientPlaces, forwards: &t.forwards,
-		endpoint: func(nc net.Conn) endpoint { return newClient(t, nc) }}}
+		newcomers: newNewcomers(newClients, clientGrace), allows: clientsOnly,
+		endpoint: func(o *origin) endpoint { return newClient(t, o) }}}
 	if t.cfg.PeerAddr == "" {
 		return acceptors, nil
 	}
-	l, err = listen(ctx, net.ListenConfig{Control: t.sockets.peerControl}, "peers", t.cfg.PeerAddr)
+	l, err = listen(ctx, net.ListenConfig{Control: t.sockets.peerControl, KeepAliveConfig: peerKeepAlive}, "peers", t.cfg.PeerAddr)
 	if err != nil {
 		closeAll(acceptors)
 		return nil, err
 	}
-	return append(acceptors, &acceptor{t: t, listener: l, places: t.peerPlaces,
-		endpoint: func(nc net.Conn) endpoint { return newLink(t, nc, 0, 0) }}), nil
+	return append(acceptors, &acceptor{t: t, listener: l, newcomers: newNewcomers(newPeers, 0), allows: t.peersOnly,
+		endpoint: func(o *origin) endpoint { return newLink(t, o, 0, 0) }}), nil
 }
 
 // Addrs returns the addresses that the listeners are bound to, which matters if the configured port is 0; peer is nil

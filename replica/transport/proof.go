@@ -1,0 +1,136 @@
+package transport
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strconv"
+	"time"
+
+	"paxosbench/secure"
+	"paxosbench/wire"
+)
+
+// With credentials, a connection proves who it is before it is brought to the loop: see package secure. Handshakes, and the copying
+// between what is encrypted and what the loop reads, have goroutines of their own.
+
+// prove has who has connected prove who it is, and brings the connection to the loop.
+func (a *acceptor) prove(ctx context.Context, nc net.Conn, e endpoint) {
+	c := e.base()
+	limited, cancel := context.WithTimeout(ctx, a.t.cfg.HandshakeTimeout)
+	defer cancel()
+	carrier, id, err := a.t.cfg.Credentials.Server(limited, nc, a.allows)
+	if err != nil {
+		c.newcomer.leave()
+		if ctx.Err() == nil {
+			a.t.unproved(&c.origin, err)
+		}
+		return
+	}
+	c.carrier, c.origin.identity = carrier, id
+	if a.places != nil {
+		c.newcomer.leave()
+		c.origin.host = id.String() // its share of the places is that of its identity, wherever it comes from
+	}
+	a.keep(ctx, carrier.Conn(), e)
+}
+
+// unproved counts a connection that has not proved who it is, and says so, but no more than once a second. One that closes without
+// a word, as a health check does, is none.
+func (t *Transport) unproved(o *origin, err error) {
+	if errors.Is(err, io.EOF) {
+		return
+	}
+	t.refused.Add(1)
+	t.mu.Lock()
+	said := time.Since(t.saidUnproved) < time.Second
+	if !said {
+		t.saidUnproved = time.Now()
+	}
+	t.mu.Unlock()
+	if !said {
+		t.log.Warn("connection refused: it has not proved who it is", "remote", o.remote, "error", err, "so_far", t.refused.Load())
+	}
+}
+
+// bring hands a connection to the loop, by way of its carrier if it has one.
+func (t *Transport) bring(nc net.Conn, e endpoint) error {
+	carrier := e.base().carrier
+	if carrier == nil {
+		return t.enroll(nc, e)
+	}
+	fd, other, err := secure.Pair(t.sockets.send)
+	if err != nil {
+		carrier.Close()
+		return err
+	}
+	t.carriers.Go(func() {
+		defer context.AfterFunc(t.carried, carrier.Close)()
+		carrier.Run(other)
+	})
+	plain, err := fileConn(fd, "carried")
+	if err != nil {
+		return err // who has the other end notices
+	}
+	return t.enroll(plain, e)
+}
+
+// fileConn makes a connection of a descriptor.
+func fileConn(fd int, name string) (net.Conn, error) {
+	file := os.NewFile(uintptr(fd), name)
+	defer file.Close() // the connection has a descriptor of its own
+	return net.FileConn(file)
+}
+
+// lastWords is how long carriers have when the loop has ended.
+const lastWords = 500 * time.Millisecond
+
+// awaitCarriers waits until nothing is carried any more.
+func (t *Transport) awaitCarriers() {
+	timer := time.AfterFunc(lastWords, t.abandon)
+	defer timer.Stop()
+	t.carriers.Wait()
+}
+
+// clientsOnly and peersOnly say why an identity may not use a port.
+func clientsOnly(id secure.Identity) error {
+	if id.Role != secure.Client {
+		return fmt.Errorf("the port for clients is not for %v: check the addresses", id)
+	}
+	return nil
+}
+
+func (t *Transport) peersOnly(id secure.Identity) error {
+	if peer := replicaOf(id); peer == 0 || t.cfg.Peers[peer] == "" {
+		return fmt.Errorf("%v is not a peer of replica %d", id, t.cfg.Self)
+	}
+	return nil
+}
+
+// replicaOf returns the replica that an identity is, 0 if it is none.
+func replicaOf(id secure.Identity) wire.ReplicaID {
+	n, err := strconv.ParseUint(id.Name, 10, 8)
+	if id.Role != secure.Replica || err != nil {
+		return 0
+	}
+	return wire.ReplicaID(n)
+}
+
+// secured proves this replica to a peer that it has dialled, and has that one prove itself.
+func (t *Transport) secured(ctx context.Context, nc net.Conn, peer wire.ReplicaID) (*secure.Carrier, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	carrier, _, err := t.cfg.Credentials.Dialled(ctx, nc, func(id secure.Identity) error {
+		if replicaOf(id) != peer {
+			return fmt.Errorf("at the address of replica %d answers %v: check the peer addresses", peer, id)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("TLS with replica %d: %w", peer, err)
+	}
+	return carrier, nil
+}
