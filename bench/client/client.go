@@ -77,7 +77,8 @@ type Config struct {
 	ConnectTimeout time.Duration
 	// StallTimeout is how long a connection with commands in flight may be silent before it is given up and the
 	// commands go to another replica. For a connection that comes back to the same leader it doubles, up to three seconds:
-	// that one is slow, not gone. Default 500 ms.
+	// that one is slow, not gone. So is a replica that answers other connections of the loop meanwhile: then it is three
+	// seconds. Default 500 ms.
 	StallTimeout time.Duration
 	// Nonce makes registrations of this loop distinct from those of other clients. It should be random.
 	Nonce uint64

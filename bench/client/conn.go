@@ -100,16 +100,29 @@ func (c *conn) tick(now time.Duration) {
 			c.connect(now)
 		}
 	case stateConnecting, stateGreeting:
-		if now >= c.deadline {
-			c.drop(fmt.Errorf("no answer within %v", c.deadline-c.dialedAt))
+		if now >= c.deadline && !c.onlySlow(now, now-c.dialedAt, connectMost) {
+			c.drop(fmt.Errorf("no answer within %v", now-c.dialedAt))
 		}
 	case stateOpen:
 		c.resume(now)
-		if c.outstanding > 0 && now-c.heardAt > c.stall {
+		if c.stalled(now) {
 			c.loop.counters.Stalls++
-			c.drop(fmt.Errorf("silent for %v with commands in flight", c.stall))
+			c.drop(fmt.Errorf("silent for %v with commands in flight", now-c.heardAt))
 		}
 	}
+}
+
+// stalled reports whether the connection has been silent for so long, with commands in flight, that it is given up.
+func (c *conn) stalled(now time.Duration) bool {
+	silent := now - c.heardAt
+	return c.outstanding > 0 && silent > c.stall && !c.onlySlow(now, silent, stallMost)
+}
+
+// onlySlow reports whether a replica that has not answered this connection for some time, less than most, has answered another one
+// just now: one of many connections waits for its turn where the host is busy, and to make it again would take longer.
+func (c *conn) onlySlow(now, waited, most time.Duration) bool {
+	l := c.loop
+	return waited < most && c.addr == l.heardFrom && now-l.heardAt <= l.cfg.StallTimeout
 }
 
 // connect begins an attempt: at the leader if its address is known, else at the next address of the list.
@@ -263,6 +276,7 @@ func (c *conn) receive() {
 	}
 	at := l.Now()
 	c.heardAt = at
+	l.heardAt, l.heardFrom = at, c.addr
 	l.counters.BytesReceived += int64(n)
 	rest, err := c.frames(l.buffer[:filled+n], at)
 	if err != nil {

@@ -45,6 +45,8 @@ type Loop struct {
 	leader     netip.AddrPort // where the leader was last seen; invalid: unknown
 	suspected  netip.AddrPort // where nobody has answered lately
 	trusted    time.Duration  // until when what others say of that place is not believed
+	heardFrom  netip.AddrPort // who has last sent anything
+	heardAt    time.Duration  // and when
 	fastest    time.Duration  // that a connection was established; 0: none was
 	leaderID   wire.ReplicaID
 	reads      wire.Reads // as the leader has said
@@ -270,7 +272,7 @@ func (l *Loop) setLeader(addr string) {
 // elected another one; whoever goes there once more waits for nothing.
 func (l *Loop) suspect(c *conn) {
 	now := l.Now()
-	silent := c.state == stateOpen && c.outstanding > 0 && now-c.heardAt > c.stall
+	silent := c.state == stateOpen && c.stalled(now)
 	if silent || c.state == stateConnecting || c.state == stateGreeting && now >= c.deadline {
 		l.suspected, l.trusted = c.addr, now+l.cfg.StallTimeout
 	}

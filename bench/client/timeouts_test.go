@@ -99,3 +99,36 @@ func TestStallTimeoutDoublesForTheSameLeader(t *testing.T) {
 		}
 	}
 }
+
+// One of many connections waits for its turn at a replica that is busy. It is given up when the replica answers none of them, or
+// this one for very long; and so is an attempt to connect.
+func TestConnectionsOfABusyReplicaAreNotGivenUp(t *testing.T) {
+	const s = time.Second
+	here, elsewhere := netip.MustParseAddrPort("127.0.0.1:1"), netip.MustParseAddrPort("127.0.0.1:2")
+	l := idleLoop(t, 2)
+	for name, tt := range map[string]struct {
+		heardFrom netip.AddrPort
+		heardAt   time.Duration
+		silent    time.Duration
+		want      bool
+	}{
+		"it answers nobody":                {here, 9 * s, s, true},
+		"it answers another connection":    {here, 10*s - s/4, s, false},
+		"another replica answers":          {elsewhere, 10*s - s/4, s, true},
+		"this one waits for very long":     {here, 10*s - s/4, 3 * s, true},
+		"this one does not wait long, yet": {elsewhere, 9 * s, s / 4, false},
+	} {
+		c := l.conns[0]
+		l.heardFrom, l.heardAt = tt.heardFrom, tt.heardAt
+		c.addr, c.outstanding, c.stall, c.heardAt = here, 1, s/2, 10*s-tt.silent
+		if got := c.stalled(10 * s); got != tt.want {
+			t.Errorf("%s: given up %v, want %v", name, got, tt.want)
+		}
+		c.state, c.generation, c.dialedAt, c.deadline = stateConnecting, c.generation+1, 10*s-tt.silent, 10*s-tt.silent+s/2
+		c.tick(10 * s)
+		if got := c.state == stateIdle; got != tt.want {
+			t.Errorf("%s: the attempt is given up %v, want %v", name, got, tt.want)
+		}
+		c.state = stateIdle
+	}
+}
