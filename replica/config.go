@@ -1,9 +1,11 @@
 package replica
 
 import (
+	crypto "crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
@@ -206,7 +208,15 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 		ClientWindow:  c.ClientWindow,
 		Volatile:      c.Durability == journal.DurabilityNone,
 		Unreplicated:  c.Unreplicated,
+		Random:        newRandom(),
 	}
+}
+
+// newRandom returns a source of numbers that nobody can guess who has not seen its seed.
+func newRandom() func() uint64 {
+	var seed [32]byte
+	_, _ = crypto.Read(seed[:]) // never fails
+	return rand.NewChaCha8(seed).Uint64
 }
 
 // pinnedSnapshots is how much longer than usual a snapshot waits while a peer needs what it would release: with the default of

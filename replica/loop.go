@@ -180,12 +180,12 @@ func (l *loop) Gone(id wire.ReplicaID) {
 
 // Message passes a peer's message to the protocol. A heartbeat may begin the grant of a lease, which must not begin
 // before the heartbeat has come: this iteration's time may have been read long before.
-func (l *loop) Message(m *wire.Message) {
+func (l *loop) Message(m *wire.Message) error {
 	now := l.transport.Now()
 	if m.Type == wire.TypeHeartbeat {
 		now = l.transport.ReadClock()
 	}
-	l.node.Step(now, m)
+	return l.node.Step(now, m)
 }
 
 // Tick passes the time on.
@@ -259,6 +259,11 @@ func (l *loop) End(origin batching.Origin, out []byte, answered int) {
 
 // Warn tells the operator.
 func (l *loop) Warn(text string) { l.log.Error(text) }
+
+// Accuse tells the operator what a peer has done that no replica does.
+func (l *loop) Accuse(peer wire.ReplicaID, text string) {
+	l.log.Error("a peer says what cannot be", "peer", peer, "what", text)
+}
 
 // LeaderChanged tells clients that wait for a lost leadership where to go. Those that come later may be handed on.
 func (l *loop) LeaderChanged(lost bool) {

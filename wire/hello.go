@@ -79,7 +79,7 @@ type PeerHello struct {
 
 // PeerProtocol is the version of PeerHello and of the messages between replicas, one of the settings compared. It changes
 // when they do, which clients need not know of: Version is for what they see.
-const PeerProtocol = 2
+const PeerProtocol = 3
 
 const peerHelloSize = 32
 

@@ -24,6 +24,9 @@ const (
 	// MaxBody is the largest frame body of any type. A chunk of catch-up must be able to carry the largest batch.
 	MaxBody = MaxBatch + 1<<20
 
+	// MaxSlot is beyond all that a log comes to, and far enough from the end of the numbers to count on from it.
+	MaxSlot Slot = 1 << 62
+
 	// MaxText bounds human-readable text and addresses inside frames.
 	MaxText = 1 << 10
 

@@ -48,7 +48,7 @@ const (
 // Message flags.
 const (
 	flagGranted   uint8 = 1 << 0 // PreVoteReply
-	flagMore      uint8 = 1 << 1 // Promise
+	flagMore      uint8 = 1 << 1 // Promise; Diverged
 	flagTruncated uint8 = 1 << 2 // Entries
 	flagNonVoting uint8 = 1 << 3 // HeartbeatReply
 )

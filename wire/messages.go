@@ -87,6 +87,12 @@ func NewDiverged(b Ballot, s Slot, d *Digests) Message {
 	return Message{Type: TypeDiverged, Ballot: b, Slot: s, Payload: MakeBody(d.Append(nil))}
 }
 
+// SetAsks has a Diverged ask for the digest of the replica that gets it.
+func (m *Message) SetAsks() { m.setFlag(flagMore, true) }
+
+// Asks reports whether a Diverged does.
+func (m *Message) Asks() bool { return m.flags&flagMore != 0 }
+
 // NewFetch asks for the chosen entries of the slots from first to last, about maxBytes of them at a time.
 func NewFetch(first, last Slot, maxBytes int) Message {
 	return Message{Type: TypeFetch, Slot: first, last: last, Payload: Payload{RawLen: uint32(maxBytes)}}

@@ -8,6 +8,7 @@ type Payload struct {
 	Codec   Codec
 	RawLen  uint32 // bytes of the batch before compression
 	BodyCRC uint32 // Checksum of Body; encoders trust it, so that a batch is summed once and not once per peer
+	Checked bool   // DecodeFragment has accepted Body in this process: it need not be looked at again. Never sent or stored
 	Body    []byte // the batch, at most MaxBatch bytes; who owns it is said where it is embedded
 }
 

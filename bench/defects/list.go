@@ -33,7 +33,7 @@ type wrong struct {
 var theWrong *wrong
 
 func newWrong() *wrong {
-	theWrong = &wrong{KV: NewKV(), last: make(map[string][]byte)}
+	theWrong = &wrong{KV: NewKV(HashKey{}), last: make(map[string][]byte)}
 	return theWrong
 }
 
@@ -63,7 +63,7 @@ func (w *wrong) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, 
 // storeFile is where the wrong store goes, and useStore has it used.
 const storeFile = "replica/machine/wrong.go"
 
-var useStore = edit{"replica/machine/machine.go", "return NewKV()\n", "return newWrong()\n"}
+var useStore = edit{"replica/machine/machine.go", "return NewKV(key)\n", "return newWrong()\n"}
 
 var defects = []defect{
 	{name: "put-dropped", what: "one put in a million is answered and not done", body: `

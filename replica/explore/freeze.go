@@ -26,6 +26,7 @@ var left = map[string][]string{
 		"rng",          // draws timeouts, within bounds that any event exceeds, and the nonce of a rejoin, which is as good as any
 		"out", "spare", // carried out after each event
 		"stats",
+		"suspicion", // of what these replicas never do
 	},
 	"paxos.slotLog":   {"bytes", "buffers", "spent", "retired"}, // memory
 	"pipeline.Window": {"cfg", "vegas"},                         // the depth is fixed

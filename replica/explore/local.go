@@ -11,8 +11,8 @@ import (
 // check looks at what a core has done in one step, before it is carried out: l is the state after the call, without the new
 // records.
 func (r *replicaSpace) check(before, l *local, e event, ready *paxos.Ready) error {
-	if ready.Fatal != nil {
-		return ready.Fatal
+	if a := ready.Accusations; len(a) > 0 {
+		return fmt.Errorf("replica %d accuses replica %d: %s", r.id, a[0].Peer, a[0].Text)
 	}
 	if e == crash || e == lose {
 		return r.checkRestart(l)

@@ -14,7 +14,7 @@ const benchRun = 256 // commands in a run
 // benchLoad fills a state with keys records of 8-byte keys and values, and returns its next run, of op.
 func benchLoad(b testing.TB, op wire.Op, keys int) (*State, wire.Run) {
 	b.Helper()
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	id := openSession(s)
 	var key, value [8]byte
 	at := &script{session: id}
@@ -112,7 +112,7 @@ func BenchmarkApplyValues(b *testing.B) {
 		for _, remove := range []bool{false, true} {
 			b.Run(fmt.Sprintf("value=%d/delete=%v", size, remove), func(b *testing.B) {
 				keys := 64 << 20 / (size + 32)
-				s := NewState(NewKV(), DefaultConfig())
+				s := NewState(NewKV(HashKey{}), DefaultConfig())
 				at := &script{session: openSession(s)}
 				var key [8]byte
 				value := make([]byte, size)
@@ -152,7 +152,7 @@ func BenchmarkApplySingle(b *testing.B) {
 	for _, op := range []wire.Op{wire.OpPut, wire.OpGet} {
 		for _, sessions := range []int{100, 10_000} {
 			b.Run(fmt.Sprintf("op=%v/sessions=%d", op, sessions), func(b *testing.B) {
-				s := NewState(NewKV(), DefaultConfig())
+				s := NewState(NewKV(HashKey{}), DefaultConfig())
 				runs := make([]wire.Run, sessions)
 				for i := range runs {
 					at := &script{session: openSession(s)}

@@ -10,7 +10,7 @@ import (
 // computed from what is stored, never from the command, so that a store that does not store what it is told has another
 // digest than its peers at the next slot.
 //
-// The digest of a small record is one multiplication: its key is a hash already. That of any other is computed when it is
+// The digest of a small record is two multiplications, of which the first is of the key alone. That of any other is computed when it is
 // written, and kept in front of it: deleting a megabyte would take a thousand times as long if it had to be read again. Each
 // multiplication is of 64 by 64 to 128 bits, folded (Wang Yi's wyhash is made of them).
 
@@ -34,17 +34,22 @@ func checkDigest(what string, held, found uint64) error {
 	return nil
 }
 
-// smallDigest returns the digest of a small record: its entry gives the lengths, the hash is that of its key.
-func smallDigest(hash uint64, e, value entry) uint64 {
-	return mix(hash^uint64(e&entryLengths), uint64(value)^digestKey)
+// keyDigest spreads a small key, as a number, for smallDigest.
+func keyDigest(key uint64) uint64 {
+	key = (key ^ hashSeed) * hashWord
+	return key ^ key>>32
+}
+
+// smallDigest returns the digest of a small record: its entry gives the lengths, key is the keyDigest of its key.
+func smallDigest(key uint64, e, value entry) uint64 {
+	return mix(key^uint64(e&entryLengths), uint64(value)^digestKey)
 }
 
 // recordDigest returns the digest of any record, whose value stands right behind its key.
 func recordDigest(record []byte, keyLen int) uint64 {
 	key, value := record[:keyLen], record[keyLen:]
 	if isSmall(key, value) {
-		hash := hashSmall(key)
-		return smallDigest(hash, smallEntry(hash, len(key), len(value)), entry(word(value)))
+		return smallDigest(keyDigest(word(key)), smallEntry(0, len(key), len(value)), entry(word(value)))
 	}
 	return bytesDigest(record, uint64(keyLen))
 }

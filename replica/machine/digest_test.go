@@ -48,7 +48,7 @@ func (k *KV) eachRecord(f func(key, value []byte)) {
 					f(record[:h.keyLen()], record[h.keyLen():])
 					continue
 				}
-				key := binary.LittleEndian.AppendUint64(nil, smallKey(e.hash(i), e.keyLen()))
+				key := binary.LittleEndian.AppendUint64(nil, k.hash.key(e.hash(i), e.keyLen()))
 				f(key[:e.keyLen()], slices.Clone(k.value(p)))
 			}
 		}
@@ -101,8 +101,8 @@ func TestDigestSeesTheStore(t *testing.T) {
 	for _, valueLen := range []int{8, 9, 16, 100, 1000, 100_000} {
 		for name, damage := range damages {
 			t.Run(fmt.Sprintf("%s/value=%d", name, valueLen), func(t *testing.T) {
-				good := NewState(NewKV(), DefaultConfig())
-				bad := NewState(&lossy{KV: NewKV(), damage: damage}, DefaultConfig())
+				good := NewState(NewKV(HashKey{}), DefaultConfig())
+				bad := NewState(&lossy{KV: NewKV(HashKey{}), damage: damage}, DefaultConfig())
 				at, same := &script{session: openSession(good)}, &script{session: openSession(bad)}
 				rng := rand.NewChaCha8([32]byte{byte(valueLen)})
 				const perBatch = 10
@@ -209,7 +209,7 @@ func TestContentsHaveOneDigest(t *testing.T) {
 	slices.Sort(keys)
 	build := func(seed uint64, detours int, frozen bool) *State {
 		rng := rand.New(rand.NewPCG(seed, 0))
-		s := NewState(NewKV(), DefaultConfig())
+		s := NewState(NewKV(HashKey{}), DefaultConfig())
 		at := &script{session: openSession(s)}
 		for range detours {
 			key := []byte(fmt.Sprint("key", rng.IntN(20000)))

@@ -44,7 +44,7 @@ func FuzzRestore(f *testing.F) {
 
 // restoreUnverified restores a snapshot as if its header had announced the digests of what it holds.
 func restoreUnverified(snapshot []byte, piece int, config Config) (*State, error) {
-	r := NewRestorer(NewKV(), config)
+	r := NewRestorer(NewKV(HashKey{}), config)
 	for chunk := range slices.Chunk(snapshot, max(piece, 1)) {
 		if err := r.Write(chunk); err != nil {
 			return nil, err

@@ -133,9 +133,9 @@ func TestIndexOverflowIsRare(t *testing.T) {
 
 // overflowing returns how many of count entries for the given keys are in overflow buckets.
 func overflowing(count uint64, key func(i uint64) []byte, entryFor func(hash uint64) entry) int {
-	x := newIndex()
+	x, h := newIndex(), newHasher(HashKey{})
 	for i := range count {
-		hash := hashKey(key(i))
+		hash := h.of(key(i))
 		x.insert(hash, entryFor(hash), i)
 		x.grow()
 	}
@@ -152,21 +152,22 @@ func overflowing(count uint64, key func(i uint64) []byte, entryFor func(hash uin
 
 // TestSmallKeyIsFoundInItsHash: an entry holds all of the hash but what its bucket's number says, and that gives the key.
 func TestSmallKeyIsFoundInItsHash(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	seen := map[uint64]string{}
+	rng, h := rand.New(rand.NewPCG(1, 2)), newHasher(HashKey{A: 3, B: 4})
+	seen := map[[2]uint64]string{}
 	for step := range 20000 {
 		key := binary.LittleEndian.AppendUint64(nil, rng.Uint64()>>rng.IntN(64))[:step%(smallSize+1)]
-		hash := hashKey(key)
-		if other, ok := seen[hash]; ok && other != string(key) {
+		hash := h.of(key)
+		of := [2]uint64{hash, uint64(len(key))}
+		if other, ok := seen[of]; ok && other != string(key) {
 			t.Fatalf("keys %q and %q have the same hash", other, key)
 		}
-		seen[hash] = string(key)
+		seen[of] = string(key)
 		e := smallEntry(hash, len(key), step%(smallSize+1))
 		if e.keyLen() != len(key) || e.valueLen() != step%(smallSize+1) {
 			t.Fatalf("key %q: lengths %d and %d", key, e.keyLen(), e.valueLen())
 		}
 		bucket := hash % (bucketPageSize << 5)
-		found := binary.LittleEndian.AppendUint64(nil, smallKey(e.hash(bucket), len(key)))[:len(key)]
+		found := binary.LittleEndian.AppendUint64(nil, h.key(e.hash(bucket), len(key)))[:len(key)]
 		if string(found) != string(key) {
 			t.Fatalf("key %q comes back as %q", key, found)
 		}

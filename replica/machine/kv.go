@@ -14,6 +14,7 @@ import (
 // Memory is about 60 bytes for a small record, and for any other about 30 and the record itself, with a header of 16 bytes,
 // rounded up to a size class. It follows what is held, down as well as up: storeFactor and minLoad are the bounds.
 type KV struct {
+	hash    hasher
 	index   index
 	records arena
 	held    uint64    // sum of the digests of all records
@@ -25,8 +26,8 @@ type KV struct {
 	result  [smallSize]byte // value of the last get, if it was a small one
 }
 
-// NewKV returns an empty store.
-func NewKV() *KV { return &KV{index: newIndex()} }
+// NewKV returns an empty store with a hash of its own.
+func NewKV(key HashKey) *KV { return &KV{hash: newHasher(key), index: newIndex()} }
 
 // Kind implements StateMachine.
 func (k *KV) Kind() Kind { return KindKV }
@@ -116,10 +117,10 @@ func (k *KV) set(home *bucket, p place, hash uint64, key, value []byte) {
 		k.remove(home, p, hash)
 		k.insert(hash, key, value)
 	case e.small():
-		v := p.value()
-		k.held -= smallDigest(hash, *e, *v) // the entry is the key's, and so is the hash
+		v, d := p.value(), keyDigest(word(key)) // the entry is the key's
+		k.held -= smallDigest(d, *e, *v)
 		*e, *v = e.withValueLen(len(value)), entry(word(value))
-		k.held += smallDigest(hash, *e, *v)
+		k.held += smallDigest(d, *e, *v)
 	default:
 		k.held -= k.records.digest(e.ref())
 		k.rewrite(e, key, value)
@@ -191,7 +192,7 @@ func (k *KV) release(r ref) {
 // moved corrects the entry of a record that has been copied.
 func (k *KV) moved(from, to ref) {
 	record, h := k.records.record(to)
-	hash := hashKey(record[:h.keyLen()])
+	hash := k.hash.of(record[:h.keyLen()])
 	for b := k.index.home(hash); b != nil; b = k.index.following(b) {
 		for c := b.candidates(hashPart(hash)); c != 0; c &= c - 1 {
 			p := place{b, bits.TrailingZeros64(c)}
@@ -249,7 +250,7 @@ func (k *KV) Digest() uint64 { return k.held }
 func (k *KV) digest(p place, bucket uint64) uint64 {
 	e := *p.entry()
 	if e.small() {
-		return smallDigest(e.hash(bucket), e, *p.value())
+		return smallDigest(keyDigest(k.hash.key(e.hash(bucket), e.keyLen())), e, *p.value())
 	}
 	return k.records.digest(e.ref())
 }

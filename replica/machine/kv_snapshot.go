@@ -78,10 +78,10 @@ func (k *KV) scanChain(bucket uint64, dst []byte, limit int) ([]byte, bool) {
 func (k *KV) appendRecord(dst []byte, p place, bucket uint64) []byte {
 	e := *p.entry()
 	if e.small() {
-		hash, value := e.hash(bucket), *p.value()
-		k.scanned += smallDigest(hash, e, value)
+		key, value := k.hash.key(e.hash(bucket), e.keyLen()), *p.value()
+		k.scanned += smallDigest(keyDigest(key), e, value)
 		dst = wire.AppendCommandHeader(dst, itemRecord, 0, e.keyLen(), e.valueLen())
-		dst = appendWord(dst, smallKey(hash, e.keyLen()), e.keyLen())
+		dst = appendWord(dst, key, e.keyLen())
 		return appendWord(dst, uint64(value), e.valueLen())
 	}
 	record, h := k.records.record(e.ref())
@@ -100,7 +100,7 @@ func (k *KV) Restore(record wire.Command) error {
 	if len(record.Value) > wire.MaxValue {
 		return fmt.Errorf("%w: value of %d bytes, limit %d", ErrSnapshot, len(record.Value), wire.MaxValue)
 	}
-	hash := hashKey(record.Key)
+	hash := k.hash.of(record.Key)
 	if k.find(k.index.home(hash), hash, record.Key).found() {
 		return fmt.Errorf("%w: key %q twice", ErrSnapshot, record.Key)
 	}

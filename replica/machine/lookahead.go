@@ -31,6 +31,7 @@ type lookahead struct {
 // glance is what is known of a command before its turn.
 type glance struct {
 	hash  uint64
+	key   uint64 // the keyDigest of a key that is small
 	home  *bucket
 	small entry // what a small record of the key looks like (see smallEntry), or 0 if the key is not small
 	word  int   // of home, where the entry was seen, or is not: there are no promises until its turn
@@ -60,7 +61,7 @@ func (k *KV) glance(key []byte) *glance {
 	g := a.at(a.executed)
 	a.executed++
 	if a.executed > a.looked || a.resized != k.index.resized {
-		g.hash = hashKey(key)
+		g.hash = k.hash.of(key)
 		g.home = k.index.home(g.hash)
 	}
 	return g
@@ -76,7 +77,7 @@ func (k *KV) lookAhead() {
 // askForBuckets fetches the buckets of the next group.
 func (k *KV) askForBuckets() {
 	a := &k.ahead
-	table, mask := k.index.table, k.index.mask
+	table, mask, hash := k.index.table, k.index.mask, &k.hash
 	var lines [lookaheadGroup]unsafe.Pointer
 	commands, n, at := a.commands, 0, 0
 	for ; a.left > 0 && n < lookaheadGroup; a.left-- {
@@ -89,10 +90,11 @@ func (k *KV) askForBuckets() {
 		}
 		g := a.at(a.asked + uint(n))
 		if keyLen <= smallSize {
-			g.hash = hashWordKey(wordBefore(commands, keyEnd, keyLen), keyLen)
+			key := wordBefore(commands, keyEnd, keyLen)
+			g.hash, g.key = hash.small(key, keyLen), keyDigest(key)
 			g.small = smallEntry(g.hash, keyLen, 0)
 		} else {
-			g.hash, g.small = hashBytes(commands[keyEnd-keyLen:keyEnd]), 0
+			g.hash, g.small = hash.bytes(commands[keyEnd-keyLen:keyEnd]), 0
 		}
 		g.home = table.home(g.hash, mask)
 		lines[n] = unsafe.Pointer(g.home)
@@ -168,9 +170,9 @@ func (k *KV) putGroup(commands []byte, count int) (done, size int) {
 		v := p.value()
 		done++
 		size += wire.CommandHeaderSize + keyLen + valueLen
-		held -= smallDigest(g.hash, *e, *v)
+		held -= smallDigest(g.key, *e, *v)
 		*e, *v = e.withValueLen(valueLen), entry(wordBefore(commands, size, valueLen))
-		held += smallDigest(g.hash, *e, *v)
+		held += smallDigest(g.key, *e, *v)
 	}
 	k.held = held
 	return done, size

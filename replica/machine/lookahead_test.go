@@ -9,10 +9,11 @@ import (
 
 // TestHashOfZeroBits: the hash bits that all entries hold may all be zero, as in a free word. No arena needs to exist.
 func TestHashOfZeroBits(t *testing.T) {
-	s := NewState(NewKV(), DefaultConfig())
+	kv := NewKV(HashKey{})
+	s := NewState(kv, DefaultConfig())
 	at := &script{session: openSession(s)}
 	for i := range uint64(100) {
-		key := binary.LittleEndian.AppendUint64(nil, smallKey(i%bucketPageSize, smallSize))
+		key := binary.LittleEndian.AppendUint64(nil, kv.hash.key(i%bucketPageSize, smallSize))
 		at.add(wire.OpPut, key, key)
 		at.add(wire.OpGet, key, nil)
 	}

@@ -97,11 +97,11 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return err
 }
 
-// New returns an empty machine of the given kind, which must be one of the constants.
-func New(kind Kind) StateMachine {
+// New returns an empty machine of the given kind, which must be one of the constants. A store hashes with the key.
+func New(kind Kind, key HashKey) StateMachine {
 	switch kind {
 	case KindKV:
-		return NewKV()
+		return NewKV(key)
 	case KindNoop:
 		return NewNoop()
 	}

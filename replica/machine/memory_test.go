@@ -39,7 +39,7 @@ func TestMemoryComesBack(t *testing.T) {
 	for name, keep := range map[string]int{"all deleted": 0, "one in fifty kept": 50} {
 		t.Run(name, func(t *testing.T) {
 			const total = 6 << 20
-			k := NewKV()
+			k := NewKV(HashKey{})
 			kept := map[string]int{}
 			for _, size := range []int{8, 100, 300, 1000, 3000, 9000, 30_000, 100_000, 300_000, 1 << 20} {
 				n := min(total/size, 20_000)
@@ -77,7 +77,7 @@ func TestMemoryComesBack(t *testing.T) {
 // TestChurnAcrossSizes changes sizes and numbers to and fro, with look-ahead and with snapshots under way, against a map.
 func TestChurnAcrossSizes(t *testing.T) {
 	rng := rand.New(rand.NewPCG(6, 0))
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	k := s.machine.(*KV)
 	at := &script{session: openSession(s)}
 	want := map[uint64]int{}

@@ -64,7 +64,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 		t.Fatalf("a session has %d bytes, documented are %d", n, sessionBytes)
 	}
 	const sessions, room = 40, 15
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	s.sessions.outcomes.limit = room * (outcomesBytes + wire.MaxSessionWindow)
 	var ids []wire.SessionID
 	for range sessions {
@@ -95,7 +95,7 @@ func TestOutcomesAreBounded(t *testing.T) {
 
 // TestPutsNeedNoOutcomes: a session whose commands all end well takes no more than its place.
 func TestPutsNeedNoOutcomes(t *testing.T) {
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	for range 20 {
 		s.applyQuietly(puts(openSession(s), 1, 0, wire.MaxSessionWindow))
 	}
@@ -108,7 +108,7 @@ func TestPutsNeedNoOutcomes(t *testing.T) {
 // need, and what is remembered is right.
 func TestOutcomesFollowTheirWindow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 0))
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	type client struct {
 		id         wire.SessionID
 		last, seen wire.Seq
@@ -148,7 +148,7 @@ func TestOutcomesFollowTheirWindow(t *testing.T) {
 // TestOutcomesDoNotAllocate: sessions that remember something, and then nothing, and windows that grow and shrink, use the
 // same memory again.
 func TestOutcomesDoNotAllocate(t *testing.T) {
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	var ids []wire.SessionID
 	for range 100 {
 		ids = append(ids, openSession(s))

@@ -38,7 +38,7 @@ func TestCheckQuery(t *testing.T) {
 
 // filled returns a state with records of random lengths under the even keys below 200.
 func filled(t testing.TB, rng *rand.Rand) *State {
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	session := openSession(s)
 	var commands []byte
 	for key := uint64(0); key < 200; key += 2 {

@@ -39,7 +39,7 @@ func uniform(t *testing.T, s *State, run *wire.Run) (statuses []wire.Status) {
 
 func TestSessionWindow(t *testing.T) {
 	const window = wire.MaxSessionWindow
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	id := openSession(s)
 	expect := func(run *wire.Run, want ...wire.Status) {
 		t.Helper()
@@ -70,7 +70,7 @@ func TestSessionWindow(t *testing.T) {
 
 // TestSeenBeyondLast checks that a client cannot confirm what was never executed.
 func TestSeenBeyondLast(t *testing.T) {
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	id := openSession(s)
 	uniform(t, s, puts(id, 1, 0, 5))
 	if got := uniform(t, s, puts(id, 1<<40, 1<<40-1, 1)); got[0] != wire.StatusGap {
@@ -82,7 +82,7 @@ func TestSeenBeyondLast(t *testing.T) {
 }
 
 func TestEvictionIsByActivity(t *testing.T) {
-	s := NewState(NewKV(), Config{MaxSessions: 3})
+	s := NewState(NewKV(HashKey{}), Config{MaxSessions: 3})
 	a, b, c := openSession(s), openSession(s), openSession(s)
 	uniform(t, s, puts(a, 1, 0, 1))
 	d := openSession(s) // in place of b
@@ -102,7 +102,7 @@ func TestEvictionIsByActivity(t *testing.T) {
 // TestReadsAreExecutedAgain checks that a get sent again sees the present value, and that a put under a get's number
 // is not taken for new.
 func TestReadsAreExecutedAgain(t *testing.T) {
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	at := &script{session: openSession(s)}
 	at.add(wire.OpPut, []byte("key"), []byte("old"))
 	at.add(wire.OpGet, []byte("key"), nil)

@@ -15,7 +15,7 @@ import (
 
 // restoreAll restores a snapshot that is written in pieces of the given size.
 func restoreAll(snapshot []byte, piece int, kind Kind, config Config) (*State, error) {
-	r := NewRestorer(New(kind), config)
+	r := NewRestorer(New(kind, HashKey{}), config)
 	for chunk := range slices.Chunk(snapshot, max(piece, 1)) {
 		if err := r.Write(chunk); err != nil {
 			return nil, err
@@ -131,7 +131,7 @@ func TestSnapshotDuringWritesAgainstTwin(t *testing.T) {
 // TestSnapshotDuringGrowth takes snapshots while the index splits, chains overflow and records move.
 func TestSnapshotDuringGrowth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
-	s, w := NewState(NewKV(), DefaultConfig()), newTwin(1<<16)
+	s, w := NewState(NewKV(HashKey{}), DefaultConfig()), newTwin(1<<16)
 	id := w.register(1)[0].Value
 	if got := openSession(s); string(sessionValue(got)) != id {
 		t.Fatalf("session %x, want %x", got, id)
@@ -171,7 +171,7 @@ func TestSnapshotDuringGrowth(t *testing.T) {
 func TestSnapshotBytesAreDeterministic(t *testing.T) {
 	take := func() []byte {
 		rng := rand.New(rand.NewPCG(5, 0))
-		s := NewState(NewKV(), DefaultConfig())
+		s := NewState(NewKV(HashKey{}), DefaultConfig())
 		at := &script{session: openSession(s)}
 		fill := func(n int) {
 			for range n {
@@ -247,7 +247,7 @@ func TestSnapshotMisuse(t *testing.T) {
 
 // sampleState returns a state with records, sessions and remembered outcomes, and a snapshot of it.
 func sampleState(records int) (*State, []byte) {
-	s := NewState(NewKV(), Config{MaxSessions: 3})
+	s := NewState(NewKV(HashKey{}), Config{MaxSessions: 3})
 	at := &script{session: openSession(s)}
 	openSession(s)
 	for i := range records {

@@ -20,7 +20,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 		"resize and back": func(at *script, key, value []byte) { at.add(wire.OpPut, key, nil); at.add(wire.OpPut, key, value) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := NewState(NewKV(), DefaultConfig())
+			s := NewState(NewKV(HashKey{}), DefaultConfig())
 			at := &script{session: openSession(s)}
 			value := make([]byte, 100)
 			for i := range 5000 {
@@ -42,7 +42,7 @@ func TestSteadyStateDoesNotAllocate(t *testing.T) {
 }
 
 func TestLargestCommand(t *testing.T) {
-	s := NewState(NewKV(), DefaultConfig())
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
 	at := &script{session: openSession(s)}
 	key, value := make([]byte, wire.MaxKey), make([]byte, wire.MaxValue)
 	rand.NewChaCha8([32]byte{}).Read(key)
@@ -68,7 +68,7 @@ func TestLargestCommand(t *testing.T) {
 
 // TestLargeValueMakesRoom checks that a record does not keep the room of a large value for a small one.
 func TestLargeValueMakesRoom(t *testing.T) {
-	k := NewKV()
+	k := NewKV(HashKey{})
 	for i := range 100 {
 		key := fmt.Append(nil, i)
 		k.Apply(wire.OpPut, 0, key, make([]byte, wire.MaxValue))
@@ -81,7 +81,7 @@ func TestLargeValueMakesRoom(t *testing.T) {
 
 func TestEqualContentsHaveEqualDigests(t *testing.T) {
 	put := func(k *KV, key, value string) { k.Apply(wire.OpPut, 0, []byte(key), []byte(value)) }
-	a, b, c := NewKV(), NewKV(), NewKV()
+	a, b, c := NewKV(HashKey{}), NewKV(HashKey{}), NewKV(HashKey{})
 	put(a, "x", "1")
 	put(a, "y", "2")
 	put(b, "y", "3")
@@ -89,14 +89,14 @@ func TestEqualContentsHaveEqualDigests(t *testing.T) {
 	put(b, "y", "2")
 	put(c, "x", "2")
 	put(c, "y", "1")
-	if a.Digest() != b.Digest() || a.Digest() == c.Digest() || a.Digest() == NewKV().Digest() {
+	if a.Digest() != b.Digest() || a.Digest() == c.Digest() || a.Digest() == NewKV(HashKey{}).Digest() {
 		t.Fatalf("digests %x, %x and, for other contents, %x", a.Digest(), b.Digest(), c.Digest())
 	}
 }
 
 func TestChainTellsHistoriesApart(t *testing.T) {
 	base := func() *State {
-		s := NewState(NewKV(), DefaultConfig())
+		s := NewState(NewKV(HashKey{}), DefaultConfig())
 		openSession(s)
 		return s
 	}
@@ -142,7 +142,7 @@ func TestSlotOrder(t *testing.T) {
 		"end of a later slot": func(s *State) { s.EndBatch(2, 0) },
 		"slot again":          func(s *State) { s.EndBatch(1, 0); s.EndBatch(1, 0) },
 		"query of a put":      func(s *State) { s.Query(wire.Command{Op: wire.OpPut}, nil) },
-		"no sessions":         func(*State) { NewState(NewKV(), Config{}) },
+		"no sessions":         func(*State) { NewState(NewKV(HashKey{}), Config{}) },
 	} {
 		func() {
 			defer func() {
@@ -150,7 +150,7 @@ func TestSlotOrder(t *testing.T) {
 					t.Errorf("%s: no panic", name)
 				}
 			}()
-			f(NewState(NewKV(), DefaultConfig()))
+			f(NewState(NewKV(HashKey{}), DefaultConfig()))
 		}()
 	}
 }
@@ -159,7 +159,7 @@ func TestKindText(t *testing.T) {
 	for _, kind := range []Kind{KindKV, KindNoop} {
 		text, err := json.Marshal(kind)
 		var back Kind
-		if err != nil || json.Unmarshal(text, &back) != nil || back != kind || New(kind).Kind() != kind {
+		if err != nil || json.Unmarshal(text, &back) != nil || back != kind || New(kind, HashKey{}).Kind() != kind {
 			t.Errorf("%v became %s and %v (%v)", kind, text, back, err)
 		}
 	}

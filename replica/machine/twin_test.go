@@ -257,7 +257,7 @@ var maxWeights = []int{0, 128, 300, 500, maxOutcomesWeight}
 
 // newTwinned returns an empty state with the limits of the twin.
 func newTwinned(w *twin) *State {
-	s := NewState(NewKV(), Config{MaxSessions: uint32(w.limit)})
+	s := NewState(NewKV(HashKey{}), Config{MaxSessions: uint32(w.limit)})
 	s.sessions.outcomes.limit = w.maxWeight
 	return s
 }

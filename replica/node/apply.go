@@ -1,6 +1,8 @@
 package node
 
 import (
+	"fmt"
+
 	"paxosbench/batching"
 	"paxosbench/replica/paxos"
 	"paxosbench/wire"
@@ -12,30 +14,44 @@ func (n *Node) apply() (applied bool) {
 	for n.err == nil && n.state.Applied() < n.core.Commit() {
 		slot := n.state.Applied() + 1
 		e := n.core.Entry(slot)
-		if body, ok := n.unpack(slot, e); ok {
-			n.applyBatch(slot, body)
-			n.state.EndBatch(slot, e.BodyCRC)
-			n.digests.note(slot, n.state.Digest())
-			n.snapshots.since += len(e.Body) + batchOverhead
-			n.stats.BatchesApplied++
-		}
+		body, sum := n.unpack(slot, e)
+		n.applyBatch(slot, body)
+		n.state.EndBatch(slot, sum)
+		n.digests.note(slot, n.state.Digest())
+		n.snapshots.since += len(e.Body) + batchOverhead
+		n.stats.BatchesApplied++
 		applied = true
 	}
 	return applied
 }
 
-// unpack returns the batch of an entry as runs.
-func (n *Node) unpack(slot wire.Slot, e *paxos.Entry) ([]byte, bool) {
-	if e.Codec == wire.CodecNone {
-		return e.Body, true
+// unpack returns the batch of an entry as runs, and the checksum that stands for it in the state's digest. What is chosen and no
+// batch is a no-op in all respects, on every replica: it says the same to all of them. What has been looked at when it came is
+// not looked at again.
+func (n *Node) unpack(slot wire.Slot, e *paxos.Entry) (runs []byte, sum uint32) {
+	body, checked, err := e.Body, e.Checked, error(nil)
+	if e.Codec != wire.CodecNone {
+		if n.raw, err = n.compressor.AppendDecompressed(n.raw[:0], e.Codec, e.Body, int(e.RawLen)); err == nil {
+			body = n.raw
+		}
 	}
-	raw, err := n.compressor.AppendDecompressed(n.raw[:0], e.Codec, e.Body, int(e.RawLen))
+	if err == nil && !checked {
+		_, err = wire.DecodeFragment(body)
+	}
 	if err != nil {
-		n.fail("chosen batch of slot %d: %w", slot, err)
-		return nil, false
+		n.noteNotBatch(slot, err)
+		return nil, wire.Checksum(nil)
 	}
-	n.raw = raw
-	return raw, true
+	return body, e.BodyCRC
+}
+
+// noteNotBatch says that what is chosen for a slot is no batch, and each time that so many have been seen as twice before.
+func (n *Node) noteNotBatch(slot wire.Slot, err error) {
+	n.stats.NotBatches++
+	if seen := n.stats.NotBatches; seen&(seen-1) == 0 {
+		n.driver.Warn(fmt.Sprintf("what is chosen for slot %d is no batch, and does nothing: %v (%d such slots so far). "+
+			"A replica has proposed it that is broken, or is none", slot, err, seen))
+	}
 }
 
 // applyBatch applies the runs of one batch. The origins of a batch proposed by this replica are spans of runs; the runs
@@ -68,8 +84,7 @@ func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte
 	for ; span.Runs > 0 && len(body) > 0; span.Runs-- {
 		run, size, err := wire.DecodeRun(body)
 		if err != nil {
-			n.fail("chosen batch of slot %d: %w", slot, err)
-			break
+			panic("BUG: checked batch does not decode: " + err.Error())
 		}
 		n.stats.CommandsApplied += uint64(run.Count)
 		n.applyRun(slot, &run, &a)

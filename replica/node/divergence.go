@@ -17,8 +17,8 @@ import (
 // from the majority stops, the leader itself or a follower that it tells, before more is built on it. If no majority is to be
 // found, because too few are up or all are different, nobody can know who is right, and all that differ stop.
 //
-// A follower that is told looks for itself: it stops if what it remembers of the slot differs from what the others have. So
-// a message of long ago, or a doubled one, harms nobody who has been repaired since.
+// A follower that is told looks for itself (see inquiry.go). So a message of long ago, a doubled one or one that is not true
+// harms nobody.
 
 // judge is what a leader knows about who agrees. It is forgotten with the leadership.
 type judge struct {
@@ -51,7 +51,7 @@ func (n *Node) compare(now time.Duration, m *wire.Message) {
 	case wire.TypeReject:
 		n.reportBeyond(m)
 	case wire.TypeDiverged:
-		n.onDiverged(m)
+		n.onDiverged(now, m)
 	}
 }
 
@@ -124,7 +124,7 @@ func (n *Node) tickJudge(now time.Duration) {
 		return
 	}
 	right, decided := majority(&j.found, len(n.cfg.Paxos.Replicas))
-	limit, waited := n.answerTime(now), now-j.since
+	limit, waited := n.patience(now, &j.found, &j.heard), now-j.since
 	switch {
 	case agree(&j.found):
 		j.slot = 0 // what has differed has been repaired meanwhile
@@ -142,11 +142,11 @@ func (n *Node) tickJudge(now time.Duration) {
 	}
 }
 
-// answerTime returns how long the open question may be open: longer while a follower that answers has yet to come to the slot.
-func (n *Node) answerTime(now time.Duration) time.Duration {
-	j, timeout := &n.judge, n.cfg.Paxos.ElectionTimeout
+// patience returns how long a question may be open: longer while one that answers has yet to come to the slot.
+func (n *Node) patience(now time.Duration, found *wire.Digests, heard *[wire.MaxReplicas + 1]time.Duration) time.Duration {
+	timeout := n.cfg.Paxos.ElectionTimeout
 	for _, id := range n.cfg.Paxos.Replicas {
-		if !j.found[id].Known && j.heard[id] != 0 && now <= j.heard[id]+timeout {
+		if !found[id].Known && heard[id] != 0 && now <= heard[id]+timeout {
 			return lagTimeouts * timeout
 		}
 	}
@@ -165,21 +165,6 @@ func (n *Node) tellDiverged(right uint64, decided bool) {
 		n.driver.Send(&m)
 		n.driver.Warn(verdict(j.slot, &j.found, len(n.cfg.Paxos.Replicas)))
 	}
-}
-
-// onDiverged takes the leader's word that replicas differ, and stops this one if it does not side with a majority.
-func (n *Node) onDiverged(m *wire.Message) {
-	own, known := n.digests.at(m.Slot)
-	if !known || m.From != n.core.Leader() || m.Ballot != n.core.Ballot() {
-		return
-	}
-	found := wire.DecodeDigests(m.Body)
-	found[n.cfg.Paxos.Self] = wire.Digest{Known: true, Value: own}
-	right, decided := majority(&found, len(n.cfg.Paxos.Replicas))
-	if agree(&found) || decided && right == own {
-		return
-	}
-	n.failDiverged(m.Slot, &found)
 }
 
 // reportBeyond reports, once, a follower that knows slots to be chosen which this leader has never proposed. Either this

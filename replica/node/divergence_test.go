@@ -250,8 +250,8 @@ func TestStrangeDigestsAreHarmless(t *testing.T) {
 	c.settle()
 }
 
-// A replica that holds more than those who lead without it stops, says so, and is reported by the leader.
-func TestReplicaThatHoldsMoreThanTheOthersStops(t *testing.T) {
+// A replica that holds more than those who lead without it does not follow them, says so, and is reported by the leader.
+func TestReplicaThatHoldsMoreThanTheOthersDoesNotFollow(t *testing.T) {
 	c := newTrio(t, false)
 	c.start()
 	c.put(20, 10)
@@ -274,10 +274,15 @@ func TestReplicaThatHoldsMoreThanTheOthersStops(t *testing.T) {
 	leader := c.leader()
 	more.start(false)
 	held := more.node.Core().Commit()
-	more.doomed = true
-	c.until("end of the one that holds more", func() bool { return more.died != nil })
-	if text := more.died.Error(); !strings.Contains(text, "this replica holds more than they do") {
+	c.until("accusation by the one that holds more", func() bool { return len(more.accusations) > 0 })
+	if text := more.accusations[0]; !strings.Contains(text, "this replica holds more than they do") {
 		t.Errorf("it says: %s", text)
+	}
+	for range 100 {
+		c.step()
+	}
+	if more.node.Core().Leader() != 0 || c.leader() != leader {
+		t.Errorf("it follows %d", more.node.Core().Leader())
 	}
 	if got := more.node.Core().Commit(); got != held {
 		t.Errorf("its commit index went from %d to %d", held, got)

@@ -27,6 +27,9 @@ type Config struct {
 	Machine  machine.Kind
 	State    machine.Config
 
+	// Random draws what nobody outside of the process may guess. It belongs to the node's goroutine.
+	Random func() uint64
+
 	// Identity is what the snapshots of the cluster have in common.
 	Identity snapshot.Identity
 
@@ -76,6 +79,9 @@ type Driver interface {
 	// Warn says what an operator has to know.
 	Warn(text string)
 
+	// Accuse says what a peer has done that no replica does. It has had no effect.
+	Accuse(peer wire.ReplicaID, text string)
+
 	// LeaderChanged says that this replica leads, no longer leads, or follows another. Commands that it had accepted
 	// while it led and has not answered may or may not take effect; their clients have to ask the new leader. Queries
 	// are not answered any more.
@@ -120,6 +126,7 @@ type Node struct {
 	chunks    [wire.MaxReplicas + 1]paxos.Flow // that pulls ask for, by peer
 	digests   digests
 	judge     judge
+	inquiry   inquiry
 	asked     wire.Slot // by the leader's newest heartbeat
 	durable   uint64    // records known durable, of those appended since the node was made
 	err       error
@@ -142,6 +149,8 @@ type Stats struct {
 	SnapshotsFetched uint64                      `json:"snapshots_fetched"` // of peers, that took the place of this replica's state
 	SnapshotsFailed  uint64                      `json:"snapshots_failed"`  // could not be stored
 	SnapshotsRefused uint64                      `json:"snapshots_refused"` // of peers, that turned out to be damaged
+	MessagesRefused  uint64                      `json:"messages_refused"`  // of peers, that no replica sends
+	NotBatches       uint64                      `json:"not_batches"`       // values chosen that were no batches, and did nothing
 }
 
 // New returns a node that has never run; see Restore for one that has.
@@ -165,12 +174,15 @@ func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 		storage:   storage,
 		core:      paxos.New(cfg.Paxos, now),
 		builder:   batching.NewBuilder(cfg.Batching),
-		state:     machine.NewState(machine.New(cfg.Machine), cfg.State),
+		state:     machine.NewState(machine.New(cfg.Machine, cfg.hashKey()), cfg.State),
 		snapshots: newSnapshots(&cfg),
 		chunks:    newChunkFlows(&cfg.Paxos),
 		digests:   newDigests(cfg.KeptDigests),
 	}
 }
+
+// hashKey draws the key of a store's hash.
+func (c *Config) hashKey() machine.HashKey { return machine.HashKey{A: c.Random(), B: c.Random()} }
 
 // Core returns the protocol, to look at.
 func (n *Node) Core() *paxos.Core { return n.core }
@@ -192,16 +204,26 @@ func (n *Node) Forget() { n.core.Forget() }
 
 // Restore takes one record of the journal of an earlier life, in order and before anything else.
 func (n *Node) Restore(r *wire.Record) error {
+	if r.Kind == wire.RecordAccept && checkBatch(&r.Payload) != nil {
+		// This replica has proposed it when it was broken. No other has accepted it, and it is not to be proposed again.
+		r = &wire.Record{Kind: wire.RecordPromise, Ballot: r.Ballot, Commit: r.Commit}
+	}
 	n.core.Restore(r)
 	n.apply()
 	n.core.Trim(n.state.Applied())
 	return n.err
 }
 
-// Step takes a message from another replica. The node owns its body from here on.
-func (n *Node) Step(now time.Duration, m *wire.Message) {
+// Step takes a message from another replica. The node owns its body from here on. An error says that it is none that a replica
+// sends: it has had no effect, and the connection is to be closed.
+func (n *Node) Step(now time.Duration, m *wire.Message) error {
 	if !n.isPeer(m.From) {
-		return
+		return nil
+	}
+	if err := screen(m); err != nil {
+		n.stats.MessagesRefused++
+		n.cfg.Paxos.Buffers.Put(m.Body)
+		return err
 	}
 	switch m.Type {
 	case wire.TypeSnapshotFetch:
@@ -214,6 +236,7 @@ func (n *Node) Step(now time.Duration, m *wire.Message) {
 		n.core.Step(now, m)
 		n.observe()
 	}
+	return nil
 }
 
 // Arriving tells the node that bytes of a message from a peer have come, and not all of them (see paxos.Core.Arriving).
@@ -235,6 +258,7 @@ func (n *Node) Tick(now time.Duration) {
 	n.core.Tick(now)
 	n.observe()
 	n.tickJudge(now)
+	n.tickInquiry(now)
 	n.tickSnapshots(now)
 }
 
@@ -322,7 +346,7 @@ func (n *Node) propose(now time.Duration) (proposed bool) {
 
 // entry puts the batch into the form in which it is proposed: as it is, or compressed.
 func (n *Node) entry(batch *batching.Batch) paxos.Entry {
-	e := paxos.Entry{Payload: wire.Payload{RawLen: uint32(len(batch.Body)), BodyCRC: batch.CRC, Body: batch.Body}}
+	e := paxos.Entry{Payload: wire.Payload{RawLen: uint32(len(batch.Body)), BodyCRC: batch.CRC, Checked: true, Body: batch.Body}}
 	if n.cfg.Codec == wire.CodecNone {
 		return e
 	}
@@ -365,9 +389,8 @@ func (n *Node) carryOut(now time.Duration) (durable bool) {
 	if ready.Snapshot != 0 {
 		n.beginPull(now, ready.Snapshot)
 	}
-	if ready.Fatal != nil {
-		n.err = ready.Fatal
-		return false
+	for _, a := range ready.Accusations {
+		n.driver.Accuse(a.Peer, a.Text)
 	}
 	if len(ready.Records) == 0 {
 		return false

@@ -91,7 +91,7 @@ func (n *Node) Snapshots() SnapshotStatus {
 
 // Restorer returns what restores a snapshot into the state of a node like this one.
 func (n *Node) Restorer() *machine.Restorer {
-	return machine.NewRestorer(machine.New(n.cfg.Machine), n.cfg.State)
+	return machine.NewRestorer(machine.New(n.cfg.Machine, n.cfg.hashKey()), n.cfg.State)
 }
 
 // RestoreSnapshot takes the state of the newest snapshot of an earlier life, before the records of its journal: those of

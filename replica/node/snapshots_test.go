@@ -333,7 +333,7 @@ func (r *replica) checkBegun() int {
 	r.begun = r.begun[1:]
 	store := snapshot.NewStore(r.fs.Crash(0), dataDir, r.config().Identity, slog.New(slog.DiscardHandler))
 	got, damaged, err := store.Restore(func() *machine.Restorer {
-		return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
+		return machine.NewRestorer(machine.NewKV(machine.HashKey{}), machine.DefaultConfig())
 	})
 	if err != nil || damaged != nil || got == nil {
 		r.trio.t.Fatalf("snapshot of slot %d: %v, %v", want.slot, damaged, err)
@@ -492,7 +492,7 @@ func TestLeaderKeepsItsState(t *testing.T) {
 	c.start()
 	c.put(5, 10)
 	leader := c.leader()
-	newer := machine.NewState(machine.NewKV(), machine.DefaultConfig())
+	newer := machine.NewState(machine.NewKV(machine.HashKey{}), machine.DefaultConfig())
 	for newer.Applied() < leader.node.State().Applied()+10 {
 		newer.EndBatch(newer.Applied()+1, 0)
 	}
@@ -542,7 +542,7 @@ func BenchmarkTakePiece(b *testing.B) {
 
 // benchmarkTakePiece measures how long a round stops for a piece.
 func benchmarkTakePiece(b *testing.B, records int) {
-	kv := machine.NewKV()
+	kv := machine.NewKV(machine.HashKey{})
 	key := make([]byte, 8)
 	for i := range records {
 		for j := range key {

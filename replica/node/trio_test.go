@@ -2,6 +2,7 @@ package node_test
 
 import (
 	"encoding/binary"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -56,10 +57,11 @@ type replica struct {
 	begun  []begun        // snapshots of its own
 	told   []wire.Message // by its own storage, see has
 
-	clients    map[batching.Origin]*node.Client
-	answers    []answer
-	redirected []batching.Origin
-	warnings   []string
+	clients     map[batching.Origin]*node.Client
+	answers     []answer
+	redirected  []batching.Origin
+	warnings    []string
+	accusations []string
 }
 
 // answer is a frame of answers.
@@ -117,6 +119,7 @@ func (r *replica) config() node.Config {
 		Batching:      batching.Config{Policy: batching.Policy{Kind: batching.Adaptive}, MaxBytes: 1 << 20},
 		Machine:       machine.KindKV,
 		State:         machine.DefaultConfig(),
+		Random:        func() uint64 { return 1 << 20 },
 		Identity:      snapshot.Identity{Cluster: 1, Settings: 2},
 		SnapshotBytes: c.snapshot,
 		KeptDigests:   c.kept,
@@ -343,6 +346,11 @@ func (r *replica) client(origin batching.Origin) *node.Client {
 
 // Warn implements node.Driver.
 func (r *replica) Warn(text string) { r.warnings = append(r.warnings, text) }
+
+// Accuse implements node.Driver.
+func (r *replica) Accuse(peer wire.ReplicaID, text string) {
+	r.accusations = append(r.accusations, fmt.Sprintf("%d: %s", peer, text))
+}
 
 // LeaderChanged implements node.Driver.
 func (r *replica) LeaderChanged(bool) {}

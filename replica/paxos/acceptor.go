@@ -22,7 +22,7 @@ func (c *Core) onPrepare(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	if m.Ballot.Replica() != m.From || m.Ballot < c.promised {
+	if m.Ballot.Replica() != m.From || m.Ballot < c.promised || m.Ballot == c.faulty {
 		c.reject(m)
 		return
 	}
@@ -51,7 +51,7 @@ func (c *Core) promiseWaits(b wire.Ballot) bool {
 // promise raises the promised ballot; the record goes to the journal.
 func (c *Core) promise(b wire.Ballot) {
 	c.promised = b
-	c.maxSeen = max(c.maxSeen, b)
+	c.see(b)
 	c.persist(wire.Record{Kind: wire.RecordPromise, Ballot: b})
 }
 
@@ -63,7 +63,7 @@ func (c *Core) onAccept(m *wire.Message) {
 		c.stats.Ignored++
 		return
 	}
-	if m.Ballot.Replica() != m.From || m.Ballot < c.promised {
+	if m.Ballot.Replica() != m.From || m.Ballot < c.promised || m.Ballot == c.faulty || c.contradicts(m) {
 		c.reject(m)
 		return
 	}
@@ -101,23 +101,17 @@ func (c *Core) windowCost() int {
 // promise as well: one record, one sync.
 func (c *Core) accept(b wire.Ballot, s wire.Slot, e Entry) {
 	c.promised = max(c.promised, b)
-	c.maxSeen = max(c.maxSeen, b)
+	c.see(b)
 	c.log.put(s, e)
 	record := c.persist(wire.Record{Kind: wire.RecordAccept, Ballot: b, Slot: s, Payload: e.Payload})
 	c.waiting = append(c.waiting, waiting{record: record, kind: wire.RecordAccept, ballot: b, slot: s})
 }
 
-// isDuplicate reports whether the very same acceptance is already in the log. That it is the same value is an
-// invariant of the proposer: a (ballot, slot) is used once.
+// isDuplicate reports whether the very same acceptance is already in the log. That it is the same value contradicts has
+// seen to: a (ballot, slot) is used once.
 func (c *Core) isDuplicate(m *wire.Message) bool {
 	e := c.log.get(m.Slot)
-	if e == nil || e.Ballot != m.Ballot {
-		return false
-	}
-	if !e.Same(&m.Payload) {
-		c.fatal("two values for slot %d under ballot %v", m.Slot, m.Ballot)
-	}
-	return true
+	return e != nil && e.Ballot == m.Ballot
 }
 
 // answerDuplicate acknowledges again what is durable. What is not will be acknowledged by the first arrival.
@@ -135,15 +129,11 @@ func (c *Core) answerDuplicate(m *wire.Message) {
 func (c *Core) answerChosen(m *wire.Message) {
 	c.stats.Ignored++
 	e := c.log.get(m.Slot)
-	switch {
-	case e == nil || m.Ballot < e.Ballot:
+	if e == nil || m.Ballot < e.Ballot {
 		c.reject(m)
-	case !e.Same(&m.Payload):
-		c.reject(m)
-		c.fatal("slot %d is chosen, and replica %d, which leads with ballot %v, proposes another value for it: %s", m.Slot, m.From, m.Ballot, holdsMore)
-	default:
-		c.sendAccepted(m.Ballot, m.Slot, m.Slot)
+		return
 	}
+	c.sendAccepted(m.Ballot, m.Slot, m.Slot)
 }
 
 func (c *Core) reject(m *wire.Message) {

@@ -80,8 +80,8 @@ func (c *cluster) start(id wire.ReplicaID) {
 // carryOut does what a core has ready.
 func (c *cluster) carryOut(n *node) {
 	ready := n.ready()
-	if ready.Fatal != nil {
-		c.t.Fatal(ready.Fatal)
+	if len(ready.Accusations) > 0 {
+		c.t.Fatal(ready.Accusations)
 	}
 	for _, m := range ready.Messages {
 		c.post(m)

@@ -46,8 +46,9 @@ type Ready struct {
 	// is needed.
 	Snapshot wire.ReplicaID
 
-	// Fatal is a violated invariant: the process must stop before it does harm.
-	Fatal error
+	// Accusations say what peers have done that no replica does. They are for people: this replica goes on without
+	// having believed it.
+	Accusations []Accusation
 }
 
 // Fetch is a peer's request for chosen slots that are no longer in memory, to be answered with what the journal has of
@@ -91,6 +92,7 @@ type Core struct {
 	leaderBallot   wire.Ballot
 	leaderHeard    time.Duration
 	maxSeen        wire.Ballot // highest ballot heard of
+	faulty         wire.Ballot // whose leader has contradicted itself, or what is chosen: it is not followed (see suspicion.go)
 	deadline       time.Duration
 	candidate      wire.ReplicaID // that has been promised last, 0 once there is a leader
 	candidateHeard time.Duration
@@ -122,6 +124,7 @@ type Core struct {
 	leaseGranted time.Duration // until then no other ballot is promised
 
 	rejoining rejoining
+	suspicion suspicion
 
 	// Durability: records are numbered, and what waits for one stands in a queue in their order.
 	appended   uint64
@@ -145,6 +148,7 @@ type Stats struct {
 	Rejected      uint64 `json:"rejected"`       // Prepares and Accepts below the promise
 	Ignored       uint64 `json:"ignored"`        // messages that came too late, twice or too early
 	Implausible   uint64 `json:"implausible"`    // messages with a ballot that no replica can have come to
+	Contradicted  uint64 `json:"contradicted"`   // messages of leaders that contradict themselves, or what is chosen
 	Resent        uint64 `json:"resent"`         // Accepts sent again
 	Fetched       uint64 `json:"fetched"`        // slots learnt from peers
 	NoOps         uint64 `json:"no_ops"`         // holes filled
@@ -159,12 +163,13 @@ func New(cfg Config, now time.Duration) *Core {
 	}
 	cfg.Limits = cfg.Limits.withDefaults()
 	c := &Core{
-		cfg:      cfg,
-		now:      now,
-		rng:      cfg.Seed*0x9e3779b97f4a7c15 + uint64(cfg.Self),
-		log:      newSlotLog(cfg.Buffers),
-		pinned:   NoPin,
-		fetching: newFetching(&cfg), sending: newSending(&cfg), promising: newPromising(&cfg),
+		cfg:       cfg,
+		now:       now,
+		rng:       cfg.Seed*0x9e3779b97f4a7c15 + uint64(cfg.Self),
+		log:       newSlotLog(cfg.Buffers),
+		pinned:    NoPin,
+		suspicion: suspicion{steps: maxRoundStep},
+		fetching:  newFetching(&cfg), sending: newSending(&cfg), promising: newPromising(&cfg),
 		window: pipeline.New(pipeline.Config{Depth: cfg.Depth, MaxBytes: cfg.WindowBytes, Quorum: cfg.Quorum2}),
 	}
 	c.resetDeadline()
@@ -201,8 +206,6 @@ func (c *Core) Step(now time.Duration, m *wire.Message) {
 		if c.plausible(m) {
 			c.heardOf[m.From] = now
 			handler(c, m)
-		} else {
-			c.stats.Implausible++
 		}
 	}
 	c.cfg.Buffers.Put(m.Body) // an acceptor that kept the body has set it to nil
@@ -259,7 +262,7 @@ func (c *Core) Ready() *Ready {
 	}
 	c.log.recycle() // what the Ready before speaks of has been carried out
 	done := c.out
-	c.out = Ready{Records: c.spare.Records[:0], Messages: c.spare.Messages[:0], Fetches: c.spare.Fetches[:0]}
+	c.out = Ready{Records: c.spare.Records[:0], Messages: c.spare.Messages[:0], Fetches: c.spare.Fetches[:0], Accusations: c.spare.Accusations[:0]}
 	c.spare = done
 	return &c.spare
 }
@@ -369,12 +372,6 @@ func (c *Core) persist(r wire.Record) uint64 {
 	c.appended++
 	c.out.Records = append(c.out.Records, r)
 	return c.appended
-}
-
-func (c *Core) fatal(format string, args ...any) {
-	if c.out.Fatal == nil {
-		c.out.Fatal = fmt.Errorf("replica %d: invariant violated: "+format, append([]any{c.cfg.Self}, args...)...)
-	}
 }
 
 // random returns a number in [0, n), by splitmix64 (Steele, Lea and Flood, 2014).

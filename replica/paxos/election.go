@@ -27,7 +27,7 @@ func (c *Core) follow(id wire.ReplicaID, b wire.Ballot) {
 		c.stats.LeaderChanges++
 	}
 	c.leader, c.leaderBallot, c.leaderHeard, c.candidate = id, b, c.now, 0
-	c.maxSeen = max(c.maxSeen, b)
+	c.see(b)
 	c.resetDeadline()
 }
 
@@ -42,24 +42,6 @@ func (c *Core) stepDown() {
 	c.role = Follower
 	c.phase1, c.backlog = phase1{}, nil
 	c.resetDeadline()
-}
-
-// Ballots advance by one round with every candidacy. What claims to be further from all that has been heard of than
-// candidacies of decades, ten a second, is not honest, and would use up the rounds that there are. A replica that is new,
-// or has been away, has heard of nothing: the first rounds are believed at once.
-const (
-	maxRoundStep  = 1 << 32
-	believedRound = 1 << 40
-	lastRound     = 1<<56 - maxRoundStep
-)
-
-// plausible reports whether the ballots that a message speaks of are some that replicas can have come to.
-func (c *Core) plausible(m *wire.Message) bool {
-	b := m.Ballot
-	if m.Type == wire.TypePreVoteReply || m.Type == wire.TypeReject {
-		b = max(b, m.Promised())
-	}
-	return b <= c.maxSeen || b.Round() <= believedRound || b.Round() <= min(c.maxSeen.Round()+maxRoundStep, lastRound)
 }
 
 // leaderAlive reports whether a leader was heard of within the election timeout. Such a replica gives no pre-vote, so
@@ -104,6 +86,10 @@ func (c *Core) tickElection() {
 
 // startPreVote asks whether an election could be won, without raising anybody's promise.
 func (c *Core) startPreVote() {
+	if c.exhausted() {
+		c.resetDeadline()
+		return
+	}
 	c.role, c.leader = PreCandidate, 0
 	c.phase1 = phase1{}
 	c.preVoteBallot = max(c.promised, c.maxSeen).Next(c.cfg.Self)
@@ -131,7 +117,7 @@ func (c *Core) onPreVote(m *wire.Message) {
 }
 
 func (c *Core) onPreVoteReply(m *wire.Message) {
-	c.maxSeen = max(c.maxSeen, m.Promised())
+	c.see(m.Promised())
 	if c.role != PreCandidate || m.Ballot != c.preVoteBallot {
 		c.stats.Ignored++
 		return
@@ -190,12 +176,11 @@ func (c *Core) heardBut(but wire.ReplicaID) int {
 }
 
 func (c *Core) onHeartbeat(m *wire.Message) {
-	if m.Ballot.Replica() != m.From || m.Ballot < max(c.promised, c.leaderBallot) {
+	if m.Ballot.Replica() != m.From || m.Ballot < max(c.promised, c.leaderBallot) || m.Ballot == c.faulty || c.isBeyond(m) {
 		c.reject(m)
 		return
 	}
 	c.follow(m.From, m.Ballot)
-	c.checkNotBeyond(m)
 	c.learnFrontier(m.From, m.Ballot, m.Commit)
 	if c.forgot {
 		c.sendTo(m.From, wire.NewNonVotingReply(m.Ballot, m.Round(), c.commit))
@@ -205,32 +190,6 @@ func (c *Core) onHeartbeat(m *wire.Message) {
 	durable, received := c.contiguous(m)
 	c.sendTo(m.From, wire.NewHeartbeatReply(m.Ballot, m.Round(), durable, received, c.commit))
 }
-
-// checkNotBeyond stops a replica that knows slots to be chosen which the leader of a higher ballot has not proposed.
-//
-// That cannot be. The value of a chosen slot stands in the log with the ballot x of an acceptance, and the slot was chosen
-// under x or a lower ballot: advance and advanceLeader pass a slot under the ballot of the leader that says it is chosen,
-// and a fetched entry comes with the ballot that it has where it was chosen or fetched itself. If x is below the leader's
-// ballot b, a phase-2 quorum has accepted the value under x or below. Any phase-1 quorum of b has a member of that one, which
-// had accepted before it promised b, because afterwards it takes nothing of a lower ballot. So the leader has found the slot
-// in a promise, accepted or below its commit index, and it was known chosen or among those to be proposed before the first
-// heartbeat (see lead): no heartbeat of ballot b, however old, names a lower slot as the highest proposed.
-//
-// If it is so all the same, members of the quorum have forgotten what they had accepted: disks were lost, or set back. This
-// replica may be the last to hold what was acknowledged.
-func (c *Core) checkNotBeyond(m *wire.Message) {
-	if c.commit <= m.Proposed() {
-		return
-	}
-	if e := c.log.get(c.commit); e != nil && e.Ballot < m.Ballot {
-		c.fatal("slot %d is chosen, under ballot %v, and replica %d, which leads with ballot %v, has proposed none above %d: %s",
-			c.commit, e.Ballot, m.From, m.Ballot, m.Proposed(), holdsMore)
-	}
-}
-
-// holdsMore is what an operator has to know where a leader does not know what is chosen.
-const holdsMore = "those who elected it have lost what they had accepted, and this replica holds more than they do. " +
-	"Stop the others, and do not start this one with --repair before its data has been looked at"
 
 // contiguous returns up to where everything above the leader's frontier is durably accepted under its ballot (or known
 // chosen), and up to where it has been received. A replica that is far behind asks for nothing: it could not take it

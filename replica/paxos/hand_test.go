@@ -69,9 +69,6 @@ func (h hand) waits(d time.Duration) []wire.Message {
 // sends returns what the core has ready to send.
 func (h hand) sends() []wire.Message {
 	r := h.ready()
-	if r.Fatal != nil {
-		h.t.Fatal(r.Fatal)
-	}
 	return slices.Clone(r.Messages)
 }
 

@@ -220,9 +220,8 @@ func (l *lab) carryOut(n *node, ready *Ready) {
 	if ready.Snapshot != 0 {
 		l.send(wire.Message{Type: wire.TypeSnapshotFetch, From: n.id, To: ready.Snapshot})
 	}
-	if ready.Fatal != nil {
-		l.printf("%d stops: %v", n.id, ready.Fatal)
-		n.crash(false)
+	for _, a := range ready.Accusations {
+		l.printf("%d accuses %d: %s", n.id, a.Peer, a.Text)
 	}
 }
 

@@ -63,7 +63,7 @@ func (n *node) step(now time.Duration, m wire.Message) {
 // what its checksum says: the core may not let go of one that it has handed out.
 func (n *node) ready() Ready {
 	r := n.core.Ready()
-	out := Ready{Fetches: append([]Fetch(nil), r.Fetches...), Snapshot: r.Snapshot, Fatal: r.Fatal}
+	out := Ready{Fetches: append([]Fetch(nil), r.Fetches...), Snapshot: r.Snapshot, Accusations: append([]Accusation(nil), r.Accusations...)}
 	for _, record := range r.Records {
 		n.checkBody("record", record.Slot, record.Body, record.BodyCRC)
 		record.Body = clone(record.Body)

@@ -92,7 +92,7 @@ func (c *Core) advanceLeader() {
 // not depose one leader after the other.
 func (c *Core) onReject(m *wire.Message) {
 	promised := m.Promised()
-	c.maxSeen = max(c.maxSeen, promised)
+	c.see(promised)
 	if m.Ballot != c.ballot || c.role != Candidate && c.role != Leader {
 		c.stats.Ignored++
 		return

@@ -100,7 +100,7 @@ func (c *Core) mayRejoin(id wire.ReplicaID, first uint64) bool {
 
 func (c *Core) onRejoinReply(m *wire.Message) {
 	r := &c.rejoining
-	if !c.forgot || m.Nonce() != r.nonce || r.ballot != 0 {
+	if !c.forgot || m.Nonce() != r.nonce || r.ballot != 0 || m.Ballot.Replica() != m.From {
 		c.stats.Ignored++
 		return
 	}

@@ -2,6 +2,7 @@ package paxos
 
 import (
 	"testing"
+	"time"
 
 	"paxosbench/wire"
 )
@@ -123,16 +124,32 @@ func TestRule3StaleAcceptForAChosenSlotIsRefused(t *testing.T) {
 	}
 }
 
-func TestSecondBatchUnderOneBallotIsFatal(t *testing.T) {
+// A leader that proposes two batches for a slot under one ballot, or another one for a slot that is chosen, is not followed any
+// more under that ballot, and changes nothing. Nobody stops for it.
+func TestSecondBatchUnderOneBallotIsRefused(t *testing.T) {
 	for name, commit := range map[string]wire.Slot{"open": 0, "chosen": 1} {
 		h := newHand(t, 2, 3)
 		h.gets(1, accept(ballot(1, 1), 1, 0, "x"))
 		h.gets(1, wire.NewHeartbeat(ballot(1, 1), 0, commit, 1))
-		m := accept(ballot(1, 1), 1, 0, "y")
-		m.From = 1
-		h.Step(0, &m)
-		if h.Ready().Fatal == nil {
-			t.Errorf("%s slot: a second batch was taken", name)
+		for _, b := range []wire.Ballot{ballot(1, 1), ballot(2, 1)} {
+			if b.Round() > 1 && commit == 0 {
+				continue // another ballot may propose another batch for what is open
+			}
+			m := accept(b, 1, 0, "y")
+			m.From = 1
+			h.Step(h.now+accuseEvery, &m)
+			r := h.Ready()
+			if len(r.Accusations) != 1 || len(only(r.Messages, wire.TypeReject)) != 1 || len(r.Records) != 0 || string(h.log.get(1).Body) != "x" {
+				t.Errorf("%s slot, ballot %v: accused %v, sent %v, %d records", name, b, r.Accusations, r.Messages, len(r.Records))
+			}
+			for _, m := range []wire.Message{wire.NewHeartbeat(b, 7, commit, 1), accept(b, 2, 0, "z"), wire.NewPrepare(b, 1, 1)} {
+				if got := h.gets(1, m); len(got) != 1 || got[0].Type != wire.TypeReject || h.Leader() != 0 {
+					t.Errorf("%s slot: a %v of the same ballot is answered by %v", name, m.Type, got)
+				}
+			}
+		}
+		if got := only(h.gets(1, wire.NewHeartbeat(ballot(3, 1), 8, commit, 1)), wire.TypeHeartbeatReply); len(got) != 1 || h.Leader() != 1 {
+			t.Errorf("%s slot: it is not followed under another ballot", name)
 		}
 	}
 }
@@ -175,13 +192,13 @@ func TestBodiesOutliveTheirSlot(t *testing.T) {
 	}
 }
 
-// A replica stops if the leader of a higher ballot has not proposed what it knows to be chosen. Heartbeats of the ballot under
-// which that was chosen may be old, and say nothing.
-func TestReplicaBeyondItsLeaderStops(t *testing.T) {
+// A replica does not follow the leader of a higher ballot that has not proposed what it knows to be chosen. Heartbeats of the
+// ballot under which that was chosen may be old, and say nothing.
+func TestReplicaBeyondItsLeaderDoesNotFollow(t *testing.T) {
 	for _, tt := range []struct {
 		ballot   wire.Ballot
 		proposed wire.Slot
-		stops    bool
+		refuses  bool
 	}{
 		{ballot(1, 1), 1, false}, {ballot(1, 1), 3, false}, {ballot(2, 2), 3, false}, {ballot(2, 2), 4, false},
 		{ballot(2, 2), 2, true}, {ballot(2, 2), 0, true}, {ballot(9, 1), 2, true},
@@ -198,8 +215,12 @@ func TestReplicaBeyondItsLeaderStops(t *testing.T) {
 		m.From = tt.ballot.Replica()
 		h.Step(h.now, &m)
 		r := h.Ready()
-		if (r.Fatal != nil) != tt.stops || len(only(r.Messages, wire.TypeHeartbeatReply)) != 1 {
-			t.Errorf("ballot %v has proposed up to %d: %v, messages %v", tt.ballot, tt.proposed, r.Fatal, r.Messages)
+		want := wire.TypeHeartbeatReply
+		if tt.refuses {
+			want = wire.TypeReject
+		}
+		if (len(r.Accusations) > 0) != tt.refuses || len(only(r.Messages, want)) != 1 || h.commit != 3 {
+			t.Errorf("ballot %v has proposed up to %d: %v, messages %v", tt.ballot, tt.proposed, r.Accusations, r.Messages)
 		}
 	}
 }
@@ -221,10 +242,21 @@ func TestRule31BallotsAdvanceByABoundedStep(t *testing.T) {
 		}
 	}
 	h := newHand(t, 2, 3)
-	for _, round := range []uint64{1 << 40, 1<<40 + 1<<32, 1<<40 + 1<<33} {
-		h.gets(3, wire.NewPrepare(ballot(round, 3), 1, 1<<20))
-		if h.promised != ballot(round, 3) {
-			t.Errorf("round %d is not believed after %d", round, h.maxSeen.Round())
+	for _, tt := range []struct {
+		from     wire.ReplicaID
+		round    uint64
+		after    time.Duration
+		believed bool
+	}{
+		{3, 1 << 40, 0, true}, {3, 1<<40 + 1<<32 - 8, 0, true}, {3, 1<<40 + 1<<32, 0, true},
+		{3, 1<<40 + 1<<32 + 9, 0, false}, // steps add up
+		{3, 1<<40 + 1<<32 + 9, time.Millisecond, true}, {3, 1<<40 + 1<<32 + 1<<31, time.Hour, true},
+		{3, 1 << 50, time.Hour, false}, {1, 1<<50 - 1, 0, true}, // the first was said by one peer alone, this by both
+	} {
+		h.Tick(h.now + tt.after)
+		h.gets(tt.from, wire.NewPrepare(ballot(tt.round, tt.from), 1, 1<<20))
+		if (h.promised == ballot(tt.round, tt.from)) != tt.believed {
+			t.Errorf("round %d of replica %d, after %d: believed %v", tt.round, tt.from, h.maxSeen.Round(), !tt.believed)
 		}
 	}
 	h.promise(ballot(lastRound, 1))

@@ -113,8 +113,8 @@ func (s *slowNet) at(id wire.ReplicaID, act func(*node)) {
 	act(n)
 	for again := true; again; {
 		ready := n.ready()
-		if ready.Fatal != nil {
-			s.t.Fatal(ready.Fatal)
+		if len(ready.Accusations) > 0 {
+			s.t.Fatal(ready.Accusations)
 		}
 		for _, m := range ready.Messages {
 			s.post(m)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"errors"
+	"math/rand/v2"
 	"time"
 
 	"paxosbench/replica/journal"
@@ -87,6 +88,7 @@ func (r *replica) config() node.Config {
 		Batching: p.batching, Codec: p.codec, Machine: machine.KindKV, State: machine.Config{MaxSessions: p.maxSessions},
 		Identity: snapshot.Identity{Cluster: 1, Settings: 1}, SnapshotBytes: p.snapshotBytes,
 		Volatile: p.durability == journal.DurabilityNone, Reads: p.reads, ClientWindow: maxWindow, PendingBytes: p.pendingBytes,
+		Random:        rand.New(rand.NewPCG(p.seed, uint64(r.id)<<32|uint64(r.life))).Uint64,
 		SnapshotPiece: p.snapshotPiece, ReplyFrame: p.replyFrame,
 	}
 }

@@ -70,6 +70,11 @@ func (r *replica) Redirect(o batching.Origin) {
 // Warn implements node.Driver.
 func (r *replica) Warn(text string) { r.w.logf("%d warns: %s", r.id, text) }
 
+// Accuse implements node.Driver: nobody here does what a replica is accused of.
+func (r *replica) Accuse(peer wire.ReplicaID, text string) {
+	r.w.fail("replica %d accuses replica %d: %s", r.id, peer, text)
+}
+
 // LeaderChanged implements node.Driver.
 func (r *replica) LeaderChanged(lost bool) {
 	r.w.logf("%d: leader %d, ballot %v, role %v", r.id, r.node.Core().Leader(), r.node.Core().Ballot(), r.node.Core().Role())

@@ -13,7 +13,7 @@ var testID = Identity{Cluster: 7, Settings: 0xfeed}
 
 // makeState returns a state after the given slot. Every slot puts one record of valueBytes random bytes.
 func makeState(slot wire.Slot, valueBytes int) *machine.State {
-	return fillState(machine.NewKV(), slot, valueBytes)
+	return fillState(machine.NewKV(machine.HashKey{}), slot, valueBytes)
 }
 
 func fillState(m machine.StateMachine, slot wire.Slot, valueBytes int) *machine.State {
@@ -58,11 +58,13 @@ func encode(s *machine.State, pieceBytes int) []byte {
 }
 
 func newRestorer() *machine.Restorer {
-	return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
+	return machine.NewRestorer(machine.NewKV(machine.HashKey{}), machine.DefaultConfig())
 }
 
 // decode returns the state that stored bytes stand for.
-func decode(stored []byte) (*machine.State, error) { return decodeInto(machine.NewKV(), stored) }
+func decode(stored []byte) (*machine.State, error) {
+	return decodeInto(machine.NewKV(machine.HashKey{}), stored)
+}
 
 func decodeInto(m machine.StateMachine, stored []byte) (*machine.State, error) {
 	d := NewDecoder(testID, machine.NewRestorer(m, machine.DefaultConfig()))

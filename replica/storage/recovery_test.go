@@ -21,6 +21,7 @@ import (
 // testConfig is that of a replica of three.
 func testConfig() node.Config {
 	return node.Config{
+		Random: func() uint64 { return 1 << 20 },
 		Paxos: paxos.Config{
 			Self: 1, Replicas: []wire.ReplicaID{1, 2, 3}, Quorum1: 2, Quorum2: 2,
 			Heartbeat: 10 * time.Millisecond, ElectionTimeout: 100 * time.Millisecond,
@@ -80,7 +81,7 @@ func (l *lastLife) recover(t *testing.T) (applied wire.Slot, err error) {
 // storeEmpty stores the snapshot of a state to which only empty batches have been applied.
 func storeEmpty(t *testing.T, store *snapshot.Store, slot wire.Slot) {
 	t.Helper()
-	state := machine.NewState(machine.NewKV(), machine.DefaultConfig())
+	state := machine.NewState(machine.NewKV(machine.HashKey{}), machine.DefaultConfig())
 	for s := wire.Slot(1); s <= slot; s++ {
 		state.EndBatch(s, wire.Checksum(nil))
 	}

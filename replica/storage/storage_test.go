@@ -46,7 +46,7 @@ type fake struct {
 }
 
 func (f *fake) Restorer() *machine.Restorer {
-	return machine.NewRestorer(machine.NewKV(), machine.DefaultConfig())
+	return machine.NewRestorer(machine.NewKV(machine.HashKey{}), machine.DefaultConfig())
 }
 func (f *fake) RestoreSnapshot(state *machine.State, info snapshot.Info) {
 	f.state, f.newest.Newest = state, info
@@ -92,7 +92,7 @@ func begin(t *testing.T, d *disk) *life {
 
 func tryBegin(t *testing.T, d *disk) (*life, error) {
 	l := &life{t: t, runner: new(storagetest.Runner), replica: &fake{
-		state: machine.NewState(machine.NewKV(), machine.DefaultConfig()),
+		state: machine.NewState(machine.NewKV(machine.HashKey{}), machine.DefaultConfig()),
 		core:  newCore(),
 	}}
 	l.Storage = storage.New(storage.Config{

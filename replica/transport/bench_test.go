@@ -103,13 +103,14 @@ func (h *countingHandler) Gone(wire.ReplicaID) {}
 
 func (h *countingHandler) Arriving(wire.ReplicaID, wire.Type) {}
 
-func (h *countingHandler) Message(m *wire.Message) {
+func (h *countingHandler) Message(m *wire.Message) error {
 	if m.Body != nil {
 		h.t.cfg.Buffers.Put(m.Body)
 	}
 	if h.got++; h.got%h.size == 0 {
 		h.window <- struct{}{}
 	}
+	return nil
 }
 
 // BenchmarkPost measures a function posted and run, one at a time: a wake-up each.

@@ -111,15 +111,24 @@ func (h *testHandler) Arriving(from wire.ReplicaID, t wire.Type) {
 	}
 }
 
-func (h *testHandler) Message(m *wire.Message) {
+func (h *testHandler) Message(m *wire.Message) error {
 	defer h.enter()()
 	copied := *m
 	copied.Body = slices.Clone(m.Body)
 	if m.Body != nil {
 		h.t.cfg.Buffers.Put(m.Body)
 	}
+	if m.Ballot == refusedBallot {
+		return errRefused
+	}
 	h.messages <- copied
+	return nil
 }
+
+// A message with this ballot is refused by the handler.
+const refusedBallot = 1 << 60
+
+var errRefused = fmt.Errorf("%w: no replica sends that", wire.ErrField)
 
 func (h *testHandler) Tick(time.Duration) { defer h.enter()() }
 

@@ -134,8 +134,7 @@ func (l *link) message(h wire.Header, header, body []byte) error {
 		return err
 	}
 	m.From, m.To, m.Body = l.id, l.t.cfg.Self, body
-	l.t.handler.Message(m)
-	return nil
+	return l.t.handler.Message(m)
 }
 
 // checkLane refuses messages that this lane is not for: they would be late, or make others late.

@@ -403,6 +403,7 @@ func TestMalformedPeer(t *testing.T) {
 		{"long hello", withBody(hello, make([]byte, wire.MaxSettingsBytes+1)), FaultLength, "limit 2048"},
 		{"body checksum", append(bytes.Clone(hello), badBody...), FaultChecksum, "checksum"},
 		{"codec", wire.AppendMessageHeader(bytes.Clone(hello), badCodec), FaultField, "codec 9"},
+		{"what the handler refuses", wire.AppendMessageHeader(bytes.Clone(hello), &wire.Message{Type: wire.TypeAccept, Ballot: refusedBallot}), FaultField, "no replica sends that"},
 		{"lane", wire.AppendMessageHeader(bytes.Clone(hello), &wire.Message{Type: wire.TypeHeartbeat}), FaultUnexpected, "Heartbeat on the bulk lane"},
 	}
 	h := newTestHandler()

@@ -34,8 +34,8 @@ type Handler interface {
 	ClientClosed(c *Client)
 
 	// Message takes a message from a peer. m is valid until return; m.Body, if not nil, is the Handler's from then on,
-	// taken from Config.Buffers. Its checksum is right.
-	Message(m *wire.Message)
+	// taken from Config.Buffers. Its checksum is right. An error closes the connection with a Fault that carries its text.
+	Message(m *wire.Message) error
 
 	// Arriving says that bytes of a message from a peer have arrived, and not all of them.
 	Arriving(from wire.ReplicaID, t wire.Type)

@@ -51,9 +51,8 @@ var foundBy = map[string]named{
 
 	"divergent-leader-stays":              {"./replica/node", "TestReplicaThatDiffersStops"},
 	"divergence-without-majority-ignored": {"./replica/node", "TestWithoutAMajorityAllThatDifferStop"},
-	"verdict-believed":                    {"./replica/node", "TestOldVerdictsAreHarmless"},
 	"digest-of-a-slot-passed":             {"./replica/node", "TestDigestsAreOfTheirSlots"},
-	"holds-more-and-goes-on":              {"./replica/paxos", "TestReplicaBeyondItsLeaderStops"},
+	"holds-more-and-goes-on":              {"./replica/paxos", "TestReplicaBeyondItsLeaderDoesNotFollow"},
 
 	"answer-counts-for-the-next-round": {"./replica/paxos", "TestReadWaitsForARoundThatBeginsAfterIt"},
 	"lease-from-its-end":               {"./replica/paxos", "TestRule29AnswersCountForEarlierRounds"},
@@ -65,6 +64,12 @@ var foundBy = map[string]named{
 	"chunk-of-any-offset":              {"./replica/node", "TestStaleChunksAreNotTaken"},
 	"older-snapshot-taken":             {"./replica/node", "TestStaleChunksAreNotTaken"},
 	"old-news-of-no-snapshot":          {"./replica/node", "TestStaleChunksAreNotTaken"},
+	"ballot-steps-add-up":              {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
+	"batch-not-checked":                {"./replica/node", "TestRule31WhatIsChosenAndNoBatchDoesNothing"},
+	"accept-not-checked":               {"./replica/node", "TestRule31WhatIsNoBatchIsNotAccepted"},
+	"promise-not-checked":              {"./replica/node", "TestRule31WhatIsNoBatchIsNotAccepted"},
+	"leader-believed":                  {"./replica/node", "TestOnePeerStopsNobody"},
+	"hash-without-its-key":             {"./replica/machine", "TestKeysThatCollideAreHarmlessToOthers"},
 	"any-round-believed":               {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
 	"released-before-next-slot":        {"./replica/storage", "TestJournalIsReleasedBehindADurableSlot"},
 	"window-not-held":                  {"./replica/node", "TestGrantedWindowIsHeldTo"},
