@@ -23,12 +23,13 @@ import (
 	"fmt"
 	"time"
 
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
 // Number identifies an operation within its session, contiguously from 1. It survives the loss of a session on the
 // replicas: numbers go on where sequence numbers start anew.
-type Number uint64
+type Number = target.Number
 
 // Handler is what a Loop reports to and takes commands from. Every method is called on the goroutine that drives the
 // loop, from inside Poll or Flush, and must not call back into them. What is said of sessions holds for readers, except

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"paxosbench/bench/client"
+	"paxosbench/bench/load/pacing"
+	"paxosbench/bench/load/verify"
+	"paxosbench/bench/load/workload"
 	"paxosbench/bench/record"
 )
 
@@ -26,25 +28,25 @@ const (
 )
 
 // audit examines the replicas with the sessions of this thread. all are the verifiers of all threads.
-func (e *engine) audit(all []*verifier) error {
+func (e *engine) audit(all []*verify.Verifier) error {
 	v := e.verifier
 	if v == nil {
 		return nil
 	}
 	if why := e.unfit(); why != "" {
-		v.leave("what was written was not read back: " + why)
+		v.Leave("what was written was not read back: " + why)
 		return nil
 	}
-	e.rec = recorder{set: record.NewSet(), next: never}
+	e.rec = recorder{set: record.NewSet(), next: pacing.Never}
 	e.connectedAt = e.loop.Now()
-	v.settle(all)
+	v.Settle(all)
 	e.cutPlans() // a recall may have begun when the load ended
 	if e.cfg.Window > 0 && e.cfg.Window < auditWindow || e.cfg.SessionWindow > 0 {
 		e.loop.Restart(auditWindow)
 	}
 	err := e.examine(e.loop.Now() + auditTime)
 	if errors.Is(err, ErrUnreachable) {
-		v.leave("not everything that was written was read back: " + err.Error())
+		v.Leave("not everything that was written was read back: " + err.Error())
 		return nil
 	}
 	return err
@@ -55,10 +57,10 @@ func (e *engine) unfit() string {
 	if e.stop.Load() {
 		return "the run was interrupted"
 	}
-	if e.cfg.ValueSize.min() < valueIDBytes {
-		return fmt.Sprintf("values of fewer than %d bytes cannot be told apart", valueIDBytes)
+	if err := e.cfg.ReadableBack(); err != nil {
+		return err.Error()
 	}
-	for _, s := range e.streams.all {
+	for _, s := range e.streams.All {
 		if s.Answered() != s.Assigned() {
 			return "operations were still without an answer"
 		}
@@ -69,28 +71,28 @@ func (e *engine) unfit() string {
 // examine reads back, and exercises what was read.
 func (e *engine) examine(end time.Duration) error {
 	v := e.verifier
-	v.probing = true
-	whole, err := e.stretch(stretchReadBack, func(int) uint64 { return 1 }, end)
-	v.probing = false
+	v.Probe(true)
+	whole, err := e.stretch(workload.ReadBack, func(int) uint64 { return 1 }, end)
+	nothing := v.Probe(false)
 	switch {
 	case err != nil:
 		return err
 	case !whole:
 		e.leaveUnread()
 		return nil
-	case v.nothing == int64(e.streams.clients()):
-		v.leave("what was written was not read back: the replicas keep no values")
+	case nothing == int64(e.streams.Clients()):
+		v.Leave("what was written was not read back: the replicas keep no values")
 		return nil
 	}
 	if whole, err = e.readBack(end); err != nil || !whole {
 		return err
 	}
 	switch {
-	case e.cfg.Generator.Of > 1 && e.cfg.KeyDist.shared():
-		v.leave("order and compare-and-sets were not exercised: other generators write the same keys")
+	case e.cfg.Generator.Of > 1 && e.cfg.KeyDist.Shared():
+		v.Leave("order and compare-and-sets were not exercised: other generators write the same keys")
 		return nil
-	case e.work.owned(e.streams.clients()-1) < 2:
-		v.leave("order and compare-and-sets were not exercised: that takes two keys per session")
+	case e.work.Owned(e.streams.Clients()-1) < 2:
+		v.Leave("order and compare-and-sets were not exercised: that takes two keys per session")
 		return nil
 	case e.cfg.Examine == 0:
 		return nil
@@ -105,9 +107,10 @@ func (e *engine) examine(end time.Duration) error {
 // readBack reads every key once.
 func (e *engine) readBack(end time.Duration) (whole bool, err error) {
 	v := e.verifier
-	before := v.found.Reads - v.found.NotJudged
-	whole, err = e.stretch(stretchReadBack, e.work.owned, end)
-	v.found.ReadBack = max(v.found.ReadBack, v.found.Reads-v.found.NotJudged-before)
+	before := v.Judged()
+	whole, err = e.stretch(workload.ReadBack, e.work.Owned, end)
+	found := v.Found()
+	found.ReadBack = max(found.ReadBack, v.Judged()-before)
 	if !whole && err == nil {
 		e.leaveUnread()
 	}
@@ -117,23 +120,23 @@ func (e *engine) readBack(end time.Duration) (whole bool, err error) {
 // leaveUnread notes why keys were not read.
 func (e *engine) leaveUnread() {
 	if e.stop.Load() {
-		e.verifier.leave("not all keys were read back: the run was interrupted")
+		e.verifier.Leave("not all keys were read back: the run was interrupted")
 		return
 	}
-	e.verifier.leave(fmt.Sprintf("not all keys were read back: it would have taken more than %v", auditTime))
+	e.verifier.Leave(fmt.Sprintf("not all keys were read back: it would have taken more than %v", auditTime))
 }
 
 // cutPlans takes from the plans what no session has begun.
 func (e *engine) cutPlans() {
-	for session := range e.work.plans {
-		e.work.plans[session].cut(e.streams.assignedUpTo(session))
+	for session := range e.streams.Clients() {
+		e.work.Cut(session, e.streams.AssignedUpTo(session))
 	}
 }
 
 // stretch carries out a stretch of every session. It returns false if there was no time for all of it.
-func (e *engine) stretch(kind stretchKind, count func(session int) uint64, end time.Duration) (whole bool, err error) {
-	for session := range e.work.plans {
-		e.work.insert(session, kind, e.streams.assignedUpTo(session), count(session))
+func (e *engine) stretch(kind workload.Stretch, count func(session int) uint64, end time.Duration) (whole bool, err error) {
+	for session := range e.streams.Clients() {
+		e.work.Insert(session, kind, e.streams.AssignedUpTo(session), count(session))
 	}
 	f := newCountedFeeder(e, count)
 	e.offerAll()
@@ -145,9 +148,11 @@ func (e *engine) stretch(kind stretchKind, count func(session int) uint64, end t
 
 // rounds exercises keys until the time is over, or enough of them, and awaits the answers.
 func (e *engine) rounds(end time.Duration) error {
-	e.prepareRounds()
-	most := uint64(roundsMost / e.cfg.Threads / e.streams.clients() / blockRounds * blockSteps)
-	f := newCountedFeeder(e, func(int) uint64 { return max(most, blockSteps) })
+	for session := range e.streams.Clients() {
+		e.work.BeginRounds(session, e.streams.AssignedUpTo(session), e.verifier.Held)
+	}
+	most := workload.RoundsOf(roundsMost / e.cfg.Threads / e.streams.Clients())
+	f := newCountedFeeder(e, func(int) uint64 { return most })
 	e.offerAll()
 	f.feed(e, e.loop.Now())
 	e.loop.Flush()
@@ -155,26 +160,10 @@ func (e *engine) rounds(end time.Duration) error {
 	if err := e.drive(f, end, func() bool { return f.sum == 0 && e.outstanding == 0 }); err != nil {
 		return err
 	}
-	for session := range e.work.plans {
-		assigned := e.streams.assignedUpTo(session)
-		p := &e.work.plans[session]
-		e.verifier.found.Rounds += (int64(assigned) - int64(p.stretches[len(p.stretches)-1].first)) * blockRounds / blockSteps
-		p.cut(assigned)
+	for session := range e.streams.Clients() {
+		e.verifier.Found().Rounds += e.work.EndRounds(session, e.streams.AssignedUpTo(session))
 	}
 	return e.drive(idleFeeder{}, e.loop.Now()+auditTime, func() bool { return e.outstanding == 0 })
-}
-
-// prepareRounds notes what the keys hold that compare-and-sets are to be tried on.
-func (e *engine) prepareRounds() {
-	held := e.verifier.keys.(*settledKeys).ownKeys
-	for session := range e.work.plans {
-		p := &e.work.plans[session]
-		p.held = p.held[:0]
-		for i := range e.work.casKeys(session) {
-			p.held = append(p.held, held[e.work.own(session, i)])
-		}
-		e.work.insert(session, stretchRounds, e.streams.assignedUpTo(session), endless)
-	}
 }
 
 // recallMore is how many answered operations are recalled beside those that were under way.
@@ -186,16 +175,14 @@ func (e *engine) recall(session int) {
 	if e.verifier == nil || !e.recalls {
 		return
 	}
-	if e.verifier.keys == nil {
-		e.verifier.keys = e.verifier.replay(replayMost)
-	}
-	assigned, plan := e.streams.assignedUpTo(session), &e.work.plans[session]
-	if assigned <= client.Number(plan.end) {
+	e.verifier.KeepTrack(replayMost)
+	assigned, planned := e.streams.AssignedUpTo(session), e.work.Planned(session)
+	if assigned <= planned {
 		return
 	}
-	s := e.streams.all[session]
-	count := min(uint64(s.Assigned()-s.Answered())+recallMore, uint64(assigned)-plan.end)
-	e.work.insert(session, stretchRecall, assigned, count)
+	s := e.streams.All[session]
+	count := min(uint64(s.Assigned()-s.Answered())+recallMore, uint64(assigned-planned))
+	e.work.Insert(session, workload.Recall, assigned, count)
 }
 
 // replayMost bounds how far a session is replayed while the load waits for it.

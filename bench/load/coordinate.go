@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"paxosbench/bench/client"
+	"paxosbench/bench/load/events"
+	"paxosbench/bench/load/observe"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
 )
@@ -16,8 +18,8 @@ type measurement struct {
 	started       time.Time
 	start, end    time.Duration
 	before, after usage
-	replicas      [2][]snapshot
-	ended         []snapshot // last looks at replicas that events have killed
+	replicas      [2][]observe.Scrape
+	ended         []observe.Scrape // last looks at replicas that events have killed
 	counters      [2]client.Counters
 	leaders       [2]wire.ReplicaID // who led, as the connections have seen it
 	inFlight      float64           // integral, in operation-nanoseconds
@@ -44,7 +46,7 @@ func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct
 		return nil, err
 	}
 	var m measurement
-	m.replicas[0] = scrape(ctx, r.cfg.Admin)
+	m.replicas[0] = observe.ScrapeAll(ctx, r.cfg.Admin)
 	m.counters[0], m.leaders[0] = r.counters(), r.leader()
 	m.before = readUsage()
 	if ctx.Err() != nil {
@@ -81,9 +83,9 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	}
 	sink := &runSink{newPublisher(output, r.progress), m, newStageSums(r.cfg.Stages)}
 	eventCtx, cancelEvents := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
-	events := make(chan []record.Event, 1)
-	runner := &eventRunner{actor: r.cfg.actor(), cluster: r.cluster, admin: r.cfg.Admin, before: m.replicas[0]}
-	go func() { events <- runner.run(eventCtx, r.cfg.Events, m.started) }()
+	done := make(chan []record.Event, 1)
+	runner := events.NewRunner(&r.cfg.Plan, r.cluster, r.cfg.Admin, m.replicas[0])
+	go func() { done <- runner.Run(eventCtx, r.cfg.Events, m.started) }()
 
 	collector := record.NewCollector(len(r.engines), sink)
 	measured := make(chan struct{})
@@ -93,9 +95,9 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	}()
 	r.gather(ctx, collector, measured, m)
 	cancelEvents()
-	happened := <-events
-	m.ended = runner.ended
-	m.replicas[1] = scrape(context.WithoutCancel(ctx), r.cfg.Admin)
+	happened := <-done
+	m.ended = runner.Ended
+	m.replicas[1] = observe.ScrapeAll(context.WithoutCancel(ctx), r.cfg.Admin)
 	m.counters[1], m.leaders[1] = r.counters(), r.leader()
 	m.granted = r.granted()
 	if _, err := r.examine.await(0); err != nil {

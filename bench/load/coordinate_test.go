@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/load/observe/observetest"
 	"paxosbench/bench/record"
 )
 
@@ -34,7 +35,7 @@ func TestInterruptedBeforeTheMeasurement(t *testing.T) {
 		cfg.Threads, cfg.Warmup, cfg.Preload = 2, time.Hour, true
 		if phase == "looking at the replicas" {
 			cfg.Warmup = 0
-			cfg.Admin = []string{fakeReplica(t, func() string { cancel(); return "{}" }, func() string { return "" })}
+			cfg.Admin = []string{observetest.Replica(t, func() string { cancel(); return "{}" }, func() string { return "" })}
 		}
 		if _, err := Run(ctx, cfg, nil, atPhase{phase, cancel}); !errors.Is(err, errNotBegun) {
 			t.Errorf("%s: error %v, want %q", phase, err, errNotBegun)

@@ -11,6 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"paxosbench/bench/client"
+	"paxosbench/bench/load/inflight"
+	"paxosbench/bench/load/streams"
+	"paxosbench/bench/load/verify"
+	"paxosbench/bench/load/workload"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -20,12 +25,12 @@ type engine struct {
 	cfg      *Config
 	thread   int
 	loop     *client.Loop
-	streams  streams
+	streams  streams.Streams
 	books    []book        // by stream
 	ready    *sessionQueue // clients that can take operations
-	work     *workload
+	work     *workload.Workload
 	rec      recorder
-	verifier *verifier // nil: nothing is verified
+	verifier *verify.Verifier // nil: nothing is verified
 	stop     *atomic.Bool
 
 	outstanding int64         // operations assigned and neither answered nor given up
@@ -35,8 +40,8 @@ type engine struct {
 
 // book is what the engine knows of a stream's unanswered operations.
 type book struct {
-	due  stamps // when they were due
-	sent stamps // when they were handed to the socket
+	due  inflight.Stamps // when they were due
+	sent inflight.Stamps // when they were handed to the socket
 }
 
 // maxWait is how long the loop waits at most, so that it notices being told to stop.
@@ -45,7 +50,7 @@ const maxWait = 20 * time.Millisecond
 // ErrUnreachable means that no replica that leads could be reached.
 var ErrUnreachable = errors.New("no leader reachable")
 
-func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce uint64, stop *atomic.Bool) (*engine, error) {
+func newEngine(cfg *Config, thread int, start time.Time, work *workload.Workload, nonce uint64, stop *atomic.Bool) (*engine, error) {
 	e := &engine{cfg: cfg, thread: thread, work: work, stop: stop}
 	conns, sessions := share(cfg.Conns, thread, cfg.Threads), share(cfg.Clients, thread, cfg.Threads)
 	e.books = make([]book, 2*sessions)
@@ -65,14 +70,14 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload, nonce u
 		return nil, err
 	}
 	e.loop = loop
-	e.streams = streams{work: work, all: slices.Concat(loop.Sessions(), loop.Readers())}
-	if cfg.Verify != VerifyNone {
-		e.verifier = newVerifier(cfg, work, &e.streams)
+	e.streams = streams.New(work, slices.Concat(loop.Sessions(), loop.Readers()))
+	if cfg.Verify != verify.None {
+		e.verifier = verify.New(cfg.Verify, &cfg.Config, cfg.Threads*cfg.Generator.Of, work, &e.streams)
 	}
 	return e, nil
 }
 
-// share returns the part of n that falls to one of several threads.
+// Share returns the part of n that falls to one of several threads.
 func share(n, thread, threads int) int { return (n + threads - 1 - thread) / threads }
 
 // offset returns what falls to the threads before.
@@ -143,7 +148,7 @@ func (e *engine) lastError() error {
 func (e *engine) finish(f feeder, end time.Duration) {
 	now := e.loop.Now()
 	counts := &e.rec.set.Counts
-	for i, s := range e.streams.all {
+	for i, s := range e.streams.All {
 		e.giveUp(i, s.Answered()+1, int(s.Assigned()-s.Answered()), func(sent time.Duration, count int64) {
 			if now-sent >= e.cfg.Timeout {
 				counts.TimedOut += count
@@ -160,7 +165,7 @@ func (e *engine) finish(f feeder, end time.Duration) {
 // miss accounts for operations that were due and never assigned.
 func (e *engine) miss(f *openFeeder, end, now time.Duration) {
 	missed, first := f.missed(end, func(from, to time.Duration) float64 {
-		return e.cfg.due(from-f.start, to-f.start) / float64(e.cfg.Threads)
+		return e.cfg.Due(from-f.start, to-f.start) / float64(e.cfg.Threads)
 	})
 	set := e.rec.set
 	set.Counts.Scheduled += missed
@@ -175,81 +180,81 @@ func (e *engine) miss(f *openFeeder, end, now time.Duration) {
 
 // giveUp takes a stream's unanswered operations off the books: sent is called for those that were sent, the others
 // count as not sent, and all of them are observations of at least their age.
-func (e *engine) giveUp(stream int, first client.Number, count int, sent func(time.Duration, int64), at time.Duration) {
+func (e *engine) giveUp(stream int, first target.Number, count int, sent func(time.Duration, int64), at time.Duration) {
 	c := &e.books[stream]
 	set := e.rec.set
-	last := first + client.Number(count) - 1
+	last := first + target.Number(count) - 1
 	e.outstanding -= int64(count)
 	for n := first; n <= last; {
-		due := c.due.front()
-		end := min(due.last, last)
-		if c.sent.empty() {
+		due := c.due.Front()
+		end := min(due.Last, last)
+		if c.sent.Empty() {
 			set.Counts.NotSent += int64(end - n + 1)
 		} else {
-			end = min(end, c.sent.front().last)
-			sent(c.sent.front().at, int64(end-n+1))
+			end = min(end, c.sent.Front().Last)
+			sent(c.sent.Front().At, int64(end-n+1))
 			e.rec.settled(int(end-n+1), at)
-			c.sent.pop(end)
+			c.sent.Pop(end)
 		}
-		set.Intended.Record(at-due.at, int64(end-n+1))
-		c.due.pop(end)
+		set.Intended.Record(at-due.At, int64(end-n+1))
+		c.due.Pop(end)
 		n = end + 1
 	}
 }
 
 // AppendCommands implements client.Handler.
-func (e *engine) AppendCommands(dst []byte, s *client.Session, first client.Number, count, limit int) ([]byte, int) {
+func (e *engine) AppendCommands(dst []byte, s *client.Session, first target.Number, count, limit int) ([]byte, int) {
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
 		}
-		n := first + client.Number(i)
-		session, number := e.streams.operation(s.Index(), n)
-		dst = e.work.appendCommand(dst, session, number, e.streams.answeredUpTo(session), n > s.SentUpTo())
+		n := first + target.Number(i)
+		session, number := e.streams.Operation(s.Index(), n)
+		dst = e.work.AppendCommand(dst, session, number, e.streams.AnsweredUpTo(session), n > s.SentUpTo())
 	}
 	return dst, count
 }
 
 // Sent implements client.Handler.
-func (e *engine) Sent(s *client.Session, first client.Number, count int, at time.Duration) {
+func (e *engine) Sent(s *client.Session, first target.Number, count int, at time.Duration) {
 	c := &e.books[s.Index()]
-	last := first + client.Number(count) - 1
-	e.streams.sent(s.Index(), last)
+	last := first + target.Number(count) - 1
+	e.streams.Sent(s.Index(), last)
 	for n := first; n <= last; {
-		due := c.due.advance(last)
-		end := min(due.last, last)
-		e.rec.set.Send(due.at, at, int64(end-n+1))
+		due := c.due.Advance(last)
+		end := min(due.Last, last)
+		e.rec.set.Send(due.At, at, int64(end-n+1))
 		n = end + 1
 	}
-	c.sent.push(last, at)
+	c.sent.Push(last, at)
 	e.rec.sent(count, at)
 	if e.verifier != nil {
-		e.verifier.sent(s.Index(), first, count, at)
+		e.verifier.Sent(s.Index(), first, count, at)
 	}
 }
 
 // Answered implements client.Handler.
-func (e *engine) Answered(s *client.Session, first client.Number, count int, status wire.Status, at time.Duration) {
-	e.streams.answered(s.Index(), first+client.Number(count)-1)
+func (e *engine) Answered(s *client.Session, first target.Number, count int, status wire.Status, at time.Duration) {
+	e.streams.Answered(s.Index(), first+target.Number(count)-1)
 	if e.verifier != nil {
-		e.verifier.answered(s.Index(), first, count, status, e.books[s.Index()].sent.front().at, at)
+		e.verifier.Answered(s.Index(), first, count, status, e.books[s.Index()].sent.Front().At, at)
 	}
 	e.count(s.Index(), first, count, status)
 	e.settle(s, first, count, at)
 }
 
 // Result implements client.Handler.
-func (e *engine) Result(s *client.Session, n client.Number, status wire.Status, value []byte, at time.Duration) {
-	e.streams.answered(s.Index(), n)
+func (e *engine) Result(s *client.Session, n target.Number, status wire.Status, value []byte, at time.Duration) {
+	e.streams.Answered(s.Index(), n)
 	if e.verifier != nil {
-		e.verifier.result(s.Index(), n, status, value, e.books[s.Index()].sent.front().at, at)
+		e.verifier.Result(s.Index(), n, status, value, e.books[s.Index()].sent.Front().At, at)
 	}
 	e.count(s.Index(), n, 1, status)
 	e.settle(s, n, 1, at)
 }
 
 // count counts the answers that are neither values nor plain success.
-func (e *engine) count(stream int, first client.Number, count int, status wire.Status) {
+func (e *engine) count(stream int, first target.Number, count int, status wire.Status) {
 	counts := &e.rec.set.Counts
 	switch status {
 	case wire.StatusNotFound:
@@ -261,51 +266,51 @@ func (e *engine) count(stream int, first client.Number, count int, status wire.S
 }
 
 // forget gives up what compare-and-sets believed about the keys of some operations.
-func (e *engine) forget(stream int, first client.Number, count int) {
-	if e.work.expect == nil {
+func (e *engine) forget(stream int, first target.Number, count int) {
+	if !e.work.Expects() {
 		return
 	}
 	for i := range count {
-		e.work.expect.forget(e.work.operation(e.streams.operation(stream, first+client.Number(i))).key)
+		e.work.Forget(e.streams.Operation(stream, first+target.Number(i)))
 	}
 }
 
 // settle records the answers to count operations, one histogram entry for those that were due and sent together.
-func (e *engine) settle(s *client.Session, first client.Number, count int, at time.Duration) {
+func (e *engine) settle(s *client.Session, first target.Number, count int, at time.Duration) {
 	c := &e.books[s.Index()]
 	set := e.rec.set
-	last := first + client.Number(count) - 1
+	last := first + target.Number(count) - 1
 	for n := first; n <= last; {
-		due, sent := c.due.front(), c.sent.front()
-		end := min(due.last, sent.last, last)
+		due, sent := c.due.Front(), c.sent.Front()
+		end := min(due.Last, sent.Last, last)
 		part := int64(end - n + 1)
-		set.Answer(due.at, sent.at, at, part)
-		if at-sent.at <= e.cfg.Timeout {
+		set.Answer(due.At, sent.At, at, part)
+		if at-sent.At <= e.cfg.Timeout {
 			set.Counts.OK += part
 		} else {
 			set.Counts.TimedOut += part
 			set.Counts.Late += part
 		}
-		c.due.pop(end)
-		c.sent.pop(end)
+		c.due.Pop(end)
+		c.sent.Pop(end)
 		n = end + 1
 	}
 	e.rec.settled(count, at)
 	e.outstanding -= int64(count)
-	session, _ := e.streams.of(s.Index())
+	session, _ := e.streams.Of(s.Index())
 	e.ready.push(session)
 }
 
 // Lost implements client.Handler.
-func (e *engine) Lost(s *client.Session, first client.Number, count int, at time.Duration) {
-	e.streams.answered(s.Index(), first+client.Number(count)-1)
+func (e *engine) Lost(s *client.Session, first target.Number, count int, at time.Duration) {
+	e.streams.Answered(s.Index(), first+target.Number(count)-1)
 	e.giveUp(s.Index(), first, count, func(sent time.Duration, n int64) {
 		e.rec.set.Counts.Failed += n
 		e.rec.set.Failure.Record(at-sent, n)
 	}, at)
 	e.forget(s.Index(), first, count)
 	if e.verifier != nil {
-		e.verifier.lost(s.Index(), first, count)
+		e.verifier.Lost(s.Index(), first, count)
 	}
 }
 

@@ -5,24 +5,26 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/client"
+	"paxosbench/bench/load/units"
+	"paxosbench/bench/load/verify"
+	"paxosbench/bench/load/workload"
 	"paxosbench/bench/record"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
 // testConfig is a valid configuration that no test changes the meaning of by accident.
 func testConfig() *Config {
-	cfg := &Config{
-		Addrs: []string{"127.0.0.1:1"}, Window: 4096, Conns: 1, Clients: 1, Threads: 1,
-		Keys: 100_000, KeySize: 8, CompressRatio: 1, Mix: PutOnly, Seed: 1,
+	return &Config{
+		Addrs: []string{"127.0.0.1:1"}, Window: 4096, Conns: 1, Threads: 1,
+		Config: workload.Config{
+			Clients: 1, Keys: 100_000, KeySize: 8, ValueSize: workload.SmallValues, CompressRatio: 1, Mix: workload.PutOnly, Seed: 1,
+			Generator: units.GeneratorID{Of: 1},
+		},
 		Duration: time.Second, Interval: 100 * time.Millisecond, Timeout: 5 * time.Second,
 		Examine: 20 * time.Millisecond, StallTimeout: 2 * time.Second, ConnectTimeout: time.Second, GiveUp: 5 * time.Second,
-		Generator: GeneratorID{Of: 1}, Verify: VerifyReplies, MaxErrors: 0.01, Name: "test",
+		Verify: verify.Replies, MaxErrors: 0.01, Name: "test",
 	}
-	if err := cfg.ValueSize.UnmarshalText([]byte("8")); err != nil {
-		panic(err)
-	}
-	return cfg
 }
 
 // idleEngine is an engine whose loop has no connection: its methods as a handler can be called by hand.
@@ -31,7 +33,7 @@ func idleEngine(t testing.TB, cfg *Config) *engine {
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	work := newWorkload(cfg, newPicker(cfg.KeyDist, cfg.keySpace(), cfg.Mix), 0xbeef, 0, cfg.Clients)
+	work := workload.New(&cfg.Config, workload.NewPicker(&cfg.Config), 0xbeef, 0, cfg.Clients)
 	e, err := newEngine(cfg, 0, time.Now(), work, 1, new(atomic.Bool))
 	if err != nil {
 		t.Fatal(err)
@@ -42,11 +44,11 @@ func idleEngine(t testing.TB, cfg *Config) *engine {
 }
 
 // exchange sends count operations in one frame and has them answered at once.
-func (e *engine) exchange(buf []byte, first client.Number, count int) []byte {
-	s := e.streams.all[0]
-	last := first + client.Number(count) - 1
+func (e *engine) exchange(buf []byte, first target.Number, count int) []byte {
+	s := e.streams.All[0]
+	last := first + target.Number(count) - 1
 	now := e.loop.Now()
-	e.books[0].due.push(last, now)
+	e.books[0].due.Push(last, now)
 	buf, _ = e.AppendCommands(buf[:0], s, first, count, 1<<20)
 	e.Sent(s, first, count, e.loop.Now())
 	e.Answered(s, first, count, wire.StatusOK, e.loop.Now())
@@ -57,7 +59,7 @@ func BenchmarkOperation(b *testing.B) {
 	e := idleEngine(b, testConfig())
 	const run = 1000
 	buf := make([]byte, 0, 1<<20)
-	n := client.Number(1)
+	n := target.Number(1)
 	b.ReportAllocs()
 	before := readUsage()
 	for b.Loop() {

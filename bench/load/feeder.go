@@ -4,7 +4,8 @@ import (
 	"math"
 	"time"
 
-	"paxosbench/bench/client"
+	"paxosbench/bench/load/pacing"
+	"paxosbench/bench/target"
 )
 
 // feeder assigns operations to clients that have room: the policy of a phase.
@@ -14,8 +15,6 @@ type feeder interface {
 	// wake returns when feed has something to do again even if no reply arrives.
 	wake(e *engine) time.Duration
 }
-
-const never = time.Duration(math.MaxInt64)
 
 // loadFeeder is a feeder of the measurement or of the warm-up.
 type loadFeeder interface {
@@ -28,7 +27,7 @@ type loadFeeder interface {
 type idleFeeder struct{}
 
 func (idleFeeder) feed(*engine, time.Duration) {}
-func (idleFeeder) wake(*engine) time.Duration  { return never }
+func (idleFeeder) wake(*engine) time.Duration  { return pacing.Never }
 
 // budget is how many operations a feeder may still assign.
 type budget int64
@@ -55,13 +54,13 @@ func (f *closedFeeder) feed(e *engine, now time.Duration) {
 	}
 	for range e.ready.len() {
 		i := e.ready.pop()
-		if n := f.left.take(e.streams.room(i)); n > 0 {
+		if n := f.left.take(e.streams.Room(i)); n > 0 {
 			e.assign(i, n, now)
 		}
 	}
 }
 
-func (*closedFeeder) wake(*engine) time.Duration { return never }
+func (*closedFeeder) wake(*engine) time.Duration { return pacing.Never }
 func (f *closedFeeder) spent() bool              { return f.left == 0 }
 
 // countedFeeder is a closed loop that ends when every client has been given a number of operations.
@@ -71,7 +70,7 @@ type countedFeeder struct {
 }
 
 func newCountedFeeder(e *engine, count func(session int) uint64) *countedFeeder {
-	f := &countedFeeder{left: make([]uint64, e.streams.clients())}
+	f := &countedFeeder{left: make([]uint64, e.streams.Clients())}
 	for i := range f.left {
 		f.left[i] = count(i)
 		f.sum += f.left[i]
@@ -82,7 +81,7 @@ func newCountedFeeder(e *engine, count func(session int) uint64) *countedFeeder 
 func (f *countedFeeder) feed(e *engine, now time.Duration) {
 	for range e.ready.len() {
 		i := e.ready.pop()
-		if n := min(uint64(e.streams.room(i)), f.left[i]); n > 0 {
+		if n := min(uint64(e.streams.Room(i)), f.left[i]); n > 0 {
 			f.left[i] -= n
 			f.sum -= n
 			e.assign(i, int(n), now)
@@ -90,12 +89,12 @@ func (f *countedFeeder) feed(e *engine, now time.Duration) {
 	}
 }
 
-func (f *countedFeeder) wake(*engine) time.Duration { return never }
+func (f *countedFeeder) wake(*engine) time.Duration { return pacing.Never }
 
 // openFeeder follows a schedule, whatever the answers do. Operations that are due while no client has room stay due
 // from when they were: what they waited is send lag and part of their latency.
 type openFeeder struct {
-	pacer  Pacer
+	pacer  pacing.Pacer
 	start  time.Duration // zero of the schedule
 	end    time.Duration // operations due later are another phase's
 	due    time.Duration // of the next operation
@@ -104,7 +103,7 @@ type openFeeder struct {
 	sentAt time.Duration // when feed last assigned
 }
 
-func newOpenFeeder(pacer Pacer, start, end, tick time.Duration) *openFeeder {
+func newOpenFeeder(pacer pacing.Pacer, start, end, tick time.Duration) *openFeeder {
 	return &openFeeder{pacer: pacer, start: start, end: end, due: start + pacer.Next(), left: unlimited, tick: tick}
 }
 
@@ -118,7 +117,7 @@ func (f *openFeeder) feed(e *engine, now time.Duration) {
 	}
 	for f.due <= now && f.due < f.end && f.left > 0 && e.ready.len() > 0 {
 		i := e.ready.pop()
-		room := e.streams.room(i)
+		room := e.streams.Room(i)
 		if room == 0 {
 			continue
 		}
@@ -135,7 +134,7 @@ func (f *openFeeder) feed(e *engine, now time.Duration) {
 // wake leaves it to the answers to wake the loop if no client has room.
 func (f *openFeeder) wake(e *engine) time.Duration {
 	if f.due >= f.end || f.left == 0 || e.ready.len() == 0 {
-		return never
+		return pacing.Never
 	}
 	return max(f.due, f.sentAt+f.tick)
 }
@@ -152,9 +151,9 @@ func (f *openFeeder) missed(end time.Duration, due func(from, to time.Duration) 
 
 // assign gives a client its next count operations, due at the same time.
 func (e *engine) assign(session, count int, due time.Duration) {
-	gets := e.streams.next(session, count)
+	gets := e.streams.Next(session, count)
 	e.assignTo(session, count-gets, due)
-	e.assignTo(session+e.streams.clients(), gets, due)
+	e.assignTo(session+e.streams.Clients(), gets, due)
 	e.rec.set.Counts.Scheduled += int64(count)
 }
 
@@ -163,8 +162,8 @@ func (e *engine) assignTo(stream, count int, due time.Duration) {
 	if count == 0 {
 		return
 	}
-	s := e.streams.all[stream]
-	e.books[stream].due.push(s.Assigned()+client.Number(count), due)
+	s := e.streams.All[stream]
+	e.books[stream].due.Push(s.Assigned()+target.Number(count), due)
 	s.Assign(count)
 	e.outstanding += int64(count)
 }

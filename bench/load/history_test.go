@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/load/units"
+	"paxosbench/bench/load/verify"
 )
 
 // Right answers are not called wrong however many threads and generators write the sampled keys, also where some of them have
@@ -17,8 +19,8 @@ func TestHistoriesOfThreadsAndGenerators(t *testing.T) {
 			errs := make(chan error, generators)
 			for i := range generators {
 				cfg := shortConfig(server.Addr())
-				cfg.Verify, cfg.Keys, cfg.Threads, cfg.Conns, cfg.Clients, cfg.Window = VerifyHistory, 20, 2, 3, 3, 1
-				cfg.Generator = GeneratorID{Index: i, Of: generators}
+				cfg.Verify, cfg.Keys, cfg.Threads, cfg.Conns, cfg.Clients, cfg.Window = verify.History, 20, 2, 3, 3, 1
+				cfg.Generator = units.GeneratorID{Index: i, Of: generators}
 				cfg.Mix.UnmarshalText([]byte(mix))
 				cfg.KeyDist.UnmarshalText([]byte("zipf:0.99"))
 				go func() {
@@ -45,7 +47,7 @@ func TestHistoriesOfThreadsAndGenerators(t *testing.T) {
 func TestHistoriesOfManyOverlappingOperationsAreDecided(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	cfg := shortConfig(server.Addr())
-	cfg.Verify, cfg.Keys, cfg.Window, cfg.Preload = VerifyHistory, 10, 512, true
+	cfg.Verify, cfg.Keys, cfg.Window, cfg.Preload = verify.History, 10, 512, true
 	cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
 	cfg.KeyDist.UnmarshalText([]byte("zipf:0.99"))
 	r, err := Run(context.Background(), cfg, nil, nil)

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"paxosbench/bench/load/observe"
+	"paxosbench/bench/load/verdict"
+	"paxosbench/bench/load/verify"
 	"paxosbench/bench/record"
 )
 
 // outcome puts the result together.
-func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, events []record.Event, m *measurement) (*Outcome, error) {
+func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, happened []record.Event, m *measurement) (*Outcome, error) {
 	interrupted := ctx.Err() != nil
 	verification, illegal := r.verification(ctx)
 	result := &record.Result{
@@ -18,9 +21,9 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, e
 		MeasuredS:    max(m.end-m.start, 0).Seconds(),
 		StartedAt:    m.started,
 		Client:       clientFigures(m),
-		Replicas:     describeReplicas(m.replicas[0], m.replicas[1], m.ended, set.Counts.OK),
+		Replicas:     observe.Describe(m.replicas[0], m.replicas[1], m.ended, set.Counts.OK),
 		Verification: verification,
-		Events:       events,
+		Events:       happened,
 		Host:         describeHost(m.before, m.after),
 	}
 	if err := result.SetFigures(set); err != nil {
@@ -35,8 +38,8 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, e
 		result.ThroughputOpsPerS = float64(m.inWindow) / result.MeasuredS
 	}
 	result.Generator = r.generator(result, m)
-	markEvents(rows, events)
-	judge(r.cfg, result, rows, m)
+	markEvents(rows, happened)
+	verdict.Judge(r.judged(m), result, rows)
 	if interrupted {
 		if result.Verdict == record.Valid {
 			result.Verdict = record.Degraded // good for the part it covers, which is not the run that was asked for
@@ -45,7 +48,7 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, e
 	}
 	outcome := &Outcome{Result: result, Rows: rows, Set: set, Interrupted: interrupted}
 	if illegal != nil {
-		if outcome.Picture, err = illegal.draw(events, m); err != nil { // what is wrong is said all the same
+		if outcome.Picture, err = illegal.Draw(notes(happened, m)); err != nil { // what is wrong is said all the same
 			result.Verification.Reports = append(result.Verification.Reports, err.Error())
 		}
 	}
@@ -92,34 +95,54 @@ func (r *run) generator(result *record.Result, m *measurement) record.Generator 
 	return g
 }
 
+// judged is what the verdict has to know of the run.
+func (r *run) judged(m *measurement) *verdict.Run {
+	return &verdict.Run{
+		Open: r.cfg.Open, Threads: r.cfg.Threads, MaxSendLag: r.cfg.MaxSendLag, StallTimeout: r.cfg.StallTimeout,
+		History: r.cfg.Verify == verify.History, Events: len(r.cfg.Events) > 0, Stages: len(r.cfg.Stages), InFlight: m.inFlight,
+		LeaderChanged: m.leaders[0] != m.leaders[1] || observe.LeaderChanged(m.replicas[0], m.replicas[1]),
+		Observed:      len(r.cfg.Admin), Unseen: observe.Unseen(m.replicas[0], m.replicas[1]),
+	}
+}
+
 // verification sums up what the threads' verifiers and connections found, and compares the replicas' states. It returns the
 // first history that is illegal too, or nil.
-func (r *run) verification(ctx context.Context) (record.Verification, *illegalHistory) {
+func (r *run) verification(ctx context.Context) (record.Verification, *verify.IllegalHistory) {
 	v := record.Verification{Mode: r.cfg.Verify.String()}
-	var histories []*history
-	var illegal *illegalHistory
+	var verifiers []*verify.Verifier
+	var illegal *verify.IllegalHistory
 	for _, e := range r.engines {
 		c := e.loop.Counters()
 		v.Violations += c.Violations
 		v.Reports = append(v.Reports, e.loop.Violations()...)
 		if e.verifier != nil {
-			e.verifier.addTo(&v)
-			histories = append(histories, e.verifier.history)
+			v.Add(e.verifier.Found())
+			verifiers = append(verifiers, e.verifier)
 		}
 	}
-	if r.cfg.Verify == VerifyHistory {
-		checked := checkHistories(histories, r.cfg.Generator.Of > 1 && r.cfg.KeyDist.shared())
-		checked.addTo(&v)
-		illegal = checked.first
+	if r.cfg.Verify == verify.History {
+		illegal = verify.Histories(verifiers, r.cfg.Generator.Of > 1 && r.cfg.KeyDist.Shared(), &v)
 	}
-	if r.cfg.Verify != VerifyNone {
-		v.Digests = compareDigests(context.WithoutCancel(ctx), r.cfg.Admin)
+	if r.cfg.Verify != verify.None {
+		v.Digests = observe.CompareDigests(context.WithoutCancel(ctx), r.cfg.Admin)
 		if v.Digests == "differ" {
 			v.Violations++
 			v.Reports = append(v.Reports, "the replicas have applied the same slots and their state digests differ")
 		}
 	}
 	return v, illegal
+}
+
+// notes are what a picture of a history shows beside it: what was done to the cluster, and who led it.
+func notes(happened []record.Event, m *measurement) (notes []verify.Note) {
+	for _, e := range happened {
+		notes = append(notes, verify.Note{Tag: "done to the cluster", Text: eventText(&e), Colour: "#d55e00",
+			At: m.start + time.Duration(e.AtS*float64(time.Second)), Took: time.Duration(e.TookS * float64(time.Second))})
+	}
+	for i, at := range []time.Duration{m.start, m.end} {
+		notes = append(notes, verify.Note{Tag: "leader", Text: fmt.Sprintf("replica %d leads", m.leaders[i]), At: at})
+	}
+	return notes
 }
 
 // markEvents notes each event in the row of its moment.
@@ -166,7 +189,7 @@ func (c *Config) describe() (map[string]any, error) {
 	if c.Open {
 		config["rate_ops_per_s"] = float64(c.Rate)
 		config["arrival"] = c.Arrival
-		config["tick"] = c.tick().String()
+		config["tick"] = c.LeastGap(c.Threads).String()
 	}
 	if c.MaxSendLag > 0 {
 		config["max_send_lag"] = c.MaxSendLag.String()

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"paxosbench/bench/load/pacing"
 	"paxosbench/wire"
 )
 
@@ -11,25 +12,25 @@ import (
 func (e *engine) connect() error {
 	e.connectedAt = e.loop.Now()
 	end := e.connectedAt + e.cfg.GiveUp
-	all := func() bool { return e.loop.Registered() == e.streams.clients() }
+	all := func() bool { return e.loop.Registered() == e.streams.Clients() }
 	if err := e.drive(idleFeeder{}, end, all); err != nil {
 		return err
 	}
 	if all() || e.stop.Load() {
-		if e.loop.Reads() != wire.ReadsLog && e.cfg.Mix.share(wire.OpGet) > 0 {
+		if e.loop.Reads() != wire.ReadsLog && e.cfg.Mix.Share(wire.OpGet) > 0 {
 			e.deal()
 		}
 		return nil
 	}
 	return fmt.Errorf("%w: %d of %d sessions registered within %v%w", ErrUnreachable,
-		e.loop.Registered(), e.streams.clients(), e.cfg.GiveUp, e.lastError())
+		e.loop.Registered(), e.streams.Clients(), e.cfg.GiveUp, e.lastError())
 }
 
 // deal has gets go as queries from now on.
 func (e *engine) deal() {
-	e.streams.deal()
+	e.streams.Deal()
 	if e.verifier != nil {
-		e.verifier.deal()
+		e.verifier.Deal()
 	}
 }
 
@@ -38,20 +39,20 @@ func (e *engine) preload() error {
 	if !e.cfg.Preload {
 		return nil
 	}
-	f := newCountedFeeder(e, e.work.owned)
+	f := newCountedFeeder(e, e.work.Owned)
 	e.offerAll()
-	return e.drive(f, never, func() bool { return f.sum == 0 && e.outstanding == 0 })
+	return e.drive(f, pacing.Never, func() bool { return f.sum == 0 && e.outstanding == 0 })
 }
 
 // offerAll puts every client on the list of those that can take operations, at the beginning of a phase.
 func (e *engine) offerAll() {
-	for i := range e.streams.clients() {
+	for i := range e.streams.Clients() {
 		e.ready.push(i)
 	}
 }
 
 // load sends from start to end, or until so many operations have been sent and answered.
-func (e *engine) load(start, end time.Duration, total budget, pacer Pacer) (feeder, error) {
+func (e *engine) load(start, end time.Duration, total budget, pacer pacing.Pacer) (feeder, error) {
 	e.recalls = true
 	defer func() { e.recalls = false }()
 	if err := e.drive(idleFeeder{}, start, nil); err != nil {
@@ -60,7 +61,7 @@ func (e *engine) load(start, end time.Duration, total budget, pacer Pacer) (feed
 	e.offerAll()
 	var f loadFeeder = &closedFeeder{end: end, left: total}
 	if e.cfg.Open {
-		open := newOpenFeeder(pacer, start, end, e.cfg.tick())
+		open := newOpenFeeder(pacer, start, end, e.cfg.LeastGap(e.cfg.Threads))
 		open.left = total
 		f = open
 	}
@@ -70,7 +71,7 @@ func (e *engine) load(start, end time.Duration, total budget, pacer Pacer) (feed
 
 // warmUp loads from start on and awaits every answer. One that is interrupted awaits nothing: no figure would have it.
 func (e *engine) warmUp(start time.Duration, seed uint64) error {
-	if _, err := e.load(start, start+e.cfg.Warmup, unlimited, e.cfg.pacer(e.thread, seed, true)); err != nil {
+	if _, err := e.load(start, start+e.cfg.Warmup, unlimited, e.cfg.Pacer(e.thread, e.cfg.Threads, e.cfg.Generator, seed, true)); err != nil {
 		return err
 	}
 	answered := func() bool { return e.outstanding == 0 }

@@ -3,6 +3,7 @@ package load
 import (
 	"time"
 
+	"paxosbench/bench/load/pacing"
 	"paxosbench/bench/record"
 )
 
@@ -28,7 +29,7 @@ const spareSets = 4
 
 // newRecorder returns a recorder of its own first set, which takes the others from empty.
 func newRecorder(interval time.Duration, finished chan<- *record.Set, empty <-chan *record.Set) recorder {
-	return recorder{set: record.NewSet(), finished: finished, empty: empty, interval: interval, next: never}
+	return recorder{set: record.NewSet(), finished: finished, empty: empty, interval: interval, next: pacing.Never}
 }
 
 // begin starts the measurement with nothing in flight.
@@ -72,7 +73,7 @@ func (r *recorder) endMeasurement(at time.Duration) {
 	r.roll(at)
 	r.handOver(at)
 	r.set.Drain = true
-	r.next = never
+	r.next = pacing.Never
 }
 
 // endDrain hands over the drain. The recorder is of no use afterwards.

@@ -17,6 +17,9 @@ import (
 	"sync/atomic"
 	"time"
 
+	"paxosbench/bench/load/draw"
+	"paxosbench/bench/load/verify"
+	"paxosbench/bench/load/workload"
 	"paxosbench/bench/record"
 )
 
@@ -101,9 +104,9 @@ func newSeeds(cfg *Config) seeds {
 	var random [10]byte
 	crand.Read(random[:])
 	return seeds{
-		warmup:  cfg.random(randomWarmup),
-		measure: cfg.random(randomMeasurement),
-		tag:     cfg.Generator.tag(binary.LittleEndian.Uint16(random[8:])),
+		warmup:  draw.Word(cfg.Seed, draw.Warmup, cfg.Generator.Index),
+		measure: draw.Word(cfg.Seed, draw.Measurement, cfg.Generator.Index),
+		tag:     workload.Tag(cfg.Generator, binary.LittleEndian.Uint16(random[8:])),
 		nonce:   binary.LittleEndian.Uint64(random[:]),
 	}
 }
@@ -119,11 +122,11 @@ func (r *run) makeSets() {
 }
 
 func (r *run) makeEngines() error {
-	picker := newPicker(r.cfg.KeyDist, r.cfg.keySpace(), r.cfg.Mix)
+	picker := workload.NewPicker(&r.cfg.Config)
 	for t := range r.cfg.Threads {
 		first, sessions := offset(r.cfg.Clients, t, r.cfg.Threads), share(r.cfg.Clients, t, r.cfg.Threads)
-		work := newWorkload(r.cfg, picker, r.seeds.tag, first, sessions)
-		e, err := newEngine(r.cfg, t, r.start, work, hash(r.seeds.nonce+uint64(t)), &r.stop)
+		work := workload.New(&r.cfg.Config, picker, r.seeds.tag, first, sessions)
+		e, err := newEngine(r.cfg, t, r.start, work, draw.Hash(r.seeds.nonce+uint64(t)), &r.stop)
 		if err != nil {
 			return err
 		}
@@ -195,7 +198,7 @@ func (r *run) audit(e *engine) error {
 	if _, err := r.examine.await(0); err != nil {
 		return err
 	}
-	verifiers := make([]*verifier, len(r.engines))
+	verifiers := make([]*verify.Verifier, len(r.engines))
 	for i, other := range r.engines {
 		verifiers[i] = other.verifier
 	}
@@ -235,7 +238,7 @@ func (r *run) measure(e *engine, start time.Duration) error {
 	if r.cfg.Total > 0 {
 		total = budget(share(int(r.cfg.Total), e.thread, r.cfg.Threads))
 	}
-	f, err := e.load(start, end, total, r.cfg.pacer(e.thread, r.seeds.measure, false))
+	f, err := e.load(start, end, total, r.cfg.Pacer(e.thread, r.cfg.Threads, r.cfg.Generator, r.seeds.measure, false))
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,9 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/load/units"
+	"paxosbench/bench/load/verdict"
+	"paxosbench/bench/load/verify"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
 )
@@ -158,7 +161,7 @@ func TestClosedLoop(t *testing.T) {
 func TestShortestRunHasOperations(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	cfg := shortConfig(server.Addr())
-	cfg.Duration, cfg.Verify = time.Millisecond, VerifyNone
+	cfg.Duration, cfg.Verify = time.Millisecond, verify.None
 	for range 100 {
 		if mustRun(t, cfg).Result.Ops.Sent > 0 {
 			return
@@ -252,7 +255,7 @@ func testWorkloadsVerify(t *testing.T, reads wire.Reads) {
 	server := listen(t, clienttest.Config{Reads: reads})
 	for _, dist := range []string{"uniform", "seq", "latest", "zipf:0.99", "hot:0.1,0.9", "conflict:30"} {
 		cfg := shortConfig(server.Addr())
-		cfg.Duration, cfg.Preload, cfg.Verify = 100*time.Millisecond, true, VerifyHistory
+		cfg.Duration, cfg.Preload, cfg.Verify = 100*time.Millisecond, true, verify.History
 		cfg.Window = 8
 		cfg.Mix.UnmarshalText([]byte("put:0.3,get:0.4,delete:0.1,cas:0.2"))
 		cfg.ValueSize.UnmarshalText([]byte("uniform:8,64"))
@@ -376,7 +379,7 @@ func TestInterruptedRunIsComplete(t *testing.T) {
 func TestImpossibleRateIsInvalid(t *testing.T) {
 	server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
 	cfg := shortConfig(server.Addr())
-	cfg.Open, cfg.Rate, cfg.Window = true, maxRate, 0
+	cfg.Open, cfg.Rate, cfg.Window = true, units.Rate(1e9), 0
 	r := mustRun(t, cfg).Result
 	if r.Verdict != record.Invalid || !strings.Contains(strings.Join(r.Reasons, " "), "schedule sent") {
 		t.Errorf("verdict %s: %q", r.Verdict, r.Reasons)
@@ -436,7 +439,7 @@ func TestGeneratorsShareACluster(t *testing.T) {
 	errs := make(chan error, 2)
 	for i := range results {
 		cfg := shortConfig(server.Addr())
-		cfg.Generator, cfg.StartAt, cfg.Preload = GeneratorID{Index: i, Of: 2}, start, true
+		cfg.Generator, cfg.StartAt, cfg.Preload = units.GeneratorID{Index: i, Of: 2}, start, true
 		cfg.Clients += 3 * i
 		cfg.Name = fmt.Sprint("generator ", i)
 		cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
@@ -497,7 +500,7 @@ func TestSearchFindsTheKnee(t *testing.T) {
 		t.Errorf("the search was ended by %+v", last)
 	}
 	impossible := testConfig()
-	impossible.Objective = Objective{Percentile: 99, Bound: time.Microsecond}
+	impossible.Objective = verdict.Objective{Percentile: 99, Bound: time.Microsecond}
 	points, best, err = Search(context.Background(), impossible, 0.02, fakeRunner(100_000, &rates), func(Point) {})
 	if best != nil || err != nil {
 		t.Errorf("an objective that is never met has best %+v, error %v", best, err)
@@ -550,7 +553,7 @@ func TestRampStepsEvenly(t *testing.T) {
 // Rates near 0 are open loops of that rate, and equal rates keep directories of their own.
 func TestRampOfTinyAndEqualRates(t *testing.T) {
 	for _, tt := range []struct {
-		from, to Rate
+		from, to units.Rate
 		names    string
 	}{
 		{0.1, 0.4, "[rate-0000000000.100 rate-0000000000.250 rate-0000000000.400]"},
@@ -577,7 +580,7 @@ func TestRampOfTinyAndEqualRates(t *testing.T) {
 }
 
 func TestExchangesDoNotAllocate(t *testing.T) {
-	for _, rate := range []Rate{0, 1e6} {
+	for _, rate := range []units.Rate{0, 1e6} {
 		cfg := testConfig()
 		cfg.Open, cfg.Rate = rate > 0, rate
 		e := idleEngine(t, cfg)

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 
+	"paxosbench/bench/load/units"
+	"paxosbench/bench/load/verdict"
 	"paxosbench/bench/record"
 )
 
@@ -15,7 +17,7 @@ type Runner func(ctx context.Context, cfg *Config, name string) (*Outcome, error
 // Point is one run of a ramp or a search.
 type Point struct {
 	Name   string         `json:"name"`
-	Rate   Rate           `json:"rate"` // of an open loop; the probe has none
+	Rate   units.Rate     `json:"rate"` // of an open loop; the probe has none
 	Result *record.Result `json:"result"`
 	Holds  bool           `json:"holds"` // it fell short of nothing
 	// Shortfalls lists what it fell short of, with figures: checks that make a run invalid, goodput, the objective.
@@ -29,38 +31,22 @@ const probeName = "probe"
 // Open tells a point of an open loop from the probe.
 func (p *Point) Open() bool { return p.Name != probeName }
 
-// shortfalls lists why a run does not count as held. Goodput and latency both count: a rate that is answered late, or
-// in part, is not one that the cluster serves.
-func shortfalls(cfg *Config, o *Outcome) []string {
-	var short []string
-	for _, c := range o.Result.Checks {
-		if c.Failed() && (c.Severity == record.Invalid || c.Name == checkAnswered) {
-			value, limit := c.Text()
-			short = append(short, fmt.Sprintf("%s %s (limit %s)", c.Name, value, limit))
-		}
-	}
-	if !cfg.Objective.Met(o.Set.Intended) {
-		short = append(short, fmt.Sprintf("objective %v: %s", cfg.Objective, record.Ns(int64(o.Set.Intended.Percentile(cfg.Objective.Percentile)))))
-	}
-	return short
-}
-
 // probe runs the closed loop that tells where to begin.
 func probe(ctx context.Context, cfg *Config, run Runner) (Point, error) {
 	return point(ctx, *cfg, probeName, run)
 }
 
 // atRate runs one open loop. before are the points before it, of which it must not take a name.
-func atRate(ctx context.Context, cfg *Config, rate Rate, before []Point, run Runner) (Point, error) {
+func atRate(ctx context.Context, cfg *Config, rate units.Rate, before []Point, run Runner) (Point, error) {
 	at := *cfg
 	at.Open, at.Rate, at.Window = true, rate, 0
 	return point(ctx, at, rateName(rate, before), run)
 }
 
 // rateName names a rate so that names sort as rates do, and none comes twice.
-func rateName(rate Rate, before []Point) string {
+func rateName(rate units.Rate, before []Point) string {
 	name := fmt.Sprintf("rate-%010.0f", float64(rate))
-	if rate != Rate(math.Round(float64(rate))) {
+	if rate != units.Rate(math.Round(float64(rate))) {
 		name = fmt.Sprintf("rate-%014.3f", float64(rate))
 	}
 	unique := name
@@ -76,26 +62,26 @@ func point(ctx context.Context, at Config, name string, run Runner) (Point, erro
 	if err != nil {
 		return Point{}, err
 	}
-	short := shortfalls(&at, outcome)
+	short := verdict.Shortfalls(outcome.Result, outcome.Set.Intended, at.Objective)
 	return Point{Name: name, Rate: at.Rate, Result: outcome.Result, Holds: len(short) == 0, Shortfalls: short, Outcome: outcome}, nil
 }
 
 // fine rounds rates to whole numbers, and those below a thousand to thousandths.
-func fine(rate Rate) Rate {
+func fine(rate units.Rate) units.Rate {
 	if rate >= 1000 {
-		return Rate(math.Round(float64(rate)))
+		return units.Rate(math.Round(float64(rate)))
 	}
-	return Rate(math.Round(float64(rate)*1000) / 1000)
+	return units.Rate(math.Round(float64(rate)*1000) / 1000)
 }
 
 // Ramp runs one open loop after the other at steps rates from the first to the last, evenly spaced. It goes on past
 // the rate at which the schedule is no longer held: the knee is what one wants to see. each is told about every point.
-func Ramp(ctx context.Context, cfg *Config, from, to Rate, steps int, run Runner, each func(Point)) ([]Point, error) {
+func Ramp(ctx context.Context, cfg *Config, from, to units.Rate, steps int, run Runner, each func(Point)) ([]Point, error) {
 	var points []Point
 	for i := range steps {
 		rate := from
 		if steps > 1 {
-			rate += (to - from) * Rate(i) / Rate(steps-1)
+			rate += (to - from) * units.Rate(i) / units.Rate(steps-1)
 		}
 		point, err := atRate(ctx, cfg, fine(rate), points, run)
 		if err != nil {
@@ -148,7 +134,7 @@ func Search(ctx context.Context, cfg *Config, precision float64, run Runner, eac
 		if len(points) == 1 {
 			rate = high
 		}
-		decided, err := decide(ctx, cfg, fine(Rate(rate)), &points, run, each)
+		decided, err := decide(ctx, cfg, fine(units.Rate(rate)), &points, run, each)
 		if err != nil || decided == nil {
 			return points, best, err
 		}
@@ -164,7 +150,7 @@ func Search(ctx context.Context, cfg *Config, precision float64, run Runner, eac
 // decide runs a rate until two runs of at most three say the same, and returns the last one that does: one that a busy
 // moment has spoilt would send the search away from the knee for good, a lucky one beyond it. It returns nil if it was
 // interrupted.
-func decide(ctx context.Context, cfg *Config, rate Rate, points *[]Point, run Runner, each func(Point)) (*Point, error) {
+func decide(ctx context.Context, cfg *Config, rate units.Rate, points *[]Point, run Runner, each func(Point)) (*Point, error) {
 	said := make(map[bool]int)
 	for {
 		point, err := atRate(ctx, cfg, rate, *points, run)

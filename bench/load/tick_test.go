@@ -1,60 +1,20 @@
 package load
 
 import (
+	"encoding"
 	"testing"
 	"time"
 
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/load/pacing"
+	"paxosbench/bench/load/units"
 )
 
-func parseTick(t *testing.T, text string) Tick {
+// parse reads a text form.
+func parse(t testing.TB, text string, into encoding.TextUnmarshaler) {
 	t.Helper()
-	var tick Tick
-	if err := tick.UnmarshalText([]byte(text)); err != nil {
+	if err := into.UnmarshalText([]byte(text)); err != nil {
 		t.Fatal(err)
-	}
-	if tick.String() != text {
-		t.Errorf("%q is written %q", text, tick)
-	}
-	return tick
-}
-
-func TestAutomaticTickFollowsTheRate(t *testing.T) {
-	auto := parseTick(t, "auto")
-	for _, tt := range []struct {
-		rate Rate
-		want time.Duration
-	}{
-		{1e-3, 20 * time.Microsecond},
-		{100, 20 * time.Microsecond},
-		{10_000, 20 * time.Microsecond},
-		{20_000, 40 * time.Microsecond},
-		{50_000, 100 * time.Microsecond},
-		{1e6, 100 * time.Microsecond},
-		{maxRate, 100 * time.Microsecond},
-	} {
-		if got := auto.Of(tt.rate); got != tt.want {
-			t.Errorf("%v a second: tick %v, want %v", tt.rate, got, tt.want)
-		}
-	}
-	if auto != (Tick{}) {
-		t.Error("the tick is not automatic unless something else is said")
-	}
-}
-
-func TestGivenTickIsKept(t *testing.T) {
-	for _, text := range []string{"0s", "1µs", "250µs", "1s"} {
-		want, _ := time.ParseDuration(text)
-		for _, rate := range []Rate{1, 1e6} {
-			if got := parseTick(t, text).Of(rate); got != want {
-				t.Errorf("tick %s at %v a second: %v", text, rate, got)
-			}
-		}
-	}
-	for _, text := range []string{"", "-1us", "20", "automatic"} {
-		if err := new(Tick).UnmarshalText([]byte(text)); err == nil {
-			t.Errorf("tick %q is accepted", text)
-		}
 	}
 }
 
@@ -76,10 +36,10 @@ func TestAnswersDoNotShortenTheTick(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	cfg := shortConfig(server.Addr())
 	cfg.Open, cfg.Conns, cfg.Clients, cfg.Rate, cfg.Window = true, 1, 1, 20_000, 0
-	cfg.Tick = parseTick(t, "20ms")
+	parse(t, "20ms", &cfg.Tick)
 	r := mustRun(t, cfg).Result
-	if most := int64(cfg.Duration/cfg.tick()) + 1; r.Client.FramesSent > most || r.Client.FramesSent == 0 {
-		t.Errorf("%d frames sent in %v, at most %d fit at %v apart", r.Client.FramesSent, cfg.Duration, most, cfg.tick())
+	if most := int64(cfg.Duration/cfg.LeastGap(cfg.Threads)) + 1; r.Client.FramesSent > most || r.Client.FramesSent == 0 {
+		t.Errorf("%d frames sent in %v, at most %d fit at %v apart", r.Client.FramesSent, cfg.Duration, most, cfg.LeastGap(cfg.Threads))
 	}
 }
 
@@ -87,8 +47,8 @@ func TestAnswersDoNotShortenTheTick(t *testing.T) {
 func TestFullWindowsDoNotSpin(t *testing.T) {
 	e := idleEngine(t, testConfig())
 	const start, tick = time.Second, time.Millisecond
-	f := newOpenFeeder(parseArrival(t, "constant").Pacer(1000, 0, 1, GeneratorID{Of: 1}, 0), start, never, tick)
-	if got := f.wake(e); got != never {
+	f := newOpenFeeder(pacing.Arrival{}.Pacer(1000, 0, 1, units.GeneratorID{Of: 1}, 0), start, pacing.Never, tick)
+	if got := f.wake(e); got != pacing.Never {
 		t.Errorf("wakes at %v although there is no room", got)
 	}
 	e.ready.push(0)

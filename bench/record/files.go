@@ -199,6 +199,20 @@ func WriteFile(path string, write func(io.Writer) error) error {
 	return nil
 }
 
+// SavePage writes a page beside a run's files, or removes that of an earlier run if there is none: it is not this run's.
+func SavePage(path string, page []byte) error {
+	if page == nil {
+		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	}
+	return WriteFile(path, func(w io.Writer) error {
+		_, err := w.Write(page)
+		return err
+	})
+}
+
 func writeInto(path string, write func(io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {

@@ -7,7 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"paxosbench/bench/load"
+	"paxosbench/bench/load/pacing"
+	"paxosbench/bench/load/units"
+	"paxosbench/bench/load/verify"
+	"paxosbench/bench/load/workload"
 	"paxosbench/bench/netem"
 	"paxosbench/wire"
 )
@@ -97,28 +100,28 @@ var replicaKnobs = []knob{
 }
 
 var loadKnobs = []knob{
-	{"rate", Load, text[load.Rate]},
+	{"rate", Load, text[units.Rate]},
 	{KnobWindow, Load, whole(0, 1<<20)},
 	{"session-window", Load, whole(0, wire.MaxSessionWindow)},
-	{"arrival", Load, text[load.Arrival]},
-	{"tick", Load, text[load.Tick]},
-	{"at", Load, events},
+	{"arrival", Load, text[pacing.Arrival]},
+	{"tick", Load, text[pacing.Tick]},
+	{"at", Load, plannedEvents},
 	{"interval", Load, length(10*time.Millisecond, forever)},
 	{"timeout", Load, length(1, forever)},
 	{"stall", Load, length(1, forever)},
 	{"give-up", Load, length(1, forever)},
-	{"workload", Load, text[load.Preset]},
-	{"mix", Load, text[load.Mix]},
-	{"keys", Load, text[load.Count]},
-	{"key-dist", Load, text[load.KeyDist]},
+	{"workload", Load, text[workload.Preset]},
+	{"mix", Load, text[workload.Mix]},
+	{"keys", Load, text[units.Count]},
+	{"key-dist", Load, text[workload.KeyDist]},
 	{"key-size", Load, keySize},
-	{"value-size", Load, text[load.ValueSizes]},
+	{"value-size", Load, text[workload.ValueSizes]},
 	{"compress-ratio", Load, number(1, math.MaxFloat64)},
 	{"preload", Load, oneOf("auto", "yes", "no")},
 	{"conns", Load, whole(1, 1<<16)},
 	{"clients", Load, whole(0, 1<<16)},
 	{"threads", Load, whole(1, 1<<16)},
-	{"verify", Load, text[load.VerifyMode]},
+	{"verify", Load, text[verify.Mode]},
 	{"max-errors", Load, number(0, 1)},
 	{"max-send-lag", Load, length(0, forever)},
 }

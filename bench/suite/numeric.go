@@ -9,7 +9,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"paxosbench/bench/load"
+	"paxosbench/bench/load/units"
 )
 
 // Numeric returns the number that a knob's value stands for, so that it can be an axis: 64 of count:64, bytes of a size
@@ -75,7 +75,7 @@ func LoadShare(value string) (float64, error) {
 
 // Rate reads operations per second, as the load generator does: 100, 50k, 1.5M.
 func Rate(text string) (float64, bool) {
-	var rate load.Rate
+	var rate units.Rate
 	err := rate.UnmarshalText([]byte(text))
 	return float64(rate), err == nil
 }

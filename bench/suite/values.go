@@ -11,7 +11,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"paxosbench/bench/load"
+	"paxosbench/bench/load/events"
+	"paxosbench/bench/load/units"
 	"paxosbench/wire"
 )
 
@@ -100,7 +101,7 @@ func between[T any](low, high T, endless bool) string {
 }
 
 func keySize(value string) error {
-	var s load.Size
+	var s units.Size
 	if err := s.UnmarshalText([]byte(value)); err != nil {
 		return err
 	}
@@ -136,10 +137,10 @@ func multiple(digits string, unit, high int) error {
 	return nil
 }
 
-// events checks what is done to the cluster, separated by semicolons.
-func events(value string) error {
+// plannedEvents checks what is done to the cluster, separated by semicolons.
+func plannedEvents(value string) error {
 	for text := range strings.SplitSeq(value, ";") {
-		var event load.PlannedEvent
+		var event events.Planned
 		if err := event.UnmarshalText([]byte(strings.TrimSpace(text))); err != nil {
 			return err
 		}

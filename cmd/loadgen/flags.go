@@ -11,6 +11,11 @@ import (
 
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/load"
+	"paxosbench/bench/load/events"
+	"paxosbench/bench/load/units"
+	"paxosbench/bench/load/verdict"
+	"paxosbench/bench/load/verify"
+	"paxosbench/bench/load/workload"
 	"paxosbench/cmd/loadgen/conffile"
 	"paxosbench/cmd/program"
 )
@@ -37,27 +42,27 @@ type clusterFlags struct {
 
 // workloadFlags say what the operations are.
 type workloadFlags struct {
-	Workload      load.Preset      `help:"ycsb-a, -b, -c, -d or -f: sets --mix, --key-dist and the default of --value-size. docs/loadgen.md has the differences from YCSB; -e scans, which the replicas cannot." placeholder:"NAME" xor:"mix,dist"`
-	Mix           *load.Mix        `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5, or get:0.5,rmw:0.5 (put:1)." placeholder:"OP:SHARE,.." xor:"mix"`
-	Keys          load.Count       `help:"Number of keys (${default})." default:"100k" placeholder:"N"`
-	KeyDist       *load.KeyDist    `help:"uniform, seq, latest, zipf:THETA, scattered:THETA, hot:KEYS,OPS or conflict:PCT (uniform)." placeholder:"DIST" xor:"dist"`
-	KeySize       load.Size        `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
-	ValueSize     *load.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (8; 1000 of ycsb-*)." placeholder:"SIZE"`
-	CompressRatio float64          `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"1" placeholder:"X"`
-	Preload       string           `help:"Write every key once before the warm-up: yes, no, or auto: if the mix does not only put (${default})." enum:"auto,yes,no" default:"auto" placeholder:"WHEN"`
-	Seed          uint64           `help:"Determines keys, values, mix and arrivals (${default})." default:"1" placeholder:"N"`
+	Workload      workload.Preset      `help:"ycsb-a, -b, -c, -d or -f: sets --mix, --key-dist and the default of --value-size. docs/loadgen.md has the differences from YCSB; -e scans, which the replicas cannot." placeholder:"NAME" xor:"mix,dist"`
+	Mix           *workload.Mix        `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5, or get:0.5,rmw:0.5 (put:1)." placeholder:"OP:SHARE,.." xor:"mix"`
+	Keys          units.Count          `help:"Number of keys (${default})." default:"100k" placeholder:"N"`
+	KeyDist       *workload.KeyDist    `help:"uniform, seq, latest, zipf:THETA, scattered:THETA, hot:KEYS,OPS or conflict:PCT (uniform)." placeholder:"DIST" xor:"dist"`
+	KeySize       units.Size           `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
+	ValueSize     *workload.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (8; 1000 of ycsb-*)." placeholder:"SIZE"`
+	CompressRatio float64              `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"1" placeholder:"X"`
+	Preload       string               `help:"Write every key once before the warm-up: yes, no, or auto: if the mix does not only put (${default})." enum:"auto,yes,no" default:"auto" placeholder:"WHEN"`
+	Seed          uint64               `help:"Determines keys, values, mix and arrivals (${default})." default:"1" placeholder:"N"`
 }
 
 // apply sets mix, distribution of keys and size of values: those of the named workload, or those given.
 func (f *workloadFlags) apply(cfg *load.Config) error {
-	cfg.Mix, cfg.ValueSize = load.PutOnly, load.SmallValues
+	cfg.Mix, cfg.ValueSize = workload.PutOnly, workload.SmallValues
 	if f.Mix != nil {
 		cfg.Mix = *f.Mix
 	}
 	if f.KeyDist != nil {
 		cfg.KeyDist = *f.KeyDist
 	}
-	if err := f.Workload.Apply(cfg); err != nil {
+	if err := f.Workload.Apply(&cfg.Config); err != nil {
 		return err
 	}
 	if f.ValueSize != nil {
@@ -79,10 +84,10 @@ type timeFlags struct {
 
 // checkFlags say what a good run is.
 type checkFlags struct {
-	Verify    load.VerifyMode `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"replies" placeholder:"WHAT"`
-	Examine   *time.Duration  `help:"How long at most the replicas are exercised after the load and the reading back. Default: half of --duration, up to 5s." placeholder:"D"`
-	MaxErrors float64         `help:"Share of operations that may fail or time out (${default})." default:"0.01" placeholder:"X"`
-	Objective load.Objective  `help:"Latency to meet, as in 'p99<5ms'." placeholder:"PN<D"`
+	Verify    verify.Mode       `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"replies" placeholder:"WHAT"`
+	Examine   *time.Duration    `help:"How long at most the replicas are exercised after the load and the reading back. Default: half of --duration, up to 5s." placeholder:"D"`
+	MaxErrors float64           `help:"Share of operations that may fail or time out (${default})." default:"0.01" placeholder:"X"`
+	Objective verdict.Objective `help:"Latency to meet, as in 'p99<5ms'." placeholder:"PN<D"`
 
 	MaxSendLag time.Duration `help:"Send lag (p99) up to which an open loop is valid. Default: 1ms, or 10 % of the median service time if that is more." placeholder:"D"`
 }
@@ -142,14 +147,16 @@ func (f *loadFlags) config() (*load.Config, error) {
 		return nil, err
 	}
 	cfg := &load.Config{
-		Addrs: addrs.Client, Admin: addrs.Admin, ClusterDir: f.Cluster.dir(), Conns: f.Cluster.Conns, Clients: f.Cluster.Clients, Threads: f.Cluster.Threads,
-		Window: defaultWindow,
-		Keys:   f.Workload.Keys, KeySize: f.Workload.KeySize,
-		CompressRatio: f.Workload.CompressRatio, Seed: f.Workload.Seed,
+		Addrs: addrs.Client, Admin: addrs.Admin, Conns: f.Cluster.Conns, Threads: f.Cluster.Threads, Window: defaultWindow,
+		Config: workload.Config{
+			Clients: f.Cluster.Clients, Keys: f.Workload.Keys, KeySize: f.Workload.KeySize, CompressRatio: f.Workload.CompressRatio,
+			Seed: f.Workload.Seed, Generator: units.GeneratorID{Of: 1},
+		},
+		Plan:   events.Plan{ClusterDir: f.Cluster.dir()},
 		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.interval(usualInterval), Timeout: f.Time.Timeout,
 		StallTimeout: f.Time.Stall, ConnectTimeout: f.Time.Connect, GiveUp: f.Time.GiveUp,
 		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective, MaxSendLag: f.Check.MaxSendLag,
-		Generator: load.GeneratorID{Of: 1}, Name: f.Output.Name, Version: program.ThisVersion().String(),
+		Name: f.Output.Name, Version: program.ThisVersion().String(),
 	}
 	if err := f.Workload.apply(cfg); err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"paxosbench/bench/load"
+	"paxosbench/bench/load/verdict"
 	"paxosbench/bench/record"
 	"paxosbench/cmd/program"
 )
@@ -114,7 +115,7 @@ func codeOf(err error) int {
 
 // verdictError turns what is wrong with a result into an error with its exit code, the gravest first. latency is the
 // histogram that an objective is about.
-func verdictError(r *record.Result, latency *record.Histogram, maxErrors float64, objective load.Objective, interrupted bool) error {
+func verdictError(r *record.Result, latency *record.Histogram, maxErrors float64, objective verdict.Objective, interrupted bool) error {
 	bad := float64(r.Ops.Failed + r.Ops.TimedOut)
 	switch {
 	case r.Verification.Violations > 0:

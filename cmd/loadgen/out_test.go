@@ -95,7 +95,7 @@ func TestReportInPlace(t *testing.T) {
 func TestPictureOfAnotherRun(t *testing.T) {
 	dir := t.TempDir()
 	picture := filepath.Join(dir, historyFile)
-	if err := savePicture(picture, []byte("<html>illegal</html>")); err != nil {
+	if err := record.SavePage(picture, []byte("<html>illegal</html>")); err != nil {
 		t.Fatal(err)
 	}
 	if page, err := os.ReadFile(picture); err != nil || len(page) == 0 {

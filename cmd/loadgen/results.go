@@ -10,7 +10,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"paxosbench/bench/load"
+	"paxosbench/bench/load/verdict"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
 	"paxosbench/cmd/program"
@@ -61,7 +61,7 @@ func (c *mergeCommand) Run(s *streams) error {
 	if err := printResult(s, merged, c.JSON); err != nil {
 		return err
 	}
-	maxErrors, objective := 1.0, load.Objective{}
+	maxErrors, objective := 1.0, verdict.Objective{}
 	if limit, ok := merged.Config["max_errors"].(float64); ok {
 		maxErrors = limit
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -13,6 +11,9 @@ import (
 	"time"
 
 	"paxosbench/bench/load"
+	"paxosbench/bench/load/events"
+	"paxosbench/bench/load/pacing"
+	"paxosbench/bench/load/units"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
 	"paxosbench/cmd/loadgen/watch"
@@ -21,19 +22,19 @@ import (
 
 // runCommand is loadgen run.
 type runCommand struct {
-	Closed        bool          `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
-	Rate          load.Rate     `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
-	Window        *int          `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: 1024 in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
-	Stage         []load.Stage  `help:"A part of an open loop's measurement with a rate of its own, as in '10s 100k', or '10s 100k..200k' for one that changes evenly; any number of times, instead of --rate and --duration." sep:"none" xor:"loop" placeholder:"'D RATE'" group:"loop"`
-	Total         load.Count    `help:"End the measurement after so many operations, if --duration is not over before." placeholder:"N" group:"time"`
-	SessionWindow int           `help:"Operations in flight per session; 0, the default: its share of the connection's window." placeholder:"N" group:"loop"`
-	Arrival       *load.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (constant)." placeholder:"HOW" group:"loop"`
-	Tick          *load.Tick    `help:"Least time between two sends of an open loop: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (auto)." placeholder:"D" group:"loop"`
+	Closed        bool            `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
+	Rate          units.Rate      `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
+	Window        *int            `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: 1024 in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
+	Stage         []pacing.Stage  `help:"A part of an open loop's measurement with a rate of its own, as in '10s 100k', or '10s 100k..200k' for one that changes evenly; any number of times, instead of --rate and --duration." sep:"none" xor:"loop" placeholder:"'D RATE'" group:"loop"`
+	Total         units.Count     `help:"End the measurement after so many operations, if --duration is not over before." placeholder:"N" group:"time"`
+	SessionWindow int             `help:"Operations in flight per session; 0, the default: its share of the connection's window." placeholder:"N" group:"loop"`
+	Arrival       *pacing.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (constant)." placeholder:"HOW" group:"loop"`
+	Tick          *pacing.Tick    `help:"Least time between two sends of an open loop: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (auto)." placeholder:"D" group:"loop"`
 
-	StartAt   time.Time           `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
-	Generator load.GeneratorID    `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`
-	At        []load.PlannedEvent `help:"Something to do during the measurement: a time; kill, start, stop, cont, isolate, deafen, mute or heal; and a replica: its id, leader, or victim for who was the leader of the last such event. As in '10s kill leader' and '20s start victim'. It is done to the cluster under load or not at all. If it fails, the run is invalid." sep:"none" placeholder:"'D WHAT WHOM'" group:"loop"`
-	Script    string              `name:"cluster-script" help:"Program that --at calls instead, for a cluster elsewhere: with kill, start, stop or cont and an id, or with leader, which it prints. $PAXOSBENCH_CLUSTER is the id of the cluster under load." placeholder:"FILE" group:"cluster"`
+	StartAt   time.Time         `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
+	Generator units.GeneratorID `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`
+	At        []events.Planned  `help:"Something to do during the measurement: a time; kill, start, stop, cont, isolate, deafen, mute or heal; and a replica: its id, leader, or victim for who was the leader of the last such event. As in '10s kill leader' and '20s start victim'. It is done to the cluster under load or not at all. If it fails, the run is invalid." sep:"none" placeholder:"'D WHAT WHOM'" group:"loop"`
+	Script    string            `name:"cluster-script" help:"Program that --at calls instead, for a cluster elsewhere: with kill, start, stop or cont and an id, or with leader, which it prints. $PAXOSBENCH_CLUSTER is the id of the cluster under load." placeholder:"FILE" group:"cluster"`
 
 	loadFlags
 }
@@ -145,25 +146,11 @@ func runOnce(ctx context.Context, cfg *load.Config, dir string, watchers watch.W
 		outcome.Result.Verification.Reports = append(outcome.Result.Verification.Reports, "the history is drawn in "+filepath.Join(dir, historyFile))
 	}
 	err = files.Finish(outcome.Result, outcome.Rows, outcome.Set)
-	return outcome, errors.Join(err, savePicture(filepath.Join(dir, historyFile), outcome.Picture))
+	return outcome, errors.Join(err, record.SavePage(filepath.Join(dir, historyFile), outcome.Picture))
 }
 
 // historyFile is the page that shows an illegal history.
 const historyFile = "history.html"
-
-// savePicture writes a page, or removes that of an earlier run, which is not this one's.
-func savePicture(path string, page []byte) error {
-	if page == nil {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	return record.WriteFile(path, func(w io.Writer) error {
-		_, err := w.Write(page)
-		return err
-	})
-}
 
 func printResult(s *streams, r *record.Result, asJSON bool) error {
 	if !asJSON {

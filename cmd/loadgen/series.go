@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"paxosbench/bench/load"
+	"paxosbench/bench/load/pacing"
+	"paxosbench/bench/load/units"
 	"paxosbench/bench/record"
 	"paxosbench/bench/report"
 	"paxosbench/cmd/loadgen/watch"
@@ -19,9 +21,9 @@ import (
 
 // paceFlags are those of open loops whose rate is not given but varied.
 type paceFlags struct {
-	Window  int          `help:"Operations in flight per connection of the closed-loop probe; 0: as many as the replicas grant (${default})." default:"1024" placeholder:"N" group:"loop"`
-	Arrival load.Arrival `help:"Arrivals: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
-	Tick    load.Tick    `help:"Least time between two sends: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (${default})." default:"auto" placeholder:"D" group:"loop"`
+	Window  int            `help:"Operations in flight per connection of the closed-loop probe; 0: as many as the replicas grant (${default})." default:"1024" placeholder:"N" group:"loop"`
+	Arrival pacing.Arrival `help:"Arrivals: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
+	Tick    pacing.Tick    `help:"Least time between two sends: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (${default})." default:"auto" placeholder:"D" group:"loop"`
 }
 
 func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
@@ -87,7 +89,7 @@ func pointLine(p *load.Point) string {
 }
 
 // rateText renders a rate, which may be below one.
-func rateText(rate load.Rate) string {
+func rateText(rate units.Rate) string {
 	if rate >= 1000 {
 		return report.Grouped(int64(rate))
 	}
@@ -138,9 +140,9 @@ func endSeries(ctx context.Context, s *streams, o *outputFlags, points []load.Po
 
 // rampCommand is loadgen ramp.
 type rampCommand struct {
-	From  load.Rate `help:"First rate." required:"" placeholder:"RATE" group:"loop"`
-	To    load.Rate `help:"Last rate." required:"" placeholder:"RATE" group:"loop"`
-	Steps int       `help:"Number of rates, evenly apart (${default})." default:"10" placeholder:"N" group:"loop"`
+	From  units.Rate `help:"First rate." required:"" placeholder:"RATE" group:"loop"`
+	To    units.Rate `help:"Last rate." required:"" placeholder:"RATE" group:"loop"`
+	Steps int        `help:"Number of rates, evenly apart (${default})." default:"10" placeholder:"N" group:"loop"`
 
 	paceFlags
 	loadFlags

@@ -11,12 +11,13 @@ import (
 
 	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load"
+	"paxosbench/bench/load/units"
 	"paxosbench/bench/record"
 )
 
 // A search says what kept it from a higher rate.
 func TestSearchEnds(t *testing.T) {
-	point := func(rate load.Rate, verdict record.Verdict, shortfalls ...string) *load.Point {
+	point := func(rate units.Rate, verdict record.Verdict, shortfalls ...string) *load.Point {
 		return &load.Point{Rate: rate, Result: &record.Result{Verdict: verdict}, Holds: len(shortfalls) == 0, Shortfalls: shortfalls,
 			Outcome: &load.Outcome{Set: record.NewSet()}}
 	}
