@@ -38,7 +38,7 @@ var agreed = []struct {
 // local lists the flags that may differ between replicas.
 var local = []string{
 	"id", "data", "bootstrap", "rejoin", "repair", "accept-loss", "tls", "insecure-listen", "admin", "pprof", "batch", "linger", "batch-bytes", "pipeline", "pipeline-bytes",
-	"compress", "unreplicated", "heartbeat", "forward", "client-window", "max-clients", "client-idle", "log-bytes", "segment-bytes",
+	"compress", "unreplicated", "heartbeat", "forward", "client-window", "max-clients", "client-idle", "memory", "log-bytes", "segment-bytes",
 	"snapshot-bytes",
 }
 

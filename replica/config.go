@@ -70,6 +70,7 @@ type Config struct {
 	ClientIdle   time.Duration `name:"client-idle" default:"15m" help:"How long a client connection may be without a command in flight and without a byte from the client before it is closed. Where all --max-clients places are taken, one that has been idle for a second gives way, the longest idle first. 0s: no limit but that."`
 	MaxSessions  uint32        `name:"max-sessions" default:"65536" help:"Client sessions; when a new one needs the place, the least recently active is evicted. Equal on all replicas."`
 
+	Memory       Bytes `name:"memory" default:"0" help:"Bytes that clients and peers may make this process hold, with what the garbage collector leaves lying: what has arrived of frames, requests and queries that wait, answers that are not taken, what waits for peers, and buffers. 0: an eighth of what the machine or the control group has. At least 256MiB. The store, the sessions, --log-bytes and --pipeline-bytes come on top."`
 	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
 	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment, 8MiB to 1GiB."`
 
@@ -209,6 +210,7 @@ func (c *Config) node(seed uint64, buffers *wire.Buffers) node.Config {
 		Volatile:      c.Durability == journal.DurabilityNone,
 		Unreplicated:  c.Unreplicated,
 		Random:        newRandom(),
+		PendingBytes:  c.memoryParts().pending,
 	}
 }
 
@@ -253,9 +255,11 @@ func (c *Config) transport(incarnation uint64, buffers *wire.Buffers, log *slog.
 			peers[m.ID] = m.Peer
 		}
 	}
+	parts := c.memoryParts()
 	tc := transport.Config{
 		Self: c.ID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
 		ClientAddr: c.self().Client, Peers: peers, MaxClients: c.MaxClients, IdleTimeout: c.ClientIdle, Buffers: buffers, Logger: log,
+		MaxPartial: parts.partial, MaxUnread: parts.unread, MaxKept: parts.outs, MaxRelayed: parts.relayed, MaxPeerOutbound: parts.peer,
 	}
 	if len(peers) > 0 {
 		tc.PeerAddr = c.self().Peer

@@ -15,10 +15,6 @@ import (
 	"paxosbench/wire"
 )
 
-// maxRoundReplies bounds what one round appends for a client, which may ask for far more than it sends: large values, many
-// at a time. The connection is closed behind it, and the client asks again for the rest.
-const maxRoundReplies = 64 << 20
-
 // loop owns the replica. It is the transport's Handler and the node's Driver, and all its methods run on the event loop's
 // goroutine, except where they say otherwise.
 type loop struct {
@@ -38,12 +34,13 @@ type loop struct {
 	clients map[*transport.Client]struct{} // that have said hello
 	err     atomic.Pointer[error]          // why the replica stops
 	alarm   alarm
+	trimmer trimmer
 }
 
 // open recovers the replica's state and prepares everything that needs no network.
 func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 	log := r.log
-	l := &loop{cfg: cfg, log: log, stop: r.cancel, ready: r.ready, buffers: new(wire.Buffers), clients: make(map[*transport.Client]struct{})}
+	l := &loop{cfg: cfg, log: log, stop: r.cancel, ready: r.ready, buffers: &wire.Buffers{Most: cfg.memoryParts().kept}, clients: make(map[*transport.Client]struct{})}
 	l.membership.l = l
 	var err error
 	tc := cfg.transport(incarnation, l.buffers, log)
@@ -138,7 +135,15 @@ func (l *loop) clientAddr(id wire.ReplicaID) string {
 func (l *loop) Waits(c *transport.Client) bool { return flowOf(c).InFlight > 0 }
 
 // ClientClosed forgets a client. Its commands take their course.
-func (l *loop) ClientClosed(c *transport.Client) { delete(l.clients, c) }
+func (l *loop) ClientClosed(c *transport.Client) {
+	delete(l.clients, c)
+	if client, ok := c.Data.(*node.Client); ok { // not if it was refused
+		l.node.ClientClosed(client)
+	}
+}
+
+// Room tells the node that a client has room for answers again.
+func (l *loop) Room(c *transport.Client) { l.node.Room(flowOf(c)) }
 
 // Request passes a client's commands to the node.
 func (l *loop) Request(c *transport.Client, body []byte) error {
@@ -193,6 +198,7 @@ func (l *loop) Tick(now time.Duration) {
 	l.node.Tick(now)
 	l.storage.Tick()
 	l.tickLeaderless(now)
+	l.trimmer.tick(now, l.buffers, l.transport, l.cfg.memory())
 	l.noteReady()
 }
 
@@ -211,6 +217,9 @@ func (l *loop) Round(now time.Duration) {
 	}
 	if err := l.node.Round(now); err != nil {
 		l.fail(err)
+	}
+	if l.node.Unfinished() {
+		l.transport.Again()
 	}
 	deadline, waits := l.node.Deadline()
 	l.alarm.watch(now, deadline, waits)
@@ -239,22 +248,19 @@ func (l *loop) Send(m *wire.Message) {
 }
 
 // Begin returns where to append a frame of answers for a client that is still there.
-func (l *loop) Begin(origin batching.Origin) (out []byte, ok bool) {
+func (l *loop) Begin(origin batching.Origin) (out []byte, room int, ok bool) {
 	c := l.transport.Client(uint64(origin))
-	if c != nil && len(c.Out) > maxRoundReplies {
-		c.Close() // it comes again for the rest
+	if c == nil {
+		return nil, 0, false
 	}
-	if c == nil || !c.Touch() {
-		return nil, false
-	}
-	return c.Out, true
+	return c.Begin()
 }
 
 // End takes back what Begin returned.
 func (l *loop) End(origin batching.Origin, out []byte, answered int) {
 	c := l.transport.Client(uint64(origin))
-	c.Out = out
-	flowOf(c).InFlight -= answered
+	c.End(out)
+	flowOf(c).Answered(answered)
 }
 
 // Warn tells the operator.
@@ -276,7 +282,7 @@ func (l *loop) LeaderChanged(lost bool) {
 		return
 	}
 	for c := range l.clients {
-		flowOf(c).InFlight = 0
+		flowOf(c).Forgotten()
 		l.redirect(c)
 	}
 }

@@ -64,6 +64,7 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Replica, error) 
 		log = slog.New(slog.DiscardHandler)
 	}
 	cfg.Members = slices.Clone(cfg.Members)
+	cfg.Memory = Bytes(cfg.memory())
 	files, err := cfg.reserve()
 	if err != nil {
 		return nil, err

@@ -139,6 +139,7 @@ func (c *Config) validateSizes(v *violations) {
 	v.want(c.PipelineBytes >= 1, "pipeline-bytes", "%d, want at least 1", c.PipelineBytes)
 	v.want(c.ClientWindow >= 1 && c.ClientWindow <= maxWindow, "client-window", "%d, want 1 to %d", c.ClientWindow, maxWindow)
 	v.want(c.MaxClients >= 1 && c.MaxClients <= maxMaxClients, "max-clients", "%d, want 1 to %d", c.MaxClients, maxMaxClients)
+	v.want(c.Memory == 0 || c.Memory >= minMemory, "memory", "%d, want at least %d, or 0 for an eighth of what there is", c.Memory, minMemory)
 	v.want(c.LogBytes >= minLogBytes, "log-bytes", "%d, want at least %d", c.LogBytes, minLogBytes)
 	v.want(c.SegmentBytes >= minSegmentBytes && c.SegmentBytes <= journal.MaxSegmentBytes && c.SegmentBytes%journal.BlockSize == 0,
 		"segment-bytes", "%d, want a multiple of %d, %d to %d", c.SegmentBytes, journal.BlockSize, minSegmentBytes, journal.MaxSegmentBytes)

@@ -121,13 +121,13 @@ func TestBuffersRefuse(t *testing.T) {
 	if p.kept != 0 {
 		t.Errorf("%d bytes kept of slices that Get never returned", p.kept)
 	}
-	p.kept = maxBuffersKept - 512
+	p.kept = defaultBuffersKept - 512
 	p.Put(make([]byte, 0, 1024))
 	if len(p.free[10]) != 0 {
 		t.Error("kept beyond the bound")
 	}
 	p.Put(make([]byte, 0, 512))
-	if len(p.free[9]) != 1 || p.kept != maxBuffersKept {
+	if len(p.free[9]) != 1 || p.kept != defaultBuffersKept {
 		t.Error("not kept up to the bound")
 	}
 	defer func() {
@@ -148,5 +148,33 @@ func TestBuffersAllocateNothing(t *testing.T) {
 		p.Put(small)
 	}); allocs != 0 {
 		t.Fatalf("%v allocations", allocs)
+	}
+}
+
+// What is not used between two trims is let go of, what is used stays.
+func TestBuffersTrim(t *testing.T) {
+	var p Buffers
+	use := func(n int) {
+		var held [][]byte
+		for range n {
+			held = append(held, p.Get(4096))
+		}
+		for _, b := range held {
+			p.Put(b)
+		}
+	}
+	use(10)
+	p.Trim()
+	if p.Kept() != 10*4096 {
+		t.Fatalf("%d bytes kept of ten buffers that were in use", p.Kept())
+	}
+	use(4)
+	p.Trim()
+	if p.Kept() != 4*4096 || len(p.free[12]) != 4 {
+		t.Errorf("%d bytes kept, %d buffers, of which four were in use", p.Kept(), len(p.free[12]))
+	}
+	p.Trim()
+	if p.Kept() != 0 {
+		t.Errorf("%d bytes kept that nobody uses", p.Kept())
 	}
 }

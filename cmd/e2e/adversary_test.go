@@ -31,7 +31,7 @@ func hostileAt(port int) (*hostile, error) {
 }
 
 // mustHostile is hostileAt for a connection that the test needs. It is closed with the test.
-func mustHostile(t *testing.T, port int) *hostile {
+func mustHostile(t testing.TB, port int) *hostile {
 	t.Helper()
 	h, err := hostileAt(port)
 	if err != nil {
@@ -94,7 +94,7 @@ func swarm(ctx context.Context, n int, attack func(ctx context.Context)) {
 
 // siege is what a victim's load was like, alone and beside an attack, and what the replicas held of memory.
 type siege struct {
-	t               *testing.T
+	t               testing.TB
 	quiet, attacked result
 	before, peak    map[int]int64 // bytes resident, by replica
 }

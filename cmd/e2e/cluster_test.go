@@ -49,7 +49,7 @@ func buildAndRun(m *testing.M) int {
 
 // cluster is three replicas as processes, on ports of their own.
 type cluster struct {
-	t        *testing.T
+	t        testing.TB
 	dir      string
 	flags    []string
 	members  []member
@@ -69,7 +69,7 @@ type process struct {
 }
 
 // start runs a program and collects its standard error in a file.
-func start(t *testing.T, log, program string, args ...string) *process {
+func start(t testing.TB, log, program string, args ...string) *process {
 	t.Helper()
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -82,7 +82,7 @@ func start(t *testing.T, log, program string, args ...string) *process {
 }
 
 // startInto starts a program that writes its standard error to a file.
-func startInto(t *testing.T, file *os.File, command *exec.Cmd) *process {
+func startInto(t testing.TB, file *os.File, command *exec.Cmd) *process {
 	t.Helper()
 	p := &process{Cmd: command, done: make(chan struct{})}
 	p.Stderr = file
@@ -101,7 +101,7 @@ func startInto(t *testing.T, file *os.File, command *exec.Cmd) *process {
 }
 
 // exit waits for the end of the process and returns its exit code.
-func (p *process) exit(t *testing.T, within time.Duration) int {
+func (p *process) exit(t testing.TB, within time.Duration) int {
 	t.Helper()
 	select {
 	case <-p.done:
@@ -120,7 +120,7 @@ func (p *process) text() string {
 }
 
 // newCluster starts a cluster of n replicas with the given extra flags. If the test fails, data and logs stay.
-func newCluster(t *testing.T, n int, flags ...string) *cluster {
+func newCluster(t testing.TB, n int, flags ...string) *cluster {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "paxosbench-cluster-")
 	if err != nil {

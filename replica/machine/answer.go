@@ -12,11 +12,19 @@ type answer struct {
 	plain   bool        // all results so far are the same status without a value
 	written bool
 	quiet   bool // nobody wants the answer
+	most    int  // Limits.End
 }
 
-// newAnswer returns an answer that end will have appended to dst, or, if it is not wanted, will not.
-func newAnswer(dst []byte, wanted bool) answer {
-	return answer{dst: dst, start: len(dst), plain: true, quiet: !wanted}
+// Limits bound an answer, by the length of what it is appended to.
+type Limits struct {
+	Begin int // behind it no result begins, but the first
+	End   int // behind it no value ends
+}
+
+// newAnswer returns an answer that end will have appended to dst, or, if it is not wanted, will not. No value in it ends behind
+// most bytes of dst.
+func newAnswer(dst []byte, wanted bool, most int) answer {
+	return answer{dst: dst, start: len(dst), plain: true, quiet: !wanted, most: most}
 }
 
 // add appends n results without values.
@@ -34,18 +42,27 @@ func (a *answer) add(status wire.Status, n int) {
 	}
 }
 
-// addValue appends a result with a value, or at least written out.
+// addValue appends a result with a value, or at least written out. If there is no room for the value it says BUSY: then this is a
+// get, which has changed nothing, and its client asks again.
 func (a *answer) addValue(status wire.Status, value []byte) {
 	if a.quiet {
 		return
 	}
+	a.write()
+	if !a.fits(value) {
+		status, value = wire.StatusBusy, nil
+	}
 	if a.count == 0 {
 		a.status = status
 	}
-	a.write()
 	a.plain = a.plain && status == a.status && len(value) == 0
 	a.dst = wire.AppendResult(a.dst, status, value)
 	a.count++
+}
+
+// fits reports whether there is room for a value, once write has been called. What is no value always has room.
+func (a *answer) fits(value []byte) bool {
+	return len(a.dst)+wire.ResultHeaderSize+len(value) <= a.most || len(value) == 0
 }
 
 // write writes out the results that have only been counted.

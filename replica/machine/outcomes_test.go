@@ -161,7 +161,7 @@ func TestOutcomesDoNotAllocate(t *testing.T) {
 			for _, id := range ids {
 				run.Session = id
 				rest := *run
-				s.ApplyPart(s.Applied()+1, &rest, nil, false, 1)
+				s.ApplyPart(s.Applied()+1, &rest, nil, false, Limits{Begin: 1})
 			}
 			s.EndBatch(s.Applied()+1, 0)
 			last = run.Last()

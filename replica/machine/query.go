@@ -26,22 +26,29 @@ func CheckQuery(fragment []byte) error {
 	return nil
 }
 
-// QueryRun answers the first gets of a run from the present state, outside of the log, and takes them off the run: at
-// least one, and none once dst has grown to limit bytes. It appends one reply run. The run must come from a fragment
-// that CheckQuery accepts. Whether the present state is recent enough is the caller's affair; no session hears of it,
+// QueryRun answers the first gets of a run from the present state, outside of the log, and takes them off the run: as many as
+// the limits allow, which may be none if there is no room for the first value. It appends one reply run, or none. The run must
+// come from a fragment that CheckQuery accepts. Whether the present state is recent enough is the caller's affair; no session hears of it,
 // and no count that the replicas share.
-func (s *State) QueryRun(run *wire.Run, dst []byte, limit int) []byte {
+func (s *State) QueryRun(run *wire.Run, dst []byte, limits Limits) []byte {
 	part := stretch{session: run.Session, first: run.First, commands: run.Commands}
-	a := newAnswer(dst, true)
+	a := newAnswer(dst, true, limits.End)
 	at := 0
-	for part.count == 0 || part.count < run.Count && len(a.dst) < limit {
+	for part.count == 0 || part.count < run.Count && len(a.dst) < limits.Begin {
 		op, flags, key, value, end := commandAt(run.Commands, at)
 		if op != wire.OpGet {
 			panic(fmt.Sprintf("BUG: query of a %v", op))
 		}
-		a.addValue(s.machine.Apply(op, flags, key, value))
+		status, result := s.machine.Apply(op, flags, key, value)
+		if a.write(); !a.fits(result) {
+			break
+		}
+		a.addValue(status, result)
 		part.count++
 		at = end
+	}
+	if part.count == 0 {
+		return dst
 	}
 	run.First += wire.Seq(part.count)
 	run.Count -= part.count

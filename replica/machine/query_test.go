@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"paxosbench/wire"
@@ -74,8 +75,18 @@ func TestQueryRunAgainstQuery(t *testing.T) {
 			t.Fatal(err)
 		}
 		for limit := 1 + rng.IntN(600); run.Count > 0; {
-			first, left := run.First, run.Count
-			reply, n, err := wire.DecodeReplyRun(s.QueryRun(&run, nil, limit))
+			first, left, room := run.First, run.Count, rng.IntN(1000)
+			out := s.QueryRun(&run, nil, Limits{Begin: limit, End: room})
+			if run.Count == left { // no room for the first value
+				if want[0].Value == nil || len(out) != 0 || room >= wire.ReplyRunHeaderSize+wire.ResultHeaderSize+len(want[0].Value) {
+					t.Fatalf("no answer in %d bytes of room, but %d bytes; the first value has %d", room, len(out), len(want[0].Value))
+				}
+				continue
+			}
+			reply, n, err := wire.DecodeReplyRun(out)
+			if values := len(reply.Results) - reply.Count*wire.ResultHeaderSize; values > 0 && n > room+reply.Count*wire.ResultHeaderSize {
+				t.Fatalf("%d bytes with values in %d bytes of room", n, room)
+			}
 			if err != nil || reply.First != first || reply.Count != left-run.Count || reply.Session != 7 || n > limit+wire.ResultHeaderSize+200 {
 				t.Fatalf("reply %+v of %d bytes to %d gets from %d on, %d left: %v", reply, n, left, first, run.Count, err)
 			}
@@ -119,8 +130,40 @@ func TestQueryRunDoesNotAllocate(t *testing.T) {
 	dst := make([]byte, 0, 1<<16)
 	if allocs := testing.AllocsPerRun(100, func() {
 		run, _, _ := wire.DecodeRun(fragment)
-		dst = s.QueryRun(&run, dst[:0], 1<<20)
+		dst = s.QueryRun(&run, dst[:0], Limits{Begin: 1 << 20, End: 1 << 20})
 	}); allocs != 0 {
 		t.Errorf("%v allocations for 100 gets", allocs)
+	}
+}
+
+// A get for whose value there is no room is executed all the same: its answer says BUSY, and asking again brings the value. So it
+// is with one that is asked again. What has no value is answered as ever.
+func TestGetWithoutRoom(t *testing.T) {
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
+	id := openSession(s)
+	key, value := []byte("key"), make([]byte, 1000)
+	commands := wire.AppendCommand(nil, wire.OpPut, 0, key, value)
+	commands = wire.AppendCommand(commands, wire.OpGet, 0, key, nil)
+	commands = wire.AppendCommand(commands, wire.OpGet, 0, []byte("none"), nil)
+	commands = wire.AppendCommand(commands, wire.OpGet, 0, key, nil)
+	roomy := wire.ReplyRunHeaderSize + 4*wire.ResultHeaderSize + len(value)
+	for i, tt := range []struct {
+		room int
+		want []wire.Status
+	}{
+		{100, []wire.Status{wire.StatusOK, wire.StatusBusy, wire.StatusNotFound, wire.StatusBusy}},
+		{roomy, []wire.Status{wire.StatusOK, wire.StatusOK, wire.StatusNotFound, wire.StatusBusy}}, // these were all executed before
+		{2 * roomy, []wire.Status{wire.StatusOK, wire.StatusOK, wire.StatusNotFound, wire.StatusOK}},
+	} {
+		run := wire.Run{Session: id, First: 1, Count: 4, Commands: commands}
+		results := flatten(t, s.ApplyPart(s.Applied()+1, &run, nil, true, Limits{Begin: 1 << 20, End: tt.room}))
+		s.EndBatch(s.Applied()+1, 0)
+		var got []wire.Status
+		for _, result := range results {
+			got = append(got, result.Status)
+		}
+		if !slices.Equal(got, tt.want) || s.Stats().Executed != 4 {
+			t.Errorf("attempt %d, room for %d bytes: %v, want %v; %d commands executed", i+1, tt.room, got, tt.want, s.Stats().Executed)
+		}
 	}
 }

@@ -13,58 +13,58 @@ import (
 // are appended to dst; without, nothing is, and gets are not executed at all. Neither run nor dst is kept.
 func (s *State) ApplyRun(slot wire.Slot, run *wire.Run, dst []byte, reply bool) []byte {
 	rest := *run
-	return s.ApplyPart(slot, &rest, dst, reply, math.MaxInt)
+	return s.ApplyPart(slot, &rest, dst, reply, Limits{Begin: math.MaxInt, End: math.MaxInt})
 }
 
-// ApplyPart is ApplyRun for the first commands of a run, which it takes off: at least one, and none once dst has grown to
-// limit bytes. The states of replicas that cut a run at different places, or not at all, are the same behind it.
-func (s *State) ApplyPart(slot wire.Slot, run *wire.Run, dst []byte, reply bool, limit int) []byte {
+// ApplyPart is ApplyRun for the first commands of a run, which it takes off: at least one, and as many as the
+// limits allow; a get for whose value there is no room is executed like any other and answered BUSY. The states of replicas that cut a run at different places, or not at all, are the same behind it.
+func (s *State) ApplyPart(slot wire.Slot, run *wire.Run, dst []byte, reply bool, limits Limits) []byte {
 	if slot != s.applied+1 {
 		panic(fmt.Sprintf("BUG: run of slot %d after slot %d", slot, s.applied))
 	}
 	s.inBatch = true
 	part := stretch{session: run.Session, first: run.First, count: run.Count, commands: run.Commands}
-	dst = s.applyPart(&part, run.Seen, dst, reply, limit)
+	dst = s.applyPart(&part, run.Seen, dst, reply, limits)
 	run.First, run.Count, run.Commands = part.first, part.count, part.commands
 	return dst
 }
 
 // applyPart executes the first commands of part, and leaves the others in it.
-func (s *State) applyPart(part *stretch, seen wire.Seq, dst []byte, reply bool, limit int) []byte {
+func (s *State) applyPart(part *stretch, seen wire.Seq, dst []byte, reply bool, limits Limits) []byte {
 	if part.session == 0 {
-		return s.register(part.all(), newAnswer(dst, reply))
+		return s.register(part.all(), newAnswer(dst, reply, math.MaxInt)) // what it is for always has room
 	}
 	client := s.sessions.find(part.session)
 	if client == nil {
-		return refuse(part.all(), wire.StatusNoSession, &s.stats.Stale, newAnswer(dst, reply))
+		return refuse(part.all(), wire.StatusNoSession, &s.stats.Stale, newAnswer(dst, reply, limits.End))
 	}
 	place := part.session.Index()
 	s.sessions.activate(place)
 	s.sessions.confirm(client, place, seen)
-	dst = s.applyTo(client, part, dst, reply, limit)
+	dst = s.applyTo(client, part, dst, reply, limits)
 	s.stats.Evictions += uint64(s.sessions.endRun(client, place))
 	return dst
 }
 
 // applyTo is applyPart for a session that exists.
-func (s *State) applyTo(client *session, part *stretch, dst []byte, reply bool, limit int) []byte {
+func (s *State) applyTo(client *session, part *stretch, dst []byte, reply bool, limits Limits) []byte {
 	switch {
 	case part.first-1 > client.last:
-		return refuse(part.all(), wire.StatusGap, &s.stats.Gaps, newAnswer(dst, reply))
+		return refuse(part.all(), wire.StatusGap, &s.stats.Gaps, newAnswer(dst, reply, limits.End))
 	case part.last() > client.last && part.last()-client.seen > wire.MaxSessionWindow:
-		return refuse(part.all(), wire.StatusBusy, &s.stats.Busy, newAnswer(dst, reply))
+		return refuse(part.all(), wire.StatusBusy, &s.stats.Busy, newAnswer(dst, reply, limits.End))
 	}
 	if n := part.upTo(client.seen); n > 0 {
-		dst = refuse(part.cut(n), wire.StatusForgotten, &s.stats.Forgotten, newAnswer(dst, reply))
+		dst = refuse(part.cut(n), wire.StatusForgotten, &s.stats.Forgotten, newAnswer(dst, reply, limits.End))
 	}
 	if n := part.upTo(client.last); n > 0 {
-		dst = s.recall(client, part, n, newAnswer(dst, reply), limit)
-		if part.upTo(client.last) > 0 || len(dst) >= limit {
+		dst = s.recall(client, part, n, newAnswer(dst, reply, limits.End), limits.Begin)
+		if part.upTo(client.last) > 0 || len(dst) >= limits.Begin {
 			return dst
 		}
 	}
 	if part.count > 0 {
-		dst = s.execute(client, part, newAnswer(dst, reply), limit)
+		dst = s.execute(client, part, newAnswer(dst, reply, limits.End), limits.Begin)
 	}
 	return dst
 }

@@ -17,7 +17,21 @@ type Client struct {
 	Origin   batching.Origin // names the connection among all that this replica has had; not 0
 	Window   int             // commands and reads that it may have in flight, as it was granted
 	InFlight int             // that are admitted and not answered yet
+
+	bytes int   // of these, about: it is not known how long each is
+	aside aside // queries for whose answers it has no room
 }
+
+// Answered notes that so many of the commands and reads in flight have been answered.
+func (c *Client) Answered(count int) {
+	if c.InFlight > 0 {
+		c.bytes -= int(int64(c.bytes) * int64(count) / int64(c.InFlight))
+	}
+	c.InFlight -= count
+}
+
+// Forgotten notes that nothing is in flight any more: leadership was lost.
+func (c *Client) Forgotten() { c.bytes, c.InFlight = 0, 0 }
 
 // NewClient returns the state of a new connection that asks for a window of a size, 0 for the largest there is. What it
 // is granted is what it is held to.
@@ -60,7 +74,7 @@ func (n *Node) Query(c *Client, fragment []byte) error {
 		return err
 	}
 	if n.admit(c, fragment, info.Commands, n.queries.bytes, wire.TypeQueryReply) {
-		n.queries.push(c.Origin, append(n.cfg.Paxos.Buffers.Get(len(fragment)), fragment...))
+		n.queries.push(c, append(n.cfg.Paxos.Buffers.Get(len(fragment)), fragment...))
 	}
 	return nil
 }
@@ -72,13 +86,24 @@ func (n *Node) admit(c *Client, fragment []byte, commands, waiting int, kind wir
 	case !n.Leads():
 		n.driver.Redirect(c.Origin)
 		return false
-	case c.InFlight+commands > c.Window || waiting > n.cfg.PendingBytes:
+	case c.InFlight+commands > c.Window || !n.hasRoom(c, waiting):
 		n.stats.Busy += uint64(commands)
 		n.refuse(c, fragment, kind)
 		return false
 	}
 	c.InFlight += commands
+	c.bytes += len(fragment)
 	return true
+}
+
+// pendingShare is the part of the memory left for what waits that one client may take once half of it is taken.
+const pendingShare = 8
+
+// hasRoom reports whether there is memory for more of what waits, of which there are some bytes already. When it becomes short
+// nobody may have more in flight than a share of what is left: there is something for everybody, however much one sends.
+func (n *Node) hasRoom(c *Client, waiting int) bool {
+	limit := n.cfg.PendingBytes
+	return waiting <= limit/2 || waiting <= limit && c.bytes <= (limit-waiting)/pendingShare
 }
 
 // refuse answers every run of a fragment with BUSY.
@@ -104,22 +129,24 @@ type answers struct {
 	open   bool      // there is a frame: somebody waits
 	out    []byte    // what goes to the client, with the frame at the end
 	start  int       // of the frame
-	limit  int       // of the length of out: no answer begins behind it
-	count  int       // commands or reads in flight that the frame answers
+	limits machine.Limits
+	count  int // commands or reads in flight that the frame answers
 }
 
 // begin begins a frame, if there is a client to read it.
 func (a *answers) begin(n *Node) {
-	a.start, a.limit, a.count = 0, n.cfg.ReplyFrame, 0
-	if a.out, a.open = n.driver.Begin(a.origin); a.open {
+	*a = answers{origin: a.origin, kind: a.kind, limits: machine.Limits{Begin: n.cfg.ReplyFrame}}
+	var room int
+	if a.out, room, a.open = n.driver.Begin(a.origin); a.open {
 		a.start = len(a.out)
+		a.limits.End = a.start + room
 		a.out = wire.BeginFrame(a.out)
-		a.limit += len(a.out)
+		a.limits.Begin += len(a.out)
 	}
 }
 
 // full reports whether no answer may begin in the frame.
-func (a *answers) full() bool { return a.open && len(a.out) >= a.limit }
+func (a *answers) full() bool { return a.open && len(a.out) >= a.limits.Begin }
 
 // end ends the frame that begin began.
 func (a *answers) end(n *Node) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"paxosbench/batching"
+	"paxosbench/replica/machine"
 	"paxosbench/replica/paxos"
 	"paxosbench/wire"
 )
@@ -77,7 +78,7 @@ const _ uint = wire.MaxBody - (replyFrameBytes + wire.ReplyRunHeaderSize + wire.
 // applySpan applies runs from the front of body, and answers their origin if there is one, in as many frames as that
 // takes. It returns the rest.
 func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte {
-	a := answers{origin: span.Origin, kind: wire.TypeReply, limit: n.cfg.ReplyFrame}
+	a := answers{origin: span.Origin, kind: wire.TypeReply, limits: machine.Limits{Begin: n.cfg.ReplyFrame}}
 	if a.origin != 0 {
 		a.begin(n)
 	}
@@ -102,7 +103,7 @@ func (n *Node) applyRun(slot wire.Slot, run *wire.Run, a *answers) {
 			a.begin(n)
 		}
 		before := run.Count
-		a.out = n.state.ApplyPart(slot, run, a.out, a.open, a.limit)
+		a.out = n.state.ApplyPart(slot, run, a.out, a.open, a.limits)
 		a.count += before - run.Count
 	}
 }

@@ -68,9 +68,11 @@ type Driver interface {
 	// the call; any other body is handed over.
 	Send(m *wire.Message)
 
-	// Begin returns where to append a frame of answers for an origin; ok is false if nobody waits for them any more. End
-	// takes the grown slice back and says how many commands or reads in flight it answers.
-	Begin(origin batching.Origin) (out []byte, ok bool)
+	// Begin returns where to append a frame of answers for an origin, and how many bytes there may be of values with what is
+	// around them; ok is false if nobody waits for them any more. If there is not room for any one value, Node.Room has to be
+	// called once there is. End takes the grown slice back and says how many commands or reads in flight it answers. What is
+	// begun need not be ended.
+	Begin(origin batching.Origin) (out []byte, room int, ok bool)
 	End(origin batching.Origin, out []byte, answered int)
 
 	// Redirect tells a client which replica leads, as far as this one knows.
@@ -131,6 +133,8 @@ type Node struct {
 	durable   uint64    // records known durable, of those appended since the node was made
 	err       error
 	stats     Stats
+
+	unfinished bool // see Unfinished
 }
 
 // Stats counts batches and commands since the node was made.
@@ -278,6 +282,7 @@ func (n *Node) Round(now time.Duration) error {
 		return n.err
 	}
 	n.stats.Rounds++
+	n.unfinished = false
 	n.askForRound(now)
 	for again := true; again && n.err == nil; {
 		proposed := n.propose(now)

@@ -225,12 +225,12 @@ type sink struct {
 	gone   bool
 }
 
-func (s *sink) Begin(batching.Origin) ([]byte, bool) { return s.out[:0], !s.gone }
+func (s *sink) Begin(batching.Origin) ([]byte, int, bool) { return s.out[:0], wire.MaxBody, !s.gone }
 
 func (s *sink) End(_ batching.Origin, out []byte, answered int) {
 	s.out = out
 	s.gets += answered
-	s.client.InFlight -= answered
+	s.client.Answered(answered)
 }
 
 // query gives the node a query.
@@ -304,4 +304,99 @@ func BenchmarkQueries(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(env.gets), "ns/get")
+}
+
+// A client that has no room gets no answers and keeps nobody else from theirs. It gets as many as there is room for once there
+// is, in the order in which it asked. Then nothing is left of it.
+func TestQueriesWaitForRoom(t *testing.T) {
+	for _, leases := range []bool{false, true} {
+		c := newTrio(t, false)
+		c.leases = leases
+		c.start()
+		value := bytes.Repeat([]byte("v"), 1000)
+		c.write(1, value)
+		leader := c.leader()
+		c.until("a lease, or none to be had", func() bool { return !leases || leader.node.Core().HoldsLease(c.now) })
+		client := leader.client(7)
+		leader.rooms[7] = 1500
+		leader.node.Room(client) // says nothing as long as nothing stands aside
+		leader.query(7, 1, 1, 1)
+		leader.query(7, 2) // its answer would fit, and waits for its turn
+		leader.query(8, 1)
+		c.until("an answer to who has room", func() bool { return len(leader.results(8)) == 1 })
+		if client.InFlight != 3 || leader.node.QueryBytes() == 0 {
+			t.Fatalf("%d of 4 gets without an answer in 1500 bytes, %d bytes waiting", client.InFlight, leader.node.QueryBytes())
+		}
+		for _, left := range []int{2, 0} {
+			before := client.InFlight
+			if leader.round(); client.InFlight != before {
+				t.Errorf("%d gets answered without room", before-client.InFlight)
+			}
+			leader.node.Room(client)
+			if leader.round(); client.InFlight != left {
+				t.Errorf("%d gets are left, want %d", client.InFlight, left)
+			}
+		}
+		if got := leader.results(7); len(got) != 3 || got[1].Status != wire.StatusNotFound || !bytes.Equal(got[3].Value, value) || leader.node.QueryBytes() != 0 {
+			t.Errorf("results %v, %d bytes waiting", got, leader.node.QueryBytes())
+		}
+	}
+}
+
+// What stands aside is forgotten when its client closes, and when leadership is lost.
+func TestQueriesAsideAreForgotten(t *testing.T) {
+	for name, forget := range map[string]func(*trio, *replica){
+		"closed": func(_ *trio, r *replica) { r.node.ClientClosed(r.client(7)); r.node.ClientClosed(r.client(8)) },
+		"deposed": func(c *trio, r *replica) {
+			c.queue, c.lose = nil, func(m *wire.Message) bool { return m.From == r.id || m.To == r.id }
+			c.until("the end of its leadership", func() bool { return !r.node.Leads() })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTrio(t, false)
+			c.start()
+			c.write(1, bytes.Repeat([]byte("v"), 1000))
+			leader := c.leader()
+			leader.rooms[7], leader.rooms[8] = 0, 0
+			leader.query(7, 1)
+			leader.query(8, 1)
+			leader.query(9, 1)
+			c.until("an answer to who has room", func() bool { return len(leader.results(9)) == 1 })
+			if leader.node.QueryBytes() == 0 {
+				t.Fatal("nothing stands aside")
+			}
+			leader.node.Room(leader.client(8))
+			forget(c, leader)
+			if n := leader.node.QueryBytes(); n != 0 {
+				t.Errorf("%d bytes are kept", n)
+			}
+			leader.round()
+			if got := len(leader.results(7)) + len(leader.results(8)); got != 0 {
+				t.Errorf("%d answers", got)
+			}
+		})
+	}
+}
+
+// A round makes so many answers and leaves the others to the next one.
+func TestRoundOfQueriesIsBounded(t *testing.T) {
+	n, env := newSink(t)
+	const frames, perFrame = 30, 2000
+	for range frames {
+		env.query(t, n, gets(perFrame, ones(perFrame)...))
+	}
+	rounds := 0
+	for more := true; more; rounds++ {
+		before := env.gets
+		if err := n.Round(0); err != nil {
+			t.Fatal(err)
+		}
+		more = n.Unfinished()
+		if done := env.gets - before; done == 0 || done > 40_000 {
+			t.Errorf("%d gets answered in a round", done)
+		}
+	}
+	if env.gets != frames*perFrame || rounds < 2 || n.QueryBytes() != 0 {
+		t.Errorf("%d gets answered in %d rounds, %d bytes waiting", env.gets, rounds, n.QueryBytes())
+	}
 }

@@ -58,6 +58,7 @@ type replica struct {
 	told   []wire.Message // by its own storage, see has
 
 	clients     map[batching.Origin]*node.Client
+	rooms       map[batching.Origin]int // for the values of a frame of answers; those of others have all the room they want
 	answers     []answer
 	redirected  []batching.Origin
 	warnings    []string
@@ -137,6 +138,7 @@ func (r *replica) start(rejoin bool) {
 		durability = journal.DurabilityNone
 	}
 	r.up, r.runner, r.clients = true, new(storagetest.Runner), map[batching.Origin]*node.Client{}
+	r.rooms = map[batching.Origin]int{}
 	r.Storage = storage.New(storage.Config{
 		Journal: journal.Options{
 			FS: r.fs, Dir: dataDir, Durability: durability, SegmentBytes: 16 * journal.BlockSize, Salt: 1,
@@ -321,7 +323,12 @@ func (r *replica) Send(m *wire.Message) {
 func (r *replica) Persist(bool) (uint64, error) { return r.Storage.Persist(true) }
 
 // Begin implements node.Driver. Nobody waits for answers to origin 0.
-func (r *replica) Begin(origin batching.Origin) ([]byte, bool) { return nil, origin != 0 }
+func (r *replica) Begin(origin batching.Origin) ([]byte, int, bool) {
+	if room, ok := r.rooms[origin]; ok {
+		return nil, room, origin != 0
+	}
+	return nil, wire.MaxBody, origin != 0
+}
 
 // End implements node.Driver.
 func (r *replica) End(origin batching.Origin, out []byte, answered int) {
@@ -329,7 +336,7 @@ func (r *replica) End(origin batching.Origin, out []byte, answered int) {
 	if err != nil || h.CheckBody(out[h.Size:]) != nil {
 		r.trio.t.Fatalf("replica %d answers with what is no frame: %v", r.id, err)
 	}
-	r.clients[origin].InFlight -= answered
+	r.clients[origin].Answered(answered)
 	r.answers = append(r.answers, answer{origin, h.Type, out[h.Size:]})
 }
 

@@ -33,22 +33,23 @@ func (r *replica) connect(o batching.Origin, window int) *node.Client {
 		r.connections = append(r.connections, &node.Client{})
 	}
 	if r.connections[at].Origin < o {
+		r.node.ClientClosed(r.connections[at])
 		r.connections[at] = r.node.NewClient(o, uint32(window))
 	}
 	return r.connections[at]
 }
 
 // Begin implements node.Driver. Whose connection is closed is not there any more.
-func (r *replica) Begin(o batching.Origin) ([]byte, bool) {
+func (r *replica) Begin(o batching.Origin) ([]byte, int, bool) {
 	r.maybeStray() // a leader learns within its round what is chosen, and answers while it applies it
-	return nil, r.connections[o&0xff].Origin == o
+	return nil, wire.MaxBody, r.connections[o&0xff].Origin == o
 }
 
 // End implements node.Driver.
 func (r *replica) End(o batching.Origin, out []byte, answered int) {
 	w := r.w
 	c := r.connections[o&0xff]
-	if c.InFlight -= answered; c.InFlight < 0 {
+	if c.Answered(answered); c.InFlight < 0 {
 		w.fail("replica %d answers %d more than connection %d has in flight", r.id, -c.InFlight, o)
 	}
 	h, err := wire.DecodeHeader(out)
@@ -80,7 +81,7 @@ func (r *replica) LeaderChanged(lost bool) {
 	r.w.logf("%d: leader %d, ballot %v, role %v", r.id, r.node.Core().Leader(), r.node.Core().Ballot(), r.node.Core().Role())
 	for _, c := range r.connections {
 		if lost && c.Origin != 0 {
-			c.InFlight = 0
+			c.Forgotten()
 			r.Redirect(c.Origin)
 		}
 	}

@@ -26,6 +26,14 @@ type Client struct {
 	silentSince time.Duration // when bytes last came, to within idleGrain
 
 	dirty bool // stands in the list of clients to write at the end of the round
+
+	gathering gathering
+	queued    int    // bytes of answers that it has not taken, as accounted for
+	waits     bool   // for room: Handler.Room is to be called
+	listed    bool   // stands in the list of clients that unread looks at
+	paused    bool   // its requests are not read
+	unmoved   int    // looks since it was seen to take something
+	taken     uint64 // bytes that it had taken then
 }
 
 // ID names the connection among all that this replica has had: the low half is its place, the high half says how many
@@ -64,19 +72,15 @@ func (c *Client) Close() {
 	c.close()
 }
 
-// flush writes Out. A client whose backlog already exceeds the limit is closed instead: the backlog is measured before
-// Out joins it, so that the replies of one round, however long, never condemn a client that reads.
+// flush writes Out.
 func (c *Client) flush() {
 	out := c.Out
 	c.Out, c.dirty = nil, false
 	if len(out) > 0 && c.live() {
-		if backlog := c.raw.OutboundBuffered(); backlog > c.t.cfg.MaxClientOutbound {
-			c.fault(FaultSlowReader, fmt.Sprintf("%d bytes of replies unread", backlog))
-		} else {
-			c.write(out)
-		}
+		c.write(out)
 	}
 	c.t.outs.give(out)
+	c.settle()
 }
 
 // newClient prepares the endpoint for an accepted connection; it joins the loop in opened.
@@ -93,10 +97,14 @@ func (c *Client) opened(raw gnet.Conn) {
 func (c *Client) received(data []byte) {
 	c.t.idle.heard(c)
 	c.feed(data, c)
+	c.notePartial()
 }
 
 func (c *Client) closed() {
 	c.detach()
+	c.account()
+	c.t.partials.held -= c.gathering.held
+	c.gathering.held = 0
 	c.t.clients.remove(c)
 	c.t.idle.remove(c)
 	c.t.clientPlaces.give()
@@ -190,12 +198,11 @@ func (t *clientTable) find(id uint64) *Client {
 
 // outBuffers is the free list of buffers for Client.Out: only clients with output in the present round hold one.
 type outBuffers struct {
-	free [][]byte
-	kept int // bytes of capacity on the free list
+	most  int // bytes of capacity on the free list
+	free  [][]byte
+	spare int // the fewest that have been free since trim
+	kept  int // bytes of capacity on the free list
 }
-
-// maxOutsKept bounds the bytes that wait on the free list.
-const maxOutsKept = 64 << 20
 
 func (o *outBuffers) take() []byte {
 	if len(o.free) == 0 {
@@ -205,13 +212,24 @@ func (o *outBuffers) take() []byte {
 	o.free[len(o.free)-1] = nil
 	o.free = o.free[:len(o.free)-1]
 	o.kept -= cap(b)
+	o.spare = min(o.spare, len(o.free))
 	return b
 }
 
 func (o *outBuffers) give(b []byte) {
-	if cap(b) == 0 || o.kept+cap(b) > maxOutsKept {
+	if cap(b) == 0 || o.kept+cap(b) > o.most {
 		return
 	}
 	o.free = append(o.free, b[:0])
 	o.kept += cap(b)
+}
+
+// trim leaves to the collector what nobody has taken since the last time: the oldest, which are at the bottom.
+func (o *outBuffers) trim() {
+	for _, b := range o.free[:o.spare] {
+		o.kept -= cap(b)
+	}
+	left := copy(o.free, o.free[o.spare:])
+	clear(o.free[left:])
+	o.free, o.spare = o.free[:left], left
 }

@@ -248,44 +248,6 @@ func TestClientByID(t *testing.T) {
 	expectEvent(t, h, fmt.Sprintf("closed %#x", client.ID()))
 }
 
-// A client that does not read is closed once its backlog exceeds the limit; the others are served meanwhile.
-func TestSlowReader(t *testing.T) {
-	cfg := testConfig()
-	cfg.MaxClientOutbound = 256 << 10
-	cfg.SocketBuffer = 64 << 10
-	tr, _ := start(t, cfg, newTestHandler())
-	slow, bystander := join(t, tr), join(t, tr)
-	request := requestFrame(pattern(32<<10, 1))
-	for sent := 0; ; sent += len(request) {
-		if _, err := slow.Write(request); err != nil {
-			break
-		}
-		if sent > 256<<20 {
-			t.Fatal("a client that reads nothing is still connected")
-		}
-	}
-	bystander.send(request)
-	bystander.expect(wire.TypeReply)
-	if s := counters(tr); s.Faults[FaultSlowReader] != 1 || s.Clients != 1 {
-		t.Errorf("%d slow readers, %d clients; want 1 and 1", s.Faults[FaultSlowReader], s.Clients)
-	}
-}
-
-// One round's replies may exceed the limit, as long as the client reads.
-func TestLongReply(t *testing.T) {
-	cfg := testConfig()
-	cfg.MaxClientOutbound = 1
-	tr, _ := start(t, cfg, newTestHandler())
-	r := join(t, tr)
-	for range 3 {
-		body := pattern(wire.MaxBatch, 1)
-		r.send(requestFrame(body))
-		if !bytes.Equal(r.expect(wire.TypeReply), body) {
-			t.Fatal("reply damaged")
-		}
-	}
-}
-
 func TestHandshakeTimeout(t *testing.T) {
 	cfg := testConfig()
 	cfg.HandshakeTimeout = 20 * time.Millisecond

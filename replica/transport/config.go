@@ -25,12 +25,15 @@ type Config struct {
 	// Credentials have everybody prove who they are. nil: whoever connects is believed.
 	Credentials *secure.Credentials
 
-	MaxClients        int // client connections at a time; default 4096
-	MaxForwarded      int // of these, how many may be handed on to the leader, each over a connection more
-	ReadBuffer        int // bytes read from a connection at a time, rounded up to a power of two; default 1 MiB
-	SocketBuffer      int // bytes of kernel buffer per socket and direction; default 4 MiB
-	MaxClientOutbound int // bytes that wait for a client before it is closed; default 16 MiB
-	MaxPeerOutbound   int // bytes that may wait for a peer; default 64 MiB, at least one message
+	MaxClients      int // client connections at a time; default 4096
+	MaxForwarded    int // of these, how many may be handed on to the leader, each over a connection more
+	ReadBuffer      int // bytes read from a connection at a time, rounded up to a power of two; default 1 MiB
+	SocketBuffer    int // bytes of kernel buffer per socket and direction; default 4 MiB
+	MaxPartial      int // bytes of frames from clients that have not arrived whole, over all of them; default 64 MiB, at least two frames
+	MaxUnread       int // bytes of answers that clients have not taken, over all of them; default 256 MiB, at least two answers
+	MaxKept         int // bytes of buffers for answers that are kept for the next ones; default 64 MiB
+	MaxRelayed      int // bytes that are on their way through this replica to the leader or back; default 32 MiB, besides 4 KiB for each client
+	MaxPeerOutbound int // bytes that may wait for a peer; default 64 MiB, at least one message
 
 	// Deadlines are kept to a quarter of the shorter one.
 	HandshakeTimeout time.Duration // for the hello of a new connection; default 5 s
@@ -45,24 +48,33 @@ type Config struct {
 }
 
 const (
-	defaultMaxClients        = 4096
-	defaultReadBuffer        = 1 << 20
-	defaultSocketBuffer      = 4 << 20
-	defaultMaxClientOutbound = 16 << 20
-	defaultMaxPeerOutbound   = 64 << 20
-	defaultHandshakeTimeout  = 5 * time.Second
-	defaultFrameTimeout      = 10 * time.Second
-	defaultTick              = 2 * time.Millisecond
+	defaultMaxClients       = 4096
+	defaultReadBuffer       = 1 << 20
+	defaultSocketBuffer     = 4 << 20
+	defaultMaxPartial       = 64 << 20
+	defaultMaxUnread        = 256 << 20
+	defaultMaxKept          = 64 << 20
+	defaultMaxRelayed       = 32 << 20
+	defaultMaxPeerOutbound  = 64 << 20
+	defaultHandshakeTimeout = 5 * time.Second
+	defaultFrameTimeout     = 10 * time.Second
+	defaultTick             = 2 * time.Millisecond
 
-	// maxMessage is the longest frame between replicas.
-	maxMessage = wire.MessageHeaderSize + wire.MaxBody
+	minPartial = 2 * wire.MaxBatch
+	minUnread  = 2 * maxAnswer
+
+	// MaxMessage is the longest frame between replicas.
+	MaxMessage = wire.MessageHeaderSize + wire.MaxBody
 )
 
 func (c Config) withDefaults() Config {
 	setDefault(&c.MaxClients, defaultMaxClients)
 	setDefault(&c.ReadBuffer, defaultReadBuffer)
 	setDefault(&c.SocketBuffer, defaultSocketBuffer)
-	setDefault(&c.MaxClientOutbound, defaultMaxClientOutbound)
+	setDefault(&c.MaxPartial, defaultMaxPartial)
+	setDefault(&c.MaxUnread, defaultMaxUnread)
+	setDefault(&c.MaxKept, defaultMaxKept)
+	setDefault(&c.MaxRelayed, defaultMaxRelayed)
 	setDefault(&c.MaxPeerOutbound, defaultMaxPeerOutbound)
 	setDefault(&c.HandshakeTimeout, defaultHandshakeTimeout)
 	setDefault(&c.FrameTimeout, defaultFrameTimeout)
@@ -100,12 +112,18 @@ func (c *Config) validate() error {
 			reject("peer %d has no address", id)
 		}
 	}
-	if c.MaxPeerOutbound < maxMessage {
-		reject("%d bytes for a peer's backlog cannot hold a message of %d", c.MaxPeerOutbound, maxMessage)
+	if c.MaxPeerOutbound < MaxMessage {
+		reject("%d bytes for a peer's backlog cannot hold a message of %d", c.MaxPeerOutbound, MaxMessage)
 	}
-	if min(c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound) < 0 {
-		reject("negative limit among clients %d, those handed on %d, read buffer %d, socket buffer %d, client backlog %d",
-			c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer, c.MaxClientOutbound)
+	if c.MaxPartial < minPartial {
+		reject("%d bytes for frames that have not arrived whole, want %d, which are two of them", c.MaxPartial, minPartial)
+	}
+	if c.MaxUnread < minUnread {
+		reject("%d bytes for answers that are not taken, want %d, which are two of them", c.MaxUnread, minUnread)
+	}
+	if min(c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer) < 0 {
+		reject("negative limit among clients %d, those handed on %d, read buffer %d, socket buffer %d",
+			c.MaxClients, c.MaxForwarded, c.ReadBuffer, c.SocketBuffer)
 	}
 	if min(c.HandshakeTimeout, c.IdleTimeout, c.FrameTimeout, c.Tick) < 0 {
 		reject("negative time among handshake %v, idle %v, frame %v, tick %v", c.HandshakeTimeout, c.IdleTimeout, c.FrameTimeout, c.Tick)

@@ -32,10 +32,11 @@ type conn struct {
 	newcomer *newcomer       // until it has shown who it is; nil: it need not
 	carrier  *secure.Carrier // nil: the connection is plain
 
-	attached bool  // the loop has opened the connection; never reset
-	reason   error // why the connection was closed, set before it is
-	waited   int   // sweeps since the connection opened, a frame last ended, or enough of one was seen to arrive
-	arrived  int   // bytes since then
+	attached bool   // the loop has opened the connection; never reset
+	reason   error  // why the connection was closed, set before it is
+	sent     uint64 // bytes handed to gnet
+	waited   int    // sweeps since the connection opened, a frame last ended, or enough of one was seen to arrive
+	arrived  int    // bytes since then
 }
 
 // origin is where a connection comes from, or goes to.
@@ -132,6 +133,7 @@ func (c *conn) overdue(greeted bool) {
 func (c *conn) write(b []byte) {
 	c.t.stats.Writes++
 	c.t.stats.BytesOut += uint64(len(b))
+	c.sent += uint64(len(b))
 	_, _ = c.raw.Write(b) // an error has closed the connection, and closed has seen it
 }
 

@@ -54,15 +54,18 @@ func (e *engine) OnClose(raw gnet.Conn, err error) gnet.Action {
 // one is needed before any other exists; and when the loop ends, gnet closes it, which is how Run learns of that.
 type anchor struct {
 	conn
-	other *os.File // the other end, silent
-	lost  chan struct{}
+	other  *os.File // the other end
+	lost   chan struct{}
+	broken error // there is no way to pause a connection
 }
 
 func (a *anchor) opened(raw gnet.Conn) {
 	a.open(raw)
 	a.t.loop = raw.EventLoop()
+	a.t.poller, a.broken = pollerOf(a.t.loop)
 }
 
+// received has nothing to do: that bytes have come makes a round, see Transport.Again.
 func (a *anchor) received([]byte) {}
 
 func (a *anchor) closed() {
@@ -101,9 +104,11 @@ func (t *Transport) dropAnchor() (*anchor, error) {
 	nc, err := fileConn(fds[0], "anchor")
 	if err == nil {
 		a := &anchor{conn: newConn(t, &origin{}, false), other: other, lost: make(chan struct{})}
-		if err = t.enroll(nc, a); err == nil {
+		if err = t.enroll(nc, a); err == nil && a.broken == nil {
+			t.anchor = a
 			return a, nil
 		}
+		err = errors.Join(err, a.broken)
 	}
 	_ = other.Close()
 	return nil, fmt.Errorf("transport: event loop: %w", err)

@@ -24,7 +24,8 @@ const (
 	FaultFull                          // all places for connections were taken
 	FaultHandshakeTimeout              // no hello in time
 	FaultFrameTimeout                  // the rest of a frame did not come in time
-	FaultSlowReader                    // a client did not read its replies
+	FaultSlowReader                    // a client took none of its answers for too long
+	FaultShortage                      // a client held memory that others needed
 	FaultIdentity                      // a peer that may not be one
 	FaultIdle                          // a client that was idle for too long, or whose place was needed
 	FaultNewcomer                      // one of too many that had not shown who they are
@@ -35,7 +36,7 @@ var faultNames = [FaultCount]string{
 	FaultMagic: "magic", FaultVersion: "version", FaultType: "type", FaultLength: "length", FaultChecksum: "checksum",
 	FaultField: "field", FaultUnexpected: "unexpected", FaultRequest: "request", FaultRefused: "refused",
 	FaultFull: "full", FaultHandshakeTimeout: "handshake-timeout", FaultFrameTimeout: "frame-timeout",
-	FaultSlowReader: "slow-reader", FaultIdentity: "identity", FaultIdle: "idle", FaultNewcomer: "newcomer",
+	FaultSlowReader: "slow-reader", FaultIdentity: "identity", FaultIdle: "idle", FaultNewcomer: "newcomer", FaultShortage: "shortage",
 }
 
 // String returns the fault's name as metrics spell it.

@@ -20,6 +20,7 @@ import (
 type forwarder struct {
 	t      *Transport
 	places places
+	relays relays
 	addr   atomic.Pointer[string] // where the leader serves clients; nil or empty: here, or nobody knows
 	group  sync.WaitGroup
 }
@@ -56,9 +57,9 @@ func (f *forwarder) forward(ctx context.Context, client *net.TCPConn) bool {
 	var answers sync.WaitGroup
 	answers.Go(func() {
 		defer closeBoth()
-		relay(client, leader)
+		f.relays.relay(client, leader)
 	})
-	relay(leader, client)
+	f.relays.relay(leader, client)
 	closeBoth()
 	answers.Wait()
 	return true

@@ -136,6 +136,9 @@ func (f *framer) gather(src []byte, s sink) (int, error) {
 
 // reserve makes room for n more bytes of body.
 func (f *framer) reserve(n int) {
+	if len(f.body)+n <= cap(f.body) {
+		return
+	}
 	size := max(len(f.body)+n, 2*len(f.body))
 	if f.handOver {
 		size = max(size, bodyFloor)

@@ -39,6 +39,7 @@ type testHandler struct {
 	request func(c *Client, body []byte) error
 	query   func(c *Client, body []byte) error
 	round   func()
+	room    func(c *Client)
 	depth   int // calls into the handler under way: more than one is a bug
 }
 
@@ -93,6 +94,13 @@ func (h *testHandler) Waits(c *Client) bool { return c.Data != nil }
 func (h *testHandler) ClientClosed(c *Client) {
 	defer h.enter()()
 	h.events <- fmt.Sprintf("closed %#x", c.ID())
+}
+
+func (h *testHandler) Room(c *Client) {
+	defer h.enter()()
+	if h.room != nil {
+		h.room(c)
+	}
 }
 
 func (h *testHandler) Gone(id wire.ReplicaID) {

@@ -429,7 +429,7 @@ func TestMalformedPeer(t *testing.T) {
 // A peer that reads nothing costs at most the limit; what is beyond is dropped and counted, and it stays connected.
 func TestPeerBacklog(t *testing.T) {
 	cfg := peered(1, 2, "unused:1")
-	cfg.MaxPeerOutbound = 2 * maxMessage
+	cfg.MaxPeerOutbound = 2 * MaxMessage
 	cfg.SocketBuffer = 64 << 10
 	h := newTestHandler()
 	tr, _ := start(t, cfg, h)

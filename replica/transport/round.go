@@ -28,6 +28,15 @@ func (t *Transport) Post(f func()) {
 	}
 }
 
+// Again sees to it that another round follows, after the sockets have been looked at: for work that this one has left. A
+// function that is posted would come before them.
+func (t *Transport) Again() {
+	if !t.again {
+		t.again = true
+		_, _ = t.anchor.other.Write([]byte{0}) // fails only while Run ends
+	}
+}
+
 // schedule posts the round unless it is on its way already. gnet runs posted tasks after the connections that epoll has
 // reported: the eventfd that Execute writes to is reported by the next epoll_wait, unless another goroutine had just
 // written to it, and the tasks come last in either case. So a round sees all connections that were ready when it was
@@ -50,11 +59,17 @@ func (t *Transport) arrived() {
 // round ends an iteration. It runs as a posted task.
 func (t *Transport) round(context.Context) error {
 	t.scheduled.Store(false)
+	t.again = false
 	t.ReadClock()
 	t.runPosted()
-	if t.tickDue.Swap(false) {
+	ticked := t.tickDue.Swap(false)
+	if ticked || len(t.unread.clients) <= fewUnread {
+		t.lookAtUnread()
+	}
+	if ticked {
 		t.active = true
 		t.sweep()
+		t.closeStuck()
 		t.sayNameless()
 		t.handler.Tick(t.now)
 	}
@@ -115,7 +130,7 @@ func (t *Transport) sweep() {
 	}
 	t.lastSweep = t.now
 	for i := range t.clients.places {
-		if c := t.clients.places[i].client; c != nil {
+		if c := t.clients.places[i].client; c != nil && !c.paused {
 			c.overdue(c.greeted)
 		}
 	}

@@ -33,6 +33,9 @@ type Handler interface {
 	// ClientClosed is called once for every client that ClientHello was called for, after it has closed.
 	ClientClosed(c *Client)
 
+	// Room says that a client for whose answers there was no room has room again (see Client.Begin).
+	Room(c *Client)
+
 	// Message takes a message from a peer. m is valid until return; m.Body, if not nil, is the Handler's from then on,
 	// taken from Config.Buffers. Its checksum is right. An error closes the connection with a Fault that carries its text.
 	Message(m *wire.Message) error
@@ -62,6 +65,8 @@ type Transport struct {
 
 	engine       *gnet.Client
 	loop         gnet.EventLoop
+	poller       int     // the descriptor of the loop's epoll instance
+	anchor       *anchor // wakes the loop, see Again
 	clientPlaces places
 	forwards     forwarder
 	watches      [wire.MaxReplicas + 1]*watch // of the peers
@@ -79,6 +84,9 @@ type Transport struct {
 	gone       []*Client                  // that have closed, and the Handler has yet to hear of it
 	dirty      []*Client                  // to be written at the end of the round
 	outs       outBuffers
+	partials   partials
+	unread     unread
+	again      bool          // a byte is on its way to the anchor
 	active     bool          // something has happened since the last round
 	sweepEvery time.Duration // deadlines are looked at about this often
 	lastSweep  time.Duration // and were then
@@ -125,6 +133,8 @@ func New(cfg Config, h Handler) (*Transport, error) {
 		links:        make(map[*link]struct{}),
 		scratch:      make([]byte, 0, wire.PrefixSize+wire.MaxText),
 	}
+	t.partials.limit, t.unread.limit = cfg.MaxPartial, cfg.MaxUnread
+	t.outs.most = cfg.MaxKept
 	t.roundTask = gnet.RunnableFunc(t.round)
 	for id, addr := range cfg.Peers {
 		if id != cfg.Self {
@@ -133,6 +143,7 @@ func New(cfg Config, h Handler) (*Transport, error) {
 	}
 	t.carried, t.abandon = context.WithCancel(context.Background())
 	t.forwards.t, t.forwards.places = t, make(places, cfg.MaxForwarded)
+	t.forwards.relays.large = make(places, max(1, cfg.MaxRelayed/relayBytes))
 	return t, nil
 }
 
