@@ -252,7 +252,12 @@ func (n *Node) Arriving(now time.Duration, from wire.ReplicaID, t wire.Type) {
 }
 
 // Gone tells the node that a peer's process seems to have ended (see paxos.Core.Gone).
-func (n *Node) Gone(now time.Duration, id wire.ReplicaID) { n.core.Gone(now, id) }
+func (n *Node) Gone(now time.Duration, id wire.ReplicaID) {
+	n.core.Gone(now, id)
+	if n.pull.peer == id && n.pull.state == nil {
+		n.cancelPull()
+	}
+}
 
 // Tick tells the node the time; several times a heartbeat.
 func (n *Node) Tick(now time.Duration) {

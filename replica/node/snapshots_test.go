@@ -220,6 +220,23 @@ func TestPullTurnsToAnotherPeer(t *testing.T) {
 	}
 }
 
+// TestPullOfAPeerThatIsGoneEnds has the peer die in the middle, and the puller hear of it. The end of another one changes nothing.
+func TestPullOfAPeerThatIsGoneEnds(t *testing.T) {
+	c := newTrio(t, false)
+	late := c.lag()
+	c.until("first chunk", func() bool { return late.node.Pull().Offset > 0 })
+	peer := late.node.Pull().Peer
+	late.node.Gone(c.now, 6-late.id-peer)
+	if late.node.Pull().Peer != peer {
+		t.Errorf("the end of another one ends the pull from %d", peer)
+	}
+	late.node.Gone(c.now, peer)
+	if now := late.node.Pull(); now.Peer != 0 {
+		t.Errorf("still pulls from %d: %+v", peer, now)
+	}
+	c.settle()
+}
+
 // TestPullRefusesDamage flips a bit of one chunk.
 func TestPullRefusesDamage(t *testing.T) {
 	c := newTrio(t, false)

@@ -56,9 +56,13 @@ const goneShare = 16
 
 // Gone says that a peer's process seems to have ended. Nobody has to wait then for the election timeout: who followed it
 // follows nobody, and so gives and asks for pre-votes. It is a hint that changes no promise, breaks no lease, and needs to be
-// right for no invariant. A leader that lives after all is not deposed by it, unless a quorum has been misled.
+// right for no invariant. A leader that lives after all is not deposed by it, unless a quorum has been misled. Nor is an answer
+// waited for that it was asked for.
 func (c *Core) Gone(now time.Duration, id wire.ReplicaID) {
 	c.now = now
+	if c.fetching.peer == id {
+		c.fetchElsewhere()
+	}
 	if c.role == Follower && c.leader == id {
 		c.leader = 0
 		c.deadline = min(c.deadline, c.now+c.random(c.cfg.ElectionTimeout/goneShare))

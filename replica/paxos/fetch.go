@@ -131,10 +131,15 @@ func (c *Core) tickFetch() {
 		if !f.nothing {
 			f.flows[f.peer].Silent()
 		}
-		c.targetFrom, f.knows = c.peerAfter(f.peer), 0
-		c.stopFetching()
+		c.fetchElsewhere()
 	}
 	c.advance()
+}
+
+// fetchElsewhere gives up the peer that is asked. The next one is, as soon as anything is to be asked for.
+func (c *Core) fetchElsewhere() {
+	c.targetFrom, c.fetching.knows = c.peerAfter(c.fetching.peer), 0
+	c.stopFetching()
 }
 
 // wait returns how long the peer that is asked is waited for. Who has nothing may be the only one that is up, and is not asked

@@ -49,6 +49,33 @@ func TestCandidateFetchesAtOnce(t *testing.T) {
 	}
 }
 
+// A peer that is known to be gone is not waited for: the next one is asked at the next tick. The end of another one changes nothing.
+func TestAPeerThatIsGoneIsNotAsked(t *testing.T) {
+	for _, gone := range []wire.ReplicaID{1, 2} {
+		h := newHand(t, 3, 3)
+		h.follows(4)
+		if got := fetches(h.gets(1, accept(ballot(1, 1), 3, 4, "c"))); len(got) != 1 || got[0].To != 1 {
+			t.Fatalf("fetched: %v", got)
+		}
+		h.Gone(h.now, gone)
+		got := fetches(h.waits(time.Millisecond))
+		if asks := len(got) == 1 && got[0].To == 2 && got[0].Slot == 1; asks != (gone == 1) {
+			t.Errorf("%d is gone; fetched: %v", gone, got)
+		}
+	}
+}
+
+// Nor does it wait for the rest of a promise whose first part says what is chosen: it cannot lead without that, whether the rest comes
+// or not.
+func TestCandidateFetchesWithTheFirstPartOfAPromise(t *testing.T) {
+	h := newHand(t, 1, 5)
+	b := h.runs()
+	got := fetches(h.gets(2, promisePart(b, 3, 4, true, accepted(4, ballot(1, 2), "d"))))
+	if len(got) != 1 || got[0].To != 2 || got[0].Slot != 1 || got[0].Last() != 3 {
+		t.Fatalf("fetched: %v", got)
+	}
+}
+
 // Only what is not held is asked for, and the next step leaves with the first part of an answer.
 func TestFetchAsksForNothingTwice(t *testing.T) {
 	b := ballot(1, 1)

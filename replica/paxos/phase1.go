@@ -68,7 +68,7 @@ func (c *Core) onOwnPromiseDurable() {
 			c.askForPart(id)
 		}
 	}
-	c.promisedBy(c.cfg.Self, c.commit)
+	c.promisedBy(c.cfg.Self)
 }
 
 // askForPart asks an acceptor for the next part of its promise.
@@ -122,6 +122,7 @@ func (c *Core) onPromise(m *wire.Message) {
 		return
 	}
 	p.frontier = max(p.frontier, m.Commit) // this replica leads only once it knows all that, however much it is
+	c.learnTarget(m.From, m.Commit)        // and so it asks for it with the first part, not with the last
 	if !c.adoptPart(m) || m.More() && max(covered, m.Last()) == part.covered {
 		c.stats.Ignored++ // not what an acceptor can have, or a copy of what has come
 		return
@@ -136,7 +137,7 @@ func (c *Core) onPromise(m *wire.Message) {
 		c.askForPart(m.From)
 		return
 	}
-	c.promisedBy(m.From, m.Commit)
+	c.promisedBy(m.From)
 }
 
 // adoptPart adopts the entries of a part, and reports whether all of it is what an acceptor can have accepted. What cannot
@@ -177,9 +178,8 @@ func (c *Core) adopt(entry *wire.Entry) {
 	p.last = max(p.last, entry.Slot)
 }
 
-func (c *Core) promisedBy(id wire.ReplicaID, frontier wire.Slot) {
+func (c *Core) promisedBy(id wire.ReplicaID) {
 	c.phase1.promises.Add(id)
-	c.learnTarget(id, frontier)
 	c.maybeBecomeLeader()
 }
 

@@ -42,10 +42,24 @@ func (w *world) probeKilled(leader *replica) {
 	if w.reads == wire.ReadsLease {
 		within += 2 * w.electionTimeout // the others wait for the lease that they have granted
 	}
+	within += w.promiseTime(w.others(leader))
 	if w.stale > 0 {
 		within = w.failoverTime // messages of the dead go on coming, and are believed
 	}
 	w.expectSuccessor(before, w.replicas, within, "its process has ended") // it may have been started again
+}
+
+// promiseTime is what small parts of a promise take on top of that: as many round trips, twice as long as they are on average, as
+// there are slots to report on, and in a second candidacy once more.
+func (w *world) promiseTime(of []*replica) time.Duration {
+	if w.limits.paxos.PromiseBytes == 0 {
+		return 0
+	}
+	slots := 0
+	for _, r := range of {
+		slots = max(slots, r.node.Core().Ahead())
+	}
+	return 2 * time.Duration(slots) * 2 * 2 * w.delay
 }
 
 // probeRumour has one replica believe, again and again, that the leader is gone. It has nobody's vote.
