@@ -37,7 +37,7 @@ TEXT
 # build_commit DIR COMMIT puts the replica of a commit into DIR/replica.
 build_commit() {
   git -C "$ROOT" worktree add --quiet --detach "$1/tree" "$2" || die 1 "commit $2 cannot be checked out"
-  go build -C "$1/tree" -o "$1/replica" ./cmd/replica || die 1 "commit $2 does not build"
+  build_static "$1/tree" -o "$1/replica" ./cmd/replica || die 1 "commit $2 does not build"
   git -C "$ROOT" worktree remove --force "$1/tree"
 }
 

@@ -6,5 +6,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$ROOT"
 prepare_go
-go build -o bin/explorer ./replica/explore/explorer
+build_static "$ROOT" -o bin/explorer ./replica/explore/explorer
 exec bin/explorer "$@"

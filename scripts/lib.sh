@@ -23,12 +23,17 @@ prepare_go() {
   git -C "$ROOT" log -1 >/dev/null 2>&1 || export GOFLAGS="${GOFLAGS:-} -buildvcs=false"
 }
 
-# build puts every program of cmd/ into bin/, linked statically, so that it starts in any root. It costs little when nothing has
-# changed, and the lock keeps two scripts that start together from linking into each other's file.
+# build_static TREE ARG... is go build for programs that start in any root, and are the same wherever the tree lies.
+build_static() { CGO_ENABLED=0 go build -C "$1" -trimpath "${@:2}"; }
+
+# build puts every program of cmd/ into bin/. It costs little when nothing has changed, and the lock keeps two scripts that
+# start together from linking into each other's file.
 build() {
   prepare_go
   mkdir -p "$ROOT/bin"
-  CGO_ENABLED=0 flock -o "$ROOT/bin/.lock" go build -C "$ROOT" -o bin/ ./cmd/... || die 1 'the build failed'
+  (
+    flock 9 && build_static "$ROOT" -o bin/ ./cmd/... 9>&-
+  ) 9>"$ROOT/bin/.lock" || die 1 'the build failed'
 }
 
 # finish_cluster CODE ends the cluster of $STATE at the end of a script that ends with CODE, and removes its data. Logs and

@@ -8,5 +8,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 cd "$ROOT"
 prepare_go
 mkdir -p bin
-go build -o bin/mutants ./replica/sim/mutants # go run would turn the exit code into another
+build_static "$ROOT" -o bin/mutants ./replica/sim/mutants # go run would turn the exit code into another
 exec bin/mutants "$@"

@@ -6,5 +6,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 cd "$ROOT"
 prepare_go
-go build -o bin/simulate ./replica/sim/simulate
+build_static "$ROOT" -o bin/simulate ./replica/sim/simulate
 exec bin/simulate "$@"

@@ -69,6 +69,8 @@ var rooms = []room{
 
 	{dir: "cmd/e2e", uses: []string{"wire", "bench/netem"}},
 	{dir: "scripts/house"},
+	{dir: "scripts/doccheck"},
+	{dir: "scripts/notices"},
 }
 
 // roomOf finds the room of a package: the longest match.
