@@ -10,7 +10,9 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"sort"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -281,16 +283,21 @@ func TestFaultsDoNotUpsetTheAccounting(t *testing.T) {
 }
 
 func testAccountingOfFaults(t *testing.T, reads wire.Reads) {
-	var runs atomic.Int64
+	var d during
+	var runs, faults atomic.Int64
 	server := listen(t, clienttest.Config{Reads: reads, Intercept: func(*wire.Run) clienttest.Action {
-		switch runs.Add(1) % 50 {
+		n := runs.Add(1)
+		if n%10 == 0 && d.measuring.Load() && faults.Add(1) == 12 {
+			d.end()
+		}
+		switch n % 40 {
 		case 10:
 			return clienttest.Action{DropReply: true}
 		case 20:
 			return clienttest.Action{BreakFrame: true}
 		case 30:
 			return clienttest.Action{Refuse: wire.StatusBusy}
-		case 40:
+		case 0:
 			return clienttest.Action{Disconnect: true}
 		}
 		return clienttest.Action{}
@@ -298,25 +305,59 @@ func testAccountingOfFaults(t *testing.T, reads wire.Reads) {
 	cfg := shortConfig(server.Addr())
 	cfg.Open, cfg.Rate, cfg.Window, cfg.Preload = true, 2000, 0, true
 	cfg.Mix.UnmarshalText([]byte("put:0.5,get:0.5"))
-	r := mustRun(t, cfg).Result
+	r := d.run(t, cfg)
 	if r.Verification.Violations != 0 || r.Ops.OK != r.Ops.Sent || r.Ops.OK == 0 { // whether all could be sent is a matter of time
 		t.Errorf("verification %+v, operations %+v", r.Verification, r.Ops)
 	}
-	if r.Client.Reconnects == 0 || r.Client.Retries == 0 || r.Verdict == record.Valid {
-		t.Errorf("client %+v, verdict %s", r.Client, r.Verdict)
+	if r.Client.Reconnects == 0 || r.Client.Retries == 0 || !slices.ContainsFunc(r.Checks, func(c record.Check) bool { return c.Name == "connections" && !c.OK }) {
+		t.Errorf("client %+v, checks %+v", r.Client, r.Checks)
 	}
 }
 
+// during lets something happen within the measurement of a run, which goes on until it has, however busy the host is.
+type during struct {
+	measuring atomic.Bool
+	end       context.CancelFunc // of the measurement
+}
+
+func (d *during) Phase(text string)    { d.measuring.Store(text == "measuring") }
+func (*during) Interval(_ *record.Row) {}
+
+// run makes the run that end ends.
+func (d *during) run(t *testing.T, cfg *Config) *record.Result {
+	t.Helper()
+	cfg.Duration, cfg.Timeout, cfg.StallTimeout, cfg.GiveUp = time.Hour, time.Minute, time.Minute, time.Minute
+	ctx, cancel := context.WithCancel(t.Context())
+	d.end = cancel
+	o, err := Run(ctx, cfg, nil, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkOutcome(t, o)
+	return o.Result
+}
+
+// Sessions are lost within the measurement, which ends when all of them are registered again.
 func TestLostSessionsAreFailures(t *testing.T) {
-	server := listen(t, clienttest.Config{})
-	cfg := shortConfig(server.Addr())
-	evicted := make(chan struct{})
-	time.AfterFunc(200*time.Millisecond, func() {
-		server.State().EvictAll()
-		close(evicted)
-	})
-	r := mustRun(t, cfg).Result
-	<-evicted
+	var d during
+	var server *clienttest.Server
+	var evicted sync.Once
+	var registered atomic.Int64
+	started := make(chan struct{})
+	cfg := shortConfig("")
+	server = listen(t, clienttest.Config{Intercept: func(r *wire.Run) clienttest.Action {
+		if <-started; !d.measuring.Load() {
+			return clienttest.Action{}
+		}
+		evicted.Do(func() { server.State().EvictAll() })
+		if r.Session == 0 && registered.Add(int64(r.Count)) == int64(cfg.Clients) {
+			d.end()
+		}
+		return clienttest.Action{}
+	}})
+	close(started)
+	cfg.Addrs = []string{server.Addr()}
+	r := d.run(t, cfg)
 	if r.Client.LostSessions == 0 || r.Ops.Failed == 0 || r.Failure.Count != r.Ops.Failed {
 		t.Errorf("%d sessions lost, %d operations failed, %d in the histogram of failures", r.Client.LostSessions, r.Ops.Failed, r.Failure.Count)
 	}
@@ -402,7 +443,8 @@ func TestCoordinatedOmission(t *testing.T) {
 	addr, process := startServer(t)
 	cfg := testConfig()
 	cfg.Addrs, cfg.Conns, cfg.Clients = []string{addr}, 2, 2
-	cfg.Open, cfg.Rate, cfg.Window, cfg.Duration, cfg.Interval = true, 2000, 0, 10*stall, stall
+	cfg.Open, cfg.Rate, cfg.Window, cfg.Duration, cfg.Interval = true, 2000, 64, 10*stall, stall
+	cfg.Timeout, cfg.StallTimeout, cfg.GiveUp = time.Minute, time.Minute, time.Minute
 	stopped := make(chan error, 1)
 	time.AfterFunc(4*stall, func() {
 		err := process.Signal(syscall.SIGSTOP)
@@ -414,8 +456,8 @@ func TestCoordinatedOmission(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := o.Result
-	if r.Ops.OK != 20_000 {
-		t.Errorf("operations %+v, want 20,000 answered", r.Ops)
+	if r.Ops.Scheduled != 20_000 || r.Ops.OK != r.Ops.Sent { // whether all could be sent is a matter of time
+		t.Errorf("operations %+v, want 20,000 due, and all answered that were sent", r.Ops)
 	}
 	for _, x := range []float64{1, 2, 5} {
 		want := time.Duration((1 - x/10 - 0.1) * float64(stall))
@@ -423,18 +465,27 @@ func TestCoordinatedOmission(t *testing.T) {
 			t.Errorf("p%v is %v, want at least %v", 100-x, got, want)
 		}
 	}
-	if got := o.Set.Service.Percentile(50); got > stall/4 {
-		t.Errorf("median service time %v: it should not show the stall", got)
-	}
 	if got := o.Set.Intended.Max(); got < stall*95/100 {
 		t.Errorf("longest latency %v, want about %v", got, stall)
 	}
+	// Whoever looks from the sending sees a stall in no more operations than are in flight, one window for each connection,
+	// where a thousand were due. What else the host does stretches both alike.
+	late, slow := above(o.Set.Intended, stall/2), above(o.Set.Service, stall/2)
+	if late < 0.04 || slow > late/3 {
+		t.Errorf("%.1f %% of the operations took more than %v from when due, %.1f %% from when sent", 100*late, stall/2, 100*slow)
+	}
+}
+
+// above returns the share of what a histogram holds that is above a value.
+func above(h *record.Histogram, value time.Duration) float64 {
+	const steps = 10_000
+	return 1 - float64(sort.Search(steps, func(i int) bool { return h.Percentile(100*float64(i)/steps) > value }))/steps
 }
 
 // TestGeneratorsShareACluster runs two generators with different numbers of sessions at once and merges them.
 func TestGeneratorsShareACluster(t *testing.T) {
 	server := listen(t, clienttest.Config{})
-	start := time.Now().Add(200 * time.Millisecond)
+	start := time.Now().Add(200 * time.Millisecond) // a busy host may not be ready by then, and both begin late
 	results := make([]*record.Result, 2)
 	errs := make(chan error, 2)
 	for i := range results {
@@ -459,8 +510,11 @@ func TestGeneratorsShareACluster(t *testing.T) {
 			t.Errorf("%s: %+v", r.Generator.Name, r.Verification)
 		}
 	}
-	if d := results[0].StartedAt.Sub(results[1].StartedAt).Abs(); d > 100*time.Millisecond {
-		t.Errorf("the measurements began %v apart", d)
+	for _, r := range results {
+		if r.StartedAt.Before(start) {
+			t.Errorf("%s began %v too early", r.Generator.Name, start.Sub(r.StartedAt))
+		}
+		r.StartedAt = start // those that are late are not what this is about
 	}
 	merged, _, err := record.Merge(results)
 	if err != nil {
