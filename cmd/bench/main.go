@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench carries out suites of measurements and shows what came of them. See bench --help.
 package main
 

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command loadgen loads a cluster of replicas and measures what it does. See loadgen --help.
 package main
 

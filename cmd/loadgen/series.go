@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -14,7 +16,6 @@ import (
 	"paxosbench/bench/load/pacing"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/record"
-	"paxosbench/bench/report"
 	"paxosbench/cmd/loadgen/watch"
 	"paxosbench/cmd/program"
 )
@@ -75,33 +76,7 @@ func pointPrinter(s *streams, o *outputFlags) func(load.Point) {
 		to = append(to, s.err)
 	}
 	w := io.MultiWriter(to...)
-	return func(p load.Point) { fmt.Fprintln(w, pointLine(&p)) }
-}
-
-func pointLine(p *load.Point) string {
-	r := p.Result
-	rate := "closed loop"
-	if p.Open() {
-		rate = rateText(p.Rate) + " op/s"
-	}
-	return fmt.Sprintf("%16s: %12s op/s  p50 %-8s p99 %-8s send lag p99 %-8s %s", rate, report.Grouped(int64(r.ThroughputOpsPerS)),
-		record.Ns(r.Latency.P50), record.Ns(r.Latency.P99), record.Ns(r.SendLag.P99), held(p))
-}
-
-// rateText renders a rate, which may be below one.
-func rateText(rate units.Rate) string {
-	if rate >= 1000 {
-		return report.Grouped(int64(rate))
-	}
-	return rate.String()
-}
-
-// held says whether a point was held, and if not what it fell short of.
-func held(p *load.Point) string {
-	if p.Holds {
-		return "held"
-	}
-	return "not held: " + strings.Join(p.Shortfalls, "; ")
+	return func(p load.Point) { fmt.Fprintln(w, watch.Point(&p)) }
 }
 
 // writePoints keeps a series as series.json in the directory, and prints it on stdout if that is for JSON.
@@ -261,7 +236,7 @@ func noneHeld(cfg *load.Config, lowest *load.Point) error {
 	if lowest == nil {
 		return coded(exitObjective, errors.New("no rate to begin with: the closed-loop probe was not answered while it lasted"))
 	}
-	err := fmt.Errorf("no rate is held and meets the objective; %s op/s: %s", rateText(lowest.Rate), strings.Join(lowest.Shortfalls, "; "))
+	err := fmt.Errorf("no rate is held and meets the objective; %s op/s: %s", watch.Rate(lowest.Rate), strings.Join(lowest.Shortfalls, "; "))
 	if lowest.Result.Verdict == record.Invalid && cfg.Objective.Met(lowest.Outcome.Set.Intended) {
 		return coded(exitInvalid, err)
 	}
@@ -270,11 +245,11 @@ func noneHeld(cfg *load.Config, lowest *load.Point) error {
 
 // searchEnd says what a search found, and what kept it from finding more.
 func searchEnd(best, above *load.Point) string {
-	found := fmt.Sprintf("highest rate held: %s op/s\n", rateText(best.Rate))
+	found := fmt.Sprintf("highest rate held: %s op/s\n", watch.Rate(best.Rate))
 	if above == nil {
 		return found + "every rate tried was held: the last one is what a closed loop reached, and a little more\n"
 	}
-	found += fmt.Sprintf("%s op/s was %s\n", rateText(above.Rate), held(above))
+	found += fmt.Sprintf("%s op/s was %s\n", watch.Rate(above.Rate), watch.Held(above))
 	if above.Result.Verdict == record.Invalid {
 		found += "its schedule was not held: the replicas had no room, or the generator no processor; if they share some, see --max-send-lag\n"
 	}

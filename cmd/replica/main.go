@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command replica runs one replica of a Multi-Paxos cluster.
 package main
 
