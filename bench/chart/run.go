@@ -17,15 +17,15 @@ import (
 // Measures of a picture of runs.
 const (
 	runsWidth   = 22 * vg.Centimeter
-	runsHeight  = 27 * vg.Centimeter
+	runsHeight  = 36 * vg.Centimeter
 	legendWidth = 130 // points, of the strip beside a panel that its legend stands in: within, it would hide what it explains
 )
 
-// WriteRuns draws runs one over the other in a format, svg or png, in three panels: throughput and latency over time, and
-// latency by percentile.
+// WriteRuns draws runs one over the other in a format, svg or png, in four panels: throughput and latency over time,
+// latency by percentile, and the share of operations by latency.
 func WriteRuns(w io.Writer, format, title string, runs []*record.Run) error {
 	var panels []*plot.Plot
-	for _, panel := range []func([]*record.Run) (*plot.Plot, error){throughputPanel, latencyPanel, spectrumPanel} {
+	for _, panel := range []func([]*record.Run) (*plot.Plot, error){throughputPanel, latencyPanel, spectrumPanel, sharePanel} {
 		p, err := panel(runs)
 		if err != nil {
 			return err
@@ -84,7 +84,7 @@ func latencyPanel(runs []*record.Run) (*plot.Plot, error) {
 			}
 		}
 	}
-	logScale(p)
+	logScale(&p.Y)
 	addEventNames(p, runs)
 	return p, nil
 }
@@ -115,40 +115,60 @@ func stepsOfRun(run *record.Run, of func(*record.Row) float64, positive bool) []
 // spectrumPanel shows latency by percentile: each mark on the horizontal axis is ten times rarer than the one before.
 func spectrumPanel(runs []*record.Run) (*plot.Plot, error) {
 	p := newPlot("Latency by percentile", "percentile", "")
-	deepest := 1.0
-	for i, run := range runs {
-		set, err := run.Result.HDR.Set()
-		if err != nil {
-			return nil, err
-		}
-		for j, h := range []struct {
-			name string
-			show func() (percentiles []float64, valuesNs []int64)
-		}{{"from when due", set.Intended.Spectrum}, {"from when sent", set.Service.Spectrum}} {
-			points := spectrumPoints(h.show())
-			if len(points) > 0 {
-				deepest = max(deepest, points[len(points)-1].X)
-			}
-			if err := addLines(p, []plotter.XYs{points}, label(runs, run, h.name), i, j); err != nil {
-				return nil, err
-			}
-		}
+	if err := addDistributions(p, runs, nines); err != nil {
+		return nil, err
 	}
-	p.X.Min, p.X.Max = 0, deepest
+	p.X.Min, p.X.Max = 0, max(1, p.X.Max)
 	p.X.Tick.Marker = ninesTicks{}
-	logScale(p)
+	logScale(&p.Y)
 	return p, nil
 }
 
-// spectrumPoints places percentile q at -log10(1-q/100), so that 90, 99, 99.9.. are evenly apart.
-func spectrumPoints(percentiles []float64, valuesNs []int64) plotter.XYs {
-	var points plotter.XYs
-	for i, q := range percentiles {
-		if q < 100 && valuesNs[i] > 0 {
-			points = append(points, plotter.XY{X: -math.Log10(1 - q/100), Y: float64(valuesNs[i])})
+// sharePanel shows which share of the operations was answered within which time: the cumulative distribution.
+func sharePanel(runs []*record.Run) (*plot.Plot, error) {
+	p := newPlot("Share of operations answered within a time", "latency", "%")
+	if err := addDistributions(p, runs, shares); err != nil {
+		return nil, err
+	}
+	p.Y.Min, p.Y.Max = 0, 100
+	logScale(&p.X)
+	return p, nil
+}
+
+// addDistributions adds the lines of both latencies of all runs.
+func addDistributions(p *plot.Plot, runs []*record.Run, points func(percentile float64, valueNs int64) (plotter.XY, bool)) error {
+	for i, run := range runs {
+		set, err := run.Result.HDR.Set()
+		if err != nil {
+			return err
+		}
+		for j, h := range []struct {
+			name string
+			of   *record.Histogram
+		}{{"from when due", set.Intended}, {"from when sent", set.Service}} {
+			var line plotter.XYs
+			percentiles, valuesNs := h.of.Spectrum()
+			for k, q := range percentiles {
+				if point, ok := points(q, valuesNs[k]); ok {
+					line = append(line, point)
+				}
+			}
+			if err := addLines(p, []plotter.XYs{line}, label(runs, run, h.name), i, j); err != nil {
+				return err
+			}
 		}
 	}
-	return points
+	return nil
+}
+
+// nines places percentile q at -log10(1-q/100), so that 90, 99, 99.9.. are evenly apart.
+func nines(q float64, valueNs int64) (plotter.XY, bool) {
+	return plotter.XY{X: -math.Log10(1 - q/100), Y: float64(valueNs)}, q < 100 && valueNs > 0
+}
+
+// shares places a latency at the share of operations that took no longer.
+func shares(q float64, valueNs int64) (plotter.XY, bool) {
+	return plotter.XY{X: float64(valueNs), Y: q}, valueNs > 0
 }
 
 func addLines(p *plot.Plot, lines []plotter.XYs, name string, colour, dash int) error {
@@ -171,14 +191,14 @@ func addLines(p *plot.Plot, lines []plotter.XYs, name string, colour, dash int) 
 	return nil
 }
 
-// logScale switches the vertical axis to a logarithmic one, if there is anything positive to show.
-func logScale(p *plot.Plot) {
-	if p.Y.Min <= 0 || math.IsInf(p.Y.Min, 0) {
-		p.Y.Min = 1e3
+// logScale makes an axis of times a logarithmic one, if there is anything positive to show.
+func logScale(a *plot.Axis) {
+	if a.Min <= 0 || math.IsInf(a.Min, 0) {
+		a.Min = 1e3
 	}
-	p.Y.Max = max(p.Y.Max, p.Y.Min*10)
-	p.Y.Scale = plot.LogScale{}
-	p.Y.Tick.Marker = logTicks{Spell: Time}
+	a.Max = max(a.Max, a.Min*10)
+	a.Scale = plot.LogScale{}
+	a.Tick.Marker = logTicks{Spell: Time}
 }
 
 func label(runs []*record.Run, run *record.Run, what string) string {

@@ -3,6 +3,7 @@ package chart
 import (
 	"bytes"
 	"io"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -52,7 +53,7 @@ func TestOutageOfARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	words := textOf(t, out.Bytes())
-	for _, want := range []string{"A title", "kill leader", "nothing answered for 1.1 s"} {
+	for _, want := range []string{"A title", "kill leader", "nothing answered for 1.1 s", "Latency by percentile", "Share of operations answered"} {
 		if !strings.Contains(words, want) {
 			t.Errorf("the picture does not say %q", want)
 		}
@@ -74,5 +75,29 @@ func TestOneIntervalOfARun(t *testing.T) {
 		if err := WriteRuns(io.Discard, "png", "", []*record.Run{r}); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A distribution is drawn from both sides: a percentile has the place that it has on paper for it, and the share of a time
+// ends at all operations.
+func TestDistributionOfARun(t *testing.T) {
+	set, err := runOf(t).Result.HDR.Set() // a thousand operations, of which n took n times 10 µs
+	if err != nil {
+		t.Fatal(err)
+	}
+	var last float64
+	percentiles, valuesNs := set.Intended.Spectrum()
+	for i, q := range percentiles {
+		share, _ := shares(q, valuesNs[i])
+		if near := share.X / 1e5; math.Abs(near-share.Y) > 0.2 || share.Y < last { // 1 % is 100 µs
+			t.Errorf("%.3g %% of the operations are answered within %v ns", share.Y, share.X)
+		}
+		last = share.Y
+		if place, ok := nines(q, valuesNs[i]); ok != (q < 100) || ok && math.Abs(math.Pow(10, -place.X)-(1-q/100)) > 1e-9 {
+			t.Errorf("percentile %v is at %v", q, place.X)
+		}
+	}
+	if last != 100 {
+		t.Errorf("the last share is %v %%", last)
 	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
@@ -166,8 +167,44 @@ func TestInBrowser(t *testing.T) {
 	if again := evaluated[[]string](t, ctx, state); !slices.Equal(again, u.Pressed) {
 		t.Errorf("the address shows %v, and was left with %v", again, u.Pressed)
 	}
+	zoom(t, ctx, page)
 	if heard.Lock(); len(heard.list) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(heard.list, "; "))
+	}
+}
+
+// zoom draws the pointer over a part of a chart, as a reader's hand would, which then fills the chart and is in its address;
+// and has the whole of it back at the press of a button.
+func zoom(t *testing.T, ctx context.Context, page string) {
+	t.Helper()
+	opened(t, ctx, page, "light", 1400)
+	const area = `(() => { const b = document.querySelector("#depth .u-over").getBoundingClientRect(); return [b.left, b.top, b.width, b.height]; })()`
+	box := evaluated[[]float64](t, ctx, area)
+	x, y := box[0]+0.3*box[2], box[1]+0.5*box[3]
+	err := chromedp.Do(ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMousePressed, x, y, chromedp.ButtonLeft))
+	for _, at := range []float64{0.4, 0.5, 0.6} {
+		x = box[0] + at*box[2]
+		err = errors.Join(err, chromedp.Do(ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, x, y, chromedp.ButtonLeft)))
+	}
+	if err = errors.Join(err, chromedp.Do(ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseReleased, x, y, chromedp.ButtonLeft))); err != nil {
+		t.Fatal(err)
+	}
+	const state = `(() => {
+		const whole = Array.from(document.querySelectorAll("#depth .bar button")).find(b => b.textContent === "whole");
+		const zoomed = location.hash;
+		if (whole) whole.click();
+		return [zoomed, location.hash, String(Boolean(whole))];
+	})()`
+	got := evaluated[[]string](t, ctx, state)
+	var from, to float64
+	if _, err := fmt.Sscanf(got[0], "#depth&x=%g,%g", &from, &to); err != nil || from >= to || got[1] != "#depth" || got[2] != "true" {
+		t.Errorf("after drawing over a chart, and then the whole: %q", got)
+	}
+	opened(t, ctx, "about:blank", "light", 1400)
+	opened(t, ctx, page+got[0], "light", 1400)
+	photograph(t, ctx, "report-zoomed.png")
+	if again := evaluated[[]string](t, ctx, state); again[0] != got[0] || again[2] != "true" {
+		t.Errorf("the address %s shows %q", got[0], again)
 	}
 }
 
