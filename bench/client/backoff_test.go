@@ -7,6 +7,7 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -30,13 +31,13 @@ func TestRegistrationsBackOff(t *testing.T) {
 		name    string
 		actions []clienttest.Action // in turn
 		waits   int
-		want    client.Counters
+		want    target.Counters
 	}{
-		{"busy", []clienttest.Action{busy}, 10, client.Counters{Busy: 10}},
-		{"gap", []clienttest.Action{gap}, 10, client.Counters{Gaps: 10}},
-		{"busy and redirected in turn", []clienttest.Action{busy, redirect}, 5, client.Counters{Busy: 5, Redirects: 5}},
-		{"busy and gap in turn", []clienttest.Action{busy, gap}, 10, client.Counters{Busy: 5, Gaps: 5}},
-		{"a status that is no answer", []clienttest.Action{senseless}, 10, client.Counters{Violations: 10}},
+		{"busy", []clienttest.Action{busy}, 10, target.Counters{Busy: 10}},
+		{"gap", []clienttest.Action{gap}, 10, target.Counters{Gaps: 10}},
+		{"busy and redirected in turn", []clienttest.Action{busy, redirect}, 5, target.Counters{Busy: 5, Redirects: 5}},
+		{"busy and gap in turn", []clienttest.Action{busy, gap}, 10, target.Counters{Busy: 5, Gaps: 5}},
+		{"a status that is no answer", []clienttest.Action{senseless}, 10, target.Counters{Violations: 10}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var attempts atomic.Int64
@@ -54,8 +55,8 @@ func TestRegistrationsBackOff(t *testing.T) {
 			if at, least := r.Now(), leastWait(tt.waits); at < least {
 				t.Errorf("registered after %v, want at least %v of waiting", at, least)
 			}
-			c := r.Counters()
-			if got := (client.Counters{Busy: c.Busy, Gaps: c.Gaps, Redirects: c.Redirects, Violations: c.Violations}); got != tt.want {
+			c := r.Report().Counters
+			if got := (target.Counters{Busy: c.Busy, Gaps: c.Gaps, Redirects: c.Redirects, Violations: c.Violations}); got != tt.want {
 				t.Errorf("counted %+v\nwant %+v", got, tt.want)
 			}
 			r.issue(100)
@@ -74,7 +75,7 @@ func TestBackOffOutlivesItsConnection(t *testing.T) {
 	}})
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	for n := int64(1); n <= 8; n++ {
-		r.until("a refusal", func() bool { return r.Counters().Busy == n })
+		r.until("a refusal", func() bool { return r.Report().Counters.Busy == n })
 		server.DisconnectAll()
 	}
 	r.register()
@@ -95,14 +96,14 @@ func TestLostSessionsBackOff(t *testing.T) {
 		return clienttest.Action{}
 	}})
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
-	s := r.Sessions()[0]
+	s := r.sessions[0]
 	r.until("an operation executed", func() bool {
-		if s.Room() > 0 && s.Answered() == s.Assigned() && server.State().Executed() == 0 {
-			s.Assign(1)
+		if s.Room() > 0 && s.Answered == s.Assigned && server.State().Executed() == 0 {
+			r.Assign(s, 1)
 		}
 		return server.State().Executed() > 0
 	})
-	if c := r.Counters(); c.LostSessions != losses {
+	if c := r.Report().Counters; c.LostSessions != losses {
 		t.Errorf("%d sessions lost, want %d", c.LostSessions, losses)
 	}
 	if at, least := r.Now(), leastWait(losses); at < least {

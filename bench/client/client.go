@@ -1,6 +1,6 @@
 // Package client is the client side of the protocol: connections, sessions, what is in flight, and what to do when a
 // replica redirects, refuses or goes away. It knows nothing about pacing, workloads or histograms; those are its
-// Handler's.
+// sink's.
 //
 // Everything of one Loop happens on the goroutine that calls Poll and Flush. The package uses epoll directly rather
 // than gnet: gnet's loop has no timers, and a load generator must wait for "a socket is ready" and "the next operation
@@ -13,7 +13,7 @@
 // does about it: after a refusal (Busy, Gap) a session waits until everything it has on the wire is answered and then
 // sends again from the first unanswered operation; after a lost connection it does so on the next one.
 //
-// Where the cluster serves gets without its log (Loop.Reads), gets may go as queries instead: each session has a reader
+// Where the cluster serves gets without its log (Loop.Queries), gets may go as queries instead: each session has a reader
 // beside it, whose gets are numbered apart and may be executed more than once, which changes nothing. A get then sees
 // everything that was answered before it was sent, and perhaps what was under way.
 package client
@@ -27,36 +27,8 @@ import (
 	"paxosbench/wire"
 )
 
-// Number identifies an operation within its session, contiguously from 1. It survives the loss of a session on the
-// replicas: numbers go on where sequence numbers start anew.
+// Number identifies an operation within its session: see target.Number.
 type Number = target.Number
-
-// Handler is what a Loop reports to and takes commands from. Every method is called on the goroutine that drives the
-// loop, from inside Poll or Flush, and must not call back into them. What is said of sessions holds for readers, except
-// that these are never Lost, and can take operations whenever their session is Ready.
-type Handler interface {
-	// AppendCommands appends the encoded commands of operations first, first+1, .. of the session: at least one, at
-	// most count, and none that begins after dst has reached limit bytes. It returns dst and how many it appended.
-	// For operations sent before it must append the same bytes as then. Those of a reader must be gets.
-	AppendCommands(dst []byte, s *Session, first Number, count, limit int) ([]byte, int)
-
-	// Sent tells that count operations from first on are being handed to the socket for the first time.
-	Sent(s *Session, first Number, count int, at time.Duration)
-
-	// Answered tells that count operations from first on were executed, all with the same status and without a value.
-	// Operations of a session are answered in order and once.
-	Answered(s *Session, first Number, count int, status wire.Status, at time.Duration)
-
-	// Result tells the outcome of one executed operation; value is a view that is valid during the call.
-	Result(s *Session, n Number, status wire.Status, value []byte, at time.Duration)
-
-	// Lost tells that the replicas no longer know the session: its count unanswered operations from first on have an
-	// unknown outcome and will not be answered. The session registers anew.
-	Lost(s *Session, first Number, count int, at time.Duration)
-
-	// Ready tells that the session can take operations (Session.Room is positive) after a time in which it could not.
-	Ready(s *Session)
-}
 
 // Config describes the connections and sessions of one Loop.
 type Config struct {
@@ -127,48 +99,3 @@ func (c *Config) validate() error {
 
 // maxWindow bounds what a connection may ask for; it keeps sums of windows far from overflow.
 const maxWindow = 1 << 24
-
-// Counters count what a loop has seen since it was made.
-type Counters struct {
-	Connects       int64 // connections established and welcomed by the leader
-	Disconnects    int64 // established connections lost, for whatever reason
-	Stalls         int64 // of Disconnects: given up after StallTimeout of silence
-	DialFailures   int64 // attempts that did not get as far as a Welcome from the leader
-	Redirects      int64 // Redirect frames and Welcomes from non-leaders
-	Busy           int64 // commands and registrations refused: past a window, or no room
-	Gaps           int64 // commands refused: an earlier one was missing
-	Resent         int64 // commands sent again, for whatever reason
-	Duplicates     int64 // replies to operations already answered
-	CorruptFrames  int64 // frames that failed a checksum or could not be decoded; each costs the connection
-	LostSessions   int64 // sessions that had to register anew
-	Violations     int64 // answers that the protocol forbids
-	BytesSent      int64
-	BytesReceived  int64
-	FramesSent     int64
-	FramesReceived int64
-}
-
-// Add adds o to c, field by field.
-func (c *Counters) Add(o *Counters) { c.combine(o, 1) }
-
-// Sub subtracts o from c, field by field.
-func (c *Counters) Sub(o *Counters) { c.combine(o, -1) }
-
-func (c *Counters) combine(o *Counters, sign int64) {
-	c.Connects += sign * o.Connects
-	c.Disconnects += sign * o.Disconnects
-	c.Stalls += sign * o.Stalls
-	c.DialFailures += sign * o.DialFailures
-	c.Redirects += sign * o.Redirects
-	c.Busy += sign * o.Busy
-	c.Gaps += sign * o.Gaps
-	c.Resent += sign * o.Resent
-	c.Duplicates += sign * o.Duplicates
-	c.CorruptFrames += sign * o.CorruptFrames
-	c.LostSessions += sign * o.LostSessions
-	c.Violations += sign * o.Violations
-	c.BytesSent += sign * o.BytesSent
-	c.BytesReceived += sign * o.BytesReceived
-	c.FramesSent += sign * o.FramesSent
-	c.FramesReceived += sign * o.FramesReceived
-}

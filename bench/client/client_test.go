@@ -14,6 +14,7 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -23,20 +24,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // and in order.
 type counter struct {
 	t        testing.TB
-	answered []client.Number
+	readers  int // where they begin among the streams
+	answered []target.Number
 	lost     int
 	sent     int
 	ready    int
 	statuses map[wire.Status]int
 }
 
-func (c *counter) AppendCommands(dst []byte, s *client.Session, first client.Number, count, limit int) ([]byte, int) {
-	key := binary.LittleEndian.AppendUint64(nil, uint64(s.Index()))
+func (c *counter) AppendCommands(dst []byte, s *target.Stream, first target.Number, count, limit int) ([]byte, int) {
+	key := binary.LittleEndian.AppendUint64(nil, uint64(s.Index))
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
 		}
-		if s.Reads() {
+		if s.Index >= c.readers {
 			dst = wire.AppendCommand(dst, wire.OpGet, 0, key, nil)
 			continue
 		}
@@ -46,31 +48,31 @@ func (c *counter) AppendCommands(dst []byte, s *client.Session, first client.Num
 	return dst, count
 }
 
-func (c *counter) Sent(_ *client.Session, _ client.Number, count int, _ time.Duration) {
+func (c *counter) Sent(_ *target.Stream, _ target.Number, count int, _ time.Duration) {
 	c.sent += count
 }
 
-func (c *counter) Answered(s *client.Session, first client.Number, count int, status wire.Status, _ time.Duration) {
-	if want := c.answered[s.Index()] + 1; first != want {
-		c.t.Errorf("session %d: answer to operation %d, want %d", s.Index(), first, want)
+func (c *counter) Answered(s *target.Stream, first target.Number, count int, status wire.Status, _ time.Duration) {
+	if want := c.answered[s.Index] + 1; first != want {
+		c.t.Errorf("session %d: answer to operation %d, want %d", s.Index, first, want)
 	}
-	c.answered[s.Index()] += client.Number(count)
+	c.answered[s.Index] += target.Number(count)
 	c.statuses[status] += count
 }
 
-func (c *counter) Result(s *client.Session, n client.Number, status wire.Status, _ []byte, at time.Duration) {
+func (c *counter) Result(s *target.Stream, n target.Number, status wire.Status, _ []byte, at time.Duration) {
 	c.Answered(s, n, 1, status, at)
 }
 
-func (c *counter) Lost(s *client.Session, first client.Number, count int, _ time.Duration) {
-	if want := c.answered[s.Index()] + 1; first != want {
-		c.t.Errorf("session %d: lost from operation %d, want %d", s.Index(), first, want)
+func (c *counter) Lost(s *target.Stream, first target.Number, count int, _ time.Duration) {
+	if want := c.answered[s.Index] + 1; first != want {
+		c.t.Errorf("session %d: lost from operation %d, want %d", s.Index, first, want)
 	}
-	c.answered[s.Index()] += client.Number(count)
+	c.answered[s.Index] += target.Number(count)
 	c.lost += count
 }
 
-func (c *counter) Ready(*client.Session) { c.ready++ }
+func (c *counter) Ready(*target.Stream) { c.ready++ }
 
 // patience bounds how long tests wait for what must happen; nothing depends on how soon it does.
 const patience = 20 * time.Second
@@ -79,18 +81,22 @@ const patience = 20 * time.Second
 type rig struct {
 	*client.Loop
 	*counter
-	t testing.TB
+	sessions, readers []*target.Stream
+	t                 testing.TB
 }
 
 func newRig(t testing.TB, cfg client.Config) *rig {
 	t.Helper()
-	handler := &counter{t: t, answered: make([]client.Number, 2*cfg.Sessions), statuses: make(map[wire.Status]int)}
+	handler := &counter{t: t, answered: make([]target.Number, 2*cfg.Sessions), statuses: make(map[wire.Status]int)}
 	loop, err := client.NewLoop(cfg, handler)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { loop.Close() })
-	return &rig{Loop: loop, counter: handler, t: t}
+	r := &rig{Loop: loop, counter: handler, t: t}
+	r.sessions, r.readers = loop.Streams()
+	handler.readers = len(r.sessions)
+	return r
 }
 
 // until drives the loop until done.
@@ -110,23 +116,23 @@ func (r *rig) until(what string, done func() bool) {
 // issue has every session answer count further operations, feeding them as there is room.
 func (r *rig) issue(count int) {
 	r.t.Helper()
-	r.issueTo(r.Sessions(), count)
+	r.issueTo(r.sessions, count)
 }
 
 // issueTo is issue for some sessions or readers.
-func (r *rig) issueTo(sessions []*client.Session, count int) {
+func (r *rig) issueTo(sessions []*target.Stream, count int) {
 	r.t.Helper()
-	target := make([]client.Number, len(sessions))
+	goals := make([]target.Number, len(sessions))
 	for i, s := range sessions {
-		target[i] = s.Assigned() + client.Number(count)
+		goals[i] = s.Assigned + target.Number(count)
 	}
 	r.until("answers", func() bool {
 		open := false
 		for i, s := range sessions {
-			if n := min(s.Room(), int(target[i]-s.Assigned())); n > 0 {
-				s.Assign(n)
+			if n := min(s.Room(), int(goals[i]-s.Assigned)); n > 0 {
+				r.Assign(s, n)
 			}
-			open = open || s.Answered() < target[i]
+			open = open || s.Answered < goals[i]
 		}
 		r.Flush()
 		return !open
@@ -135,7 +141,7 @@ func (r *rig) issueTo(sessions []*client.Session, count int) {
 
 func (r *rig) register() {
 	r.t.Helper()
-	r.until("registration", func() bool { return r.Registered() == len(r.Sessions()) })
+	r.until("registration", func() bool { return r.Registered() == len(r.sessions) })
 }
 
 func listen(t testing.TB, cfg clienttest.Config) *clienttest.Server {
@@ -156,7 +162,7 @@ func TestOperationsAreAnsweredOnceInOrder(t *testing.T) {
 	if got := server.State().Executed(); got != 7*5000 {
 		t.Errorf("%d commands executed, want %d", got, 7*5000)
 	}
-	if c := r.Counters(); c.Resent+c.Duplicates+c.Violations+c.Disconnects != 0 || c.Connects != 3 {
+	if c := r.Report().Counters; c.Resent+c.Duplicates+c.Violations+c.Disconnects != 0 || c.Connects != 3 {
 		t.Errorf("counters of an undisturbed exchange: %+v", c)
 	}
 	if r.sent != 7*5000 || r.ready < 7 {
@@ -174,10 +180,10 @@ func TestWindowIsNeverExceeded(t *testing.T) {
 	}})
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 3, Window: 1000})
 	r.register()
-	if got := r.Granted(); got != 10 {
+	if got := r.Report().Granted; got != 10 {
 		t.Errorf("granted %d, want 10", got)
 	}
-	for _, s := range r.Sessions() {
+	for _, s := range r.sessions {
 		if s.Room() != 3 {
 			t.Errorf("room %d for one of 3 sessions on a window of 10, want 3", s.Room())
 		}
@@ -192,8 +198,8 @@ func TestLeaderIsFoundThroughTheWelcome(t *testing.T) {
 	r := newRig(t, client.Config{Addrs: []string{follower.Addr()}, Conns: 2, Sessions: 2})
 	r.register()
 	r.issue(100)
-	if r.Leader() != 2 || r.Counters().Redirects == 0 {
-		t.Errorf("leader %d after %d redirects, want 2 after at least one", r.Leader(), r.Counters().Redirects)
+	if r.Report().Leader != 2 || r.Report().Counters.Redirects == 0 {
+		t.Errorf("leader %d after %d redirects, want 2 after at least one", r.Report().Leader, r.Report().Counters.Redirects)
 	}
 }
 
@@ -202,15 +208,15 @@ func TestFaults(t *testing.T) {
 	tests := []struct {
 		name   string
 		action clienttest.Action
-		check  func(c client.Counters) bool
+		check  func(c target.Counters) bool
 	}{
-		{"disconnect before execution", clienttest.Action{Disconnect: true}, func(c client.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
-		{"disconnect after execution", clienttest.Action{DropReply: true}, func(c client.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
-		{"busy", clienttest.Action{Refuse: wire.StatusBusy}, func(c client.Counters) bool { return c.Busy > 0 && c.Resent >= c.Busy }},
-		{"gap", clienttest.Action{Refuse: wire.StatusGap}, func(c client.Counters) bool { return c.Gaps > 0 && c.Resent >= c.Gaps }},
-		{"damaged frame", clienttest.Action{BreakFrame: true}, func(c client.Counters) bool { return c.CorruptFrames == 1 && c.Disconnects == 1 }},
-		{"redirect to nowhere", clienttest.Action{Redirect: &wire.Redirect{}}, func(c client.Counters) bool { return c.Redirects == 1 && c.Disconnects == 1 }},
-		{"repeated reply", clienttest.Action{RepeatReply: true}, func(c client.Counters) bool { return c.Duplicates > 0 && c.Violations == 0 }},
+		{"disconnect before execution", clienttest.Action{Disconnect: true}, func(c target.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
+		{"disconnect after execution", clienttest.Action{DropReply: true}, func(c target.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
+		{"busy", clienttest.Action{Refuse: wire.StatusBusy}, func(c target.Counters) bool { return c.Busy > 0 && c.Resent >= c.Busy }},
+		{"gap", clienttest.Action{Refuse: wire.StatusGap}, func(c target.Counters) bool { return c.Gaps > 0 && c.Resent >= c.Gaps }},
+		{"damaged frame", clienttest.Action{BreakFrame: true}, func(c target.Counters) bool { return c.CorruptFrames == 1 && c.Disconnects == 1 }},
+		{"redirect to nowhere", clienttest.Action{Redirect: &wire.Redirect{}}, func(c target.Counters) bool { return c.Redirects == 1 && c.Disconnects == 1 }},
+		{"repeated reply", clienttest.Action{RepeatReply: true}, func(c target.Counters) bool { return c.Duplicates > 0 && c.Violations == 0 }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -227,7 +233,7 @@ func TestFaults(t *testing.T) {
 			if got := server.State().Executed(); got != 2000 {
 				t.Errorf("%d commands executed, want 2000", got)
 			}
-			if c := r.Counters(); !tt.check(c) {
+			if c := r.Report().Counters; !tt.check(c) {
 				t.Errorf("counters: %+v", c)
 			}
 		})
@@ -271,10 +277,10 @@ func TestManyFaults(t *testing.T) {
 	if got := state.Executed(); got != 6*1500 {
 		t.Errorf("seed %d: %d commands executed, want %d", seed, got, 6*1500)
 	}
-	if c := r.Counters(); c.Violations != 0 || c.LostSessions != 0 {
-		t.Errorf("seed %d: counters %+v, reports %v", seed, c, r.Violations())
+	if c := r.Report().Counters; c.Violations != 0 || c.LostSessions != 0 {
+		t.Errorf("seed %d: counters %+v, reports %v", seed, c, r.Report().Violations)
 	}
-	for i := range r.Sessions() {
+	for i := range r.sessions {
 		key := binary.LittleEndian.AppendUint64(nil, uint64(i))
 		if v := state.Value(key); len(v) != 8 || binary.LittleEndian.Uint64(v) != 1500 {
 			t.Errorf("seed %d: session %d's last value is %x, want 1500", seed, i, v)
@@ -291,7 +297,7 @@ func TestSessionThatIsLostRegistersAnew(t *testing.T) {
 	r.issue(100)
 	r.register()
 	r.issue(100)
-	c := r.Counters()
+	c := r.Report().Counters
 	if c.LostSessions != 2 || r.lost == 0 {
 		t.Errorf("%d sessions and %d operations lost, want 2 and some", c.LostSessions, r.lost)
 	}
@@ -316,8 +322,8 @@ func TestSilentLeaderIsLeft(t *testing.T) {
 	r := newRig(t, client.Config{Addrs: []string{first.Addr(), second.Addr()}, Conns: 1, Sessions: 1, StallTimeout: 50 * time.Millisecond})
 	r.register()
 	r.issue(1000)
-	if c := r.Counters(); c.Stalls == 0 || r.Leader() != 2 {
-		t.Errorf("%d stalls, leader %d, want at least 1 and 2", c.Stalls, r.Leader())
+	if c := r.Report().Counters; c.Stalls == 0 || r.Report().Leader != 2 {
+		t.Errorf("%d stalls, leader %d, want at least 1 and 2", c.Stalls, r.Report().Leader)
 	}
 	if got := state.Executed(); got != 1000 {
 		t.Errorf("%d commands executed, want 1000", got)
@@ -351,8 +357,8 @@ func TestForbiddenAnswersAreViolations(t *testing.T) {
 			r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 			r.register()
 			r.issue(100)
-			if got := r.Violations(); r.Counters().Violations != 1 || !strings.Contains(fmt.Sprint(got), tt.report) {
-				t.Errorf("%d violations: %q, want one with %q", r.Counters().Violations, got, tt.report)
+			if got := r.Report().Violations; r.Report().Counters.Violations != 1 || !strings.Contains(fmt.Sprint(got), tt.report) {
+				t.Errorf("%d violations: %q, want one with %q", r.Report().Counters.Violations, got, tt.report)
 			}
 		})
 	}
@@ -378,8 +384,8 @@ func TestAnswersBehindARefusalAreAskedForAgain(t *testing.T) {
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	r.register()
 	r.issue(100)
-	if c := r.Counters(); c.Violations != 0 || c.LostSessions != 0 || c.Busy != 1 {
-		t.Errorf("counters %+v, reports %q", c, r.Violations())
+	if c := r.Report().Counters; c.Violations != 0 || c.LostSessions != 0 || c.Busy != 1 {
+		t.Errorf("counters %+v, reports %q", c, r.Report().Violations)
 	}
 	if got := server.State().Executed(); got != 100 {
 		t.Errorf("%d commands executed, want 100", got)
@@ -391,7 +397,7 @@ func TestUnreachableAddressesAreReported(t *testing.T) {
 	addr := server.Addr()
 	server.Close()
 	r := newRig(t, client.Config{Addrs: []string{addr}, Conns: 1, Sessions: 1})
-	r.until("failed attempts", func() bool { return r.Counters().DialFailures >= 3 })
+	r.until("failed attempts", func() bool { return r.Report().Counters.DialFailures >= 3 })
 	if err := r.LastError(); err == nil || !strings.Contains(err.Error(), addr) {
 		t.Errorf("last error %v, want one that names %s", err, addr)
 	}

@@ -196,10 +196,12 @@ func (c *conn) welcomed(w wire.Welcome) {
 	for _, s := range c.sessions {
 		c.start(s, now)
 		if s.id != 0 {
-			l.handler.Ready(s)
+			s.Limit = c.share
+			l.sink.Ready(&s.Stream)
 		}
 	}
 	for _, s := range c.readers {
+		s.Limit = c.share
 		c.start(s, now)
 	}
 	c.markDirty()

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -29,9 +31,9 @@ const (
 // Loop drives the connections of one thread. It is not safe for concurrent use: one goroutine, preferably locked to
 // its thread, alternates Poll and Flush.
 type Loop struct {
-	cfg     Config
-	handler Handler
-	addrs   []netip.AddrPort
+	cfg   Config
+	sink  target.Sink
+	addrs []netip.AddrPort
 
 	epfd     int
 	events   [eventBatch]unix.EpollEvent
@@ -52,7 +54,7 @@ type Loop struct {
 	reads      wire.Reads // as the leader has said
 	registered int
 	open       int
-	counters   Counters
+	counters   target.Counters
 	lastError  error
 	reports    []string
 
@@ -60,12 +62,12 @@ type Loop struct {
 }
 
 // NewLoop resolves the addresses and makes the loop. Connecting begins with the first Poll.
-func NewLoop(cfg Config, handler Handler) (*Loop, error) {
+func NewLoop(cfg Config, sink target.Sink) (*Loop, error) {
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	l := &Loop{cfg: cfg, handler: handler, buffer: make([]byte, readBufferBytes)}
+	l := &Loop{cfg: cfg, sink: sink, buffer: make([]byte, readBufferBytes)}
 	for _, addr := range cfg.Addrs {
 		ap, err := resolve(addr)
 		if err != nil {
@@ -93,7 +95,7 @@ func (l *Loop) makeSessions() {
 		c := l.conns[i%len(l.conns)]
 		// A nonce may not be 0, which is no sequence number, and the run that carries it has to end below the
 		// largest one.
-		s := &Session{conn: c, lane: &c.commands, index: i, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
+		s := &Session{Stream: target.Stream{Index: i}, conn: c, lane: &c.commands, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
 		l.sessions[i] = s
 		c.sessions = append(c.sessions, s)
 	}
@@ -105,7 +107,7 @@ func (l *Loop) makeSessions() {
 func (l *Loop) makeReaders() {
 	l.readers = make([]*Session, len(l.sessions))
 	for i, s := range l.sessions {
-		r := &Session{conn: s.conn, lane: &s.conn.queries, index: len(l.sessions) + i, id: wire.SessionID(i + 1)}
+		r := &Session{Stream: target.Stream{Index: len(l.sessions) + i}, conn: s.conn, lane: &s.conn.queries, id: wire.SessionID(i + 1)}
 		l.readers[i] = r
 		s.conn.readers = append(s.conn.readers, r)
 	}
@@ -159,16 +161,28 @@ func (l *Loop) Restart(window int) {
 // Now returns the time since Config.Start on the monotonic clock.
 func (l *Loop) Now() time.Duration { return time.Since(l.cfg.Start) }
 
-// Sessions returns the loop's sessions, by Index. The slice is the loop's.
-func (l *Loop) Sessions() []*Session { return l.sessions }
+// Streams implements target.Loop: the sessions, and a reader for each on the same connection.
+func (l *Loop) Streams() (sessions, readers []*target.Stream) {
+	for i := range l.sessions {
+		sessions, readers = append(sessions, &l.sessions[i].Stream), append(readers, &l.readers[i].Stream)
+	}
+	return sessions, readers
+}
 
-// Readers returns the loop's readers, one for each session, in the order of the sessions and on the same connections. The
-// slice is the loop's.
-func (l *Loop) Readers() []*Session { return l.readers }
+// Assign implements target.Loop. Not to exceed the stream's room is what bounds memory.
+func (l *Loop) Assign(s *target.Stream, count int) {
+	s.Assigned += Number(count)
+	of := l.sessions
+	i := s.Index
+	if i >= len(of) {
+		of, i = l.readers, i-len(of)
+	}
+	of[i].conn.queue(of[i])
+}
 
-// Reads returns how the cluster serves gets, as it said when a connection was last welcomed by the leader. Unless it is
-// log, gets may be assigned to readers.
-func (l *Loop) Reads() wire.Reads { return l.reads }
+// Queries implements target.Loop: the cluster serves gets without its log, as it said when a connection was last welcomed by the
+// leader.
+func (l *Loop) Queries() bool { return l.reads != wire.ReadsLog }
 
 // Registered returns how many sessions are registered.
 func (l *Loop) Registered() int { return l.registered }
@@ -176,32 +190,29 @@ func (l *Loop) Registered() int { return l.registered }
 // Open returns how many connections are established to the leader.
 func (l *Loop) Open() int { return l.open }
 
-// Leader returns the replica that last welcomed a connection as its leader, 0 if none has.
-func (l *Loop) Leader() wire.ReplicaID { return l.leaderID }
-
-// Cluster returns the id of the cluster that a leader has welcomed this loop to; 0 if none has yet. It may be called from
+// Cluster returns the id of the cluster that a leader has welcomed this loop to; empty if none has yet. It may be called from
 // any goroutine.
-func (l *Loop) Cluster() uint64 { return l.cluster.Load() }
-
-// Granted returns the smallest window that an open connection has been granted, in commands; 0 if none is open.
-func (l *Loop) Granted() int {
-	granted := 0
-	for _, c := range l.conns {
-		if c.state == stateOpen && (granted == 0 || c.window < granted) {
-			granted = c.window
-		}
+func (l *Loop) Cluster() string {
+	if id := l.cluster.Load(); id != 0 {
+		return strconv.FormatUint(id, 10)
 	}
-	return granted
+	return ""
 }
 
-// Counters returns what the loop has counted so far.
-func (l *Loop) Counters() Counters { return l.counters }
+// Report implements target.Loop. The leader is the replica that last welcomed a connection as such, and the window the smallest that
+// an open connection has been granted, in commands.
+func (l *Loop) Report() target.Report {
+	r := target.Report{Counters: l.counters, Leader: l.leaderID, Violations: l.reports}
+	for _, c := range l.conns {
+		if c.state == stateOpen && (r.Granted == 0 || c.window < r.Granted) {
+			r.Granted = c.window
+		}
+	}
+	return r
+}
 
 // LastError returns why a connection last failed, nil if none has.
 func (l *Loop) LastError() error { return l.lastError }
-
-// Violations returns descriptions of the first few protocol violations.
-func (l *Loop) Violations() []string { return l.reports }
 
 // Poll waits until a socket is ready or the clock reaches until, whichever is first, and serves what is ready. It may
 // return early. An error means that the loop itself cannot go on; the world's errors are counted and dealt with.

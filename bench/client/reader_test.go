@@ -10,22 +10,23 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/client/clienttest"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
 // both returns the rig's sessions and readers.
-func (r *rig) both() []*client.Session { return slices.Concat(r.Sessions(), r.Readers()) }
+func (r *rig) both() []*target.Stream { return slices.Concat(r.sessions, r.readers) }
 
 func TestReadersAskBesideTheirSessions(t *testing.T) {
 	server := listen(t, clienttest.Config{Reads: wire.ReadsIndex})
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 2, Sessions: 5})
 	r.register()
-	if r.Reads() != wire.ReadsIndex {
-		t.Errorf("gets are served by %v", r.Reads())
+	if !r.Queries() {
+		t.Error("gets go through the log")
 	}
-	for i, s := range r.Readers() {
-		if s.Index() != 5+i || s.ConnIndex() != r.Sessions()[i].ConnIndex() || !s.Reads() || r.Sessions()[i].Reads() {
-			t.Errorf("reader %d has index %d and is on connection %d", i, s.Index(), s.ConnIndex())
+	for i, s := range r.readers {
+		if s.Index != 5+i {
+			t.Errorf("reader %d has index %d", i, s.Index)
 		}
 	}
 	r.issueTo(r.both(), 3000)
@@ -35,7 +36,7 @@ func TestReadersAskBesideTheirSessions(t *testing.T) {
 	if r.statuses[wire.StatusNotFound] != 5*3000 { // no session has written under a reader's index
 		t.Errorf("answers %v", r.statuses)
 	}
-	if c := r.Counters(); c.Resent+c.Duplicates+c.Violations+c.Disconnects != 0 {
+	if c := r.Report().Counters; c.Resent+c.Duplicates+c.Violations+c.Disconnects != 0 {
 		t.Errorf("counters of an undisturbed exchange: %+v", c)
 	}
 }
@@ -67,8 +68,8 @@ func TestManyFaultsWithReaders(t *testing.T) {
 	if executed, queried := state.Executed(), state.Queried(); executed != 6*1000 || queried < 6*1000 {
 		t.Errorf("seed %d: %d commands and %d queries executed, want %d and at least as many", seed, executed, queried, 6*1000)
 	}
-	if c := r.Counters(); c.Violations != 0 || c.LostSessions != 0 || c.Resent == 0 {
-		t.Errorf("seed %d: counters %+v, reports %v", seed, c, r.Violations())
+	if c := r.Report().Counters; c.Violations != 0 || c.LostSessions != 0 || c.Resent == 0 {
+		t.Errorf("seed %d: counters %+v, reports %v", seed, c, r.Report().Violations)
 	}
 }
 
@@ -84,14 +85,14 @@ func TestRefusedQueryIsAskedForAgain(t *testing.T) {
 	}})
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	r.register()
-	reader := r.Readers()
+	reader := r.readers
 	for range 2 { // frames of their own: the first is refused, the second answered
-		reader[0].Assign(1)
+		r.Assign(reader[0], 1)
 		r.Flush()
 	}
 	r.issueTo(reader, 200)
-	if c := r.Counters(); c.Busy == 0 || c.Violations != 0 || c.Resent < c.Busy {
-		t.Errorf("counters %+v, reports %v", c, r.Violations())
+	if c := r.Report().Counters; c.Busy == 0 || c.Violations != 0 || c.Resent < c.Busy {
+		t.Errorf("counters %+v, reports %v", c, r.Report().Violations)
 	}
 }
 
@@ -105,9 +106,9 @@ func TestReaderIsNotAnsweredLikeASession(t *testing.T) {
 	}})
 	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	r.register()
-	r.issueTo(r.Readers(), 100)
-	if got := r.Violations(); len(got) != 1 || !strings.Contains(got[0], "no-session") || r.Counters().LostSessions != 0 {
-		t.Errorf("violations %q, counters %+v", got, r.Counters())
+	r.issueTo(r.readers, 100)
+	if got := r.Report().Violations; len(got) != 1 || !strings.Contains(got[0], "no-session") || r.Report().Counters.LostSessions != 0 {
+		t.Errorf("violations %q, counters %+v", got, r.Report().Counters)
 	}
 }
 

@@ -59,7 +59,7 @@ func (c *conn) queryReply(run *wire.ReplyRun, at time.Duration) error {
 func (c *conn) reply(s *Session, run *wire.ReplyRun, at time.Duration) error {
 	first, last := s.base+Number(run.First), s.base+Number(run.Last())
 	if last > s.transmitted {
-		c.loop.violation("session %d: answer to operations %d..%d, of which only those up to %d were sent", s.index, first, last, s.transmitted)
+		c.loop.violation("session %d: answer to operations %d..%d, of which only those up to %d were sent", s.Index, first, last, s.transmitted)
 		return wire.ErrField
 	}
 	if run.Uniform {
@@ -79,12 +79,12 @@ func (c *conn) results(s *Session, first Number, run *wire.ReplyRun, at time.Dur
 		}
 		rest = rest[n:]
 		number := first + Number(i)
-		if !result.Status.Executed() || number != s.answered+1 {
+		if !result.Status.Executed() || number != s.Answered+1 {
 			c.outcome(s, number, 1, result.Status, at)
 			continue
 		}
 		c.settle(s, 1, at)
-		c.loop.handler.Result(s, number, result.Status, result.Value, at)
+		c.loop.sink.Result(&s.Stream, number, result.Status, result.Value, at)
 	}
 	if len(rest) != 0 {
 		return wire.ErrLength
@@ -106,9 +106,9 @@ func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, 
 		c.refused(s, count, at)
 	case wire.StatusGap:
 		c.loop.counters.Gaps += int64(count)
-		if first == s.answered+1 {
+		if first == s.Answered+1 {
 			if s.gaps++; s.gaps == gapsBelieved {
-				c.loop.violation("session %d: operation %d has a gap before it, although %d operations were answered", s.index, first, s.answered)
+				c.loop.violation("session %d: operation %d has a gap before it, although %d operations were answered", s.Index, first, s.Answered)
 				c.lost(s, at)
 				return
 			}
@@ -116,43 +116,43 @@ func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, 
 		c.refused(s, count, at)
 	case wire.StatusNoSession:
 		if s.Reads() {
-			c.loop.violation("reader %d: query answered %v", s.index, status)
+			c.loop.violation("reader %d: query answered %v", s.Index, status)
 		}
 		c.lost(s, at)
 	default:
 		// Forgotten: the client never asks again for what it has said to hold.
-		c.loop.violation("session %d: operations from %d on answered %v although they were never confirmed", s.index, first, status)
+		c.loop.violation("session %d: operations from %d on answered %v although they were never confirmed", s.Index, first, status)
 		c.lost(s, at)
 	}
 }
 
 // executed passes on the outcome of executed operations, except those answered before.
 func (c *conn) executed(s *Session, first Number, count int, status wire.Status, at time.Duration) {
-	if first > s.answered+1 {
+	if first > s.Answered+1 {
 		if s.rewinding {
 			// Operations before these were refused: all are asked for again together. Gets are answered one by one; of
 			// commands, a copy that an earlier connection left behind may have filled the hole meanwhile.
 			c.refused(s, count, at)
 			return
 		}
-		c.loop.violation("session %d: operation %d answered before operation %d", s.index, first, s.answered+1)
+		c.loop.violation("session %d: operation %d answered before operation %d", s.Index, first, s.Answered+1)
 		c.lost(s, at)
 		return
 	}
-	if old := int(s.answered + 1 - first); old > 0 {
+	if old := int(s.Answered + 1 - first); old > 0 {
 		c.loop.counters.Duplicates += int64(min(old, count))
 		if old >= count {
 			return
 		}
-		first, count = s.answered+1, count-old
+		first, count = s.Answered+1, count-old
 	}
 	c.settle(s, count, at)
-	c.loop.handler.Answered(s, first, count, status, at)
+	c.loop.sink.Answered(&s.Stream, first, count, status, at)
 }
 
 // settle notes that the session's next count operations are answered.
 func (c *conn) settle(s *Session, count int, at time.Duration) {
-	s.answered += Number(count)
+	s.Answered += Number(count)
 	s.refusals, s.gaps = 0, 0
 	c.account(s, count, at)
 }
@@ -179,7 +179,7 @@ func (c *conn) refused(s *Session, count int, at time.Duration) {
 // rewind goes back to the first unanswered operation.
 func (c *conn) rewind(s *Session, at time.Duration) {
 	s.rewinding = false
-	s.transmitted = s.answered
+	s.transmitted = s.Answered
 	c.backOff(s, at)
 }
 
@@ -235,7 +235,7 @@ func (c *conn) lost(s *Session, at time.Duration) {
 	s.nonce = wire.Seq(mix(uint64(s.nonce))>>1) + 1
 	c.backOff(s, at)
 	if count > 0 {
-		c.loop.handler.Lost(s, first, count, at)
+		c.loop.sink.Lost(&s.Stream, first, count, at)
 	}
 }
 
@@ -265,8 +265,9 @@ func (c *conn) registrationReply(run *wire.ReplyRun, at time.Duration) error {
 		return wire.ErrField
 	}
 	c.byID[s.id] = s
+	s.Limit = c.share
 	c.loop.registered++
-	c.loop.handler.Ready(s)
+	c.loop.sink.Ready(&s.Stream)
 	return nil
 }
 
@@ -278,7 +279,7 @@ func (c *conn) registrationRefused(s *Session, status wire.Status, at time.Durat
 	case wire.StatusGap:
 		c.loop.counters.Gaps++
 	default:
-		c.loop.violation("session %d: registration answered %v without an id", s.index, status)
+		c.loop.violation("session %d: registration answered %v without an id", s.Index, status)
 	}
 	c.backOff(s, at)
 }

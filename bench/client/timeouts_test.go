@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -80,14 +81,14 @@ func TestStaleRedirectsAreNotFollowed(t *testing.T) {
 }
 
 // handler takes note of nothing.
-type handler struct{ Handler }
+type handler struct{ target.Sink }
 
-func (handler) Ready(*Session) {}
+func (handler) Ready(*target.Stream) {}
 
 // A leader that is found to be slow, and not gone, is given more time; another one is not.
 func TestStallTimeoutDoublesForTheSameLeader(t *testing.T) {
 	l := idleLoop(t, 1)
-	l.handler = handler{}
+	l.sink = handler{}
 	c := l.conns[0]
 	for i, tt := range []struct {
 		leader wire.ReplicaID

@@ -16,7 +16,7 @@ const _ uint = wire.MaxBatch - (frameBytes + wire.RunHeaderSize + wire.MaxComman
 
 // queue puts a session on the list of those with something to transmit.
 func (c *conn) queue(s *Session) {
-	if s.queued || s.transmitted == s.assigned || s.rewinding || s.parked || c.state != stateOpen {
+	if s.queued || s.transmitted == s.Assigned || s.rewinding || s.parked || c.state != stateOpen {
 		return
 	}
 	s.queued = true
@@ -93,21 +93,21 @@ func (c *conn) appendRuns(l *lane, bodyStart int) {
 	limit := bodyStart + frameBytes
 	for !l.empty() && c.outstanding < c.window && len(c.out) < limit {
 		s := l.pending[l.unqueued]
-		if s.rewinding || s.parked || s.transmitted == s.assigned {
+		if s.rewinding || s.parked || s.transmitted == s.Assigned {
 			s.queued = false
 			l.unqueued++
 			continue
 		}
 		first := s.transmitted + 1
-		count := min(int(s.assigned-s.transmitted), c.window-c.outstanding, wire.MaxRunCommands)
+		count := min(int(s.Assigned-s.transmitted), c.window-c.outstanding, wire.MaxRunCommands)
 		count = c.appendRun(s, first, count, limit)
-		if old := min(count, int(s.sent+1-first)); old > 0 {
+		if old := min(count, int(s.Sent+1-first)); old > 0 {
 			c.loop.counters.Resent += int64(old)
-			s.resent = max(s.resent, first+Number(old)-1)
+			s.Resent = max(s.Resent, first+Number(old)-1)
 		}
-		if fresh := int(s.transmitted) - int(max(s.sent, first-1)); fresh > 0 {
-			s.sent = s.transmitted
-			c.loop.handler.Sent(s, s.sent+1-Number(fresh), fresh, at)
+		if fresh := int(s.transmitted) - int(max(s.Sent, first-1)); fresh > 0 {
+			s.Sent = s.transmitted
+			c.loop.sink.Sent(&s.Stream, s.Sent+1-Number(fresh), fresh, at)
 		}
 	}
 	if l.unqueued*2 >= len(l.pending) {
@@ -120,9 +120,9 @@ func (c *conn) appendRuns(l *lane, bodyStart int) {
 func (c *conn) appendRun(s *Session, first Number, count, limit int) int {
 	start := len(c.out)
 	c.out = append(c.out, make([]byte, wire.RunHeaderSize)...)
-	c.out, count = c.loop.handler.AppendCommands(c.out, s, first, count, limit)
+	c.out, count = c.loop.sink.AppendCommands(c.out, &s.Stream, first, count, limit)
 	size := len(c.out) - start - wire.RunHeaderSize
-	wire.PutRunHeader(c.out[start:], s.id, s.seq(first), s.seq(s.answered), count, size)
+	wire.PutRunHeader(c.out[start:], s.id, s.seq(first), s.seq(s.Answered), count, size)
 	s.transmitted += Number(count)
 	s.outstanding += count
 	c.onWire(count)

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -16,7 +17,7 @@ type nullHandler struct {
 	payload  [8]byte
 }
 
-func (h *nullHandler) AppendCommands(dst []byte, _ *Session, _ Number, count, limit int) ([]byte, int) {
+func (h *nullHandler) AppendCommands(dst []byte, _ *target.Stream, _ Number, count, limit int) ([]byte, int) {
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
@@ -25,13 +26,15 @@ func (h *nullHandler) AppendCommands(dst []byte, _ *Session, _ Number, count, li
 	}
 	return dst, count
 }
-func (h *nullHandler) Sent(*Session, Number, int, time.Duration) {}
-func (h *nullHandler) Answered(_ *Session, _ Number, count int, _ wire.Status, _ time.Duration) {
+func (h *nullHandler) Sent(*target.Stream, Number, int, time.Duration) {}
+func (h *nullHandler) Answered(_ *target.Stream, _ Number, count int, _ wire.Status, _ time.Duration) {
 	h.answered += count
 }
-func (h *nullHandler) Result(*Session, Number, wire.Status, []byte, time.Duration) { h.answered++ }
-func (h *nullHandler) Lost(*Session, Number, int, time.Duration)                   {}
-func (h *nullHandler) Ready(*Session)                                              {}
+func (h *nullHandler) Result(*target.Stream, Number, wire.Status, []byte, time.Duration) {
+	h.answered++
+}
+func (h *nullHandler) Lost(*target.Stream, Number, int, time.Duration) {}
+func (h *nullHandler) Ready(*target.Stream)                            {}
 
 // pipe is a loop with one open connection to a socket that the test itself reads and writes: a peer without a
 // goroutine, so that allocations can be counted.
@@ -106,8 +109,8 @@ func (p *pipe) reply(t testing.TB, frame []byte) {
 
 // exchange sends count operations and answers them, uniformly or one by one.
 func (p *pipe) exchange(t testing.TB, count int, uniform bool) {
-	first := p.session.seq(p.session.assigned + 1)
-	p.session.Assign(count)
+	first := p.session.seq(p.session.Assigned + 1)
+	p.loop.Assign(&p.session.Stream, count)
 	p.loop.Flush()
 	p.drain()
 	frame := wire.BeginFrame(p.buf[:0])
@@ -141,14 +144,14 @@ func TestExchangeDoesNotAllocate(t *testing.T) {
 // TestFramesInPieces delivers replies in every possible pair of pieces.
 func TestFramesInPieces(t *testing.T) {
 	p := newPipe(t)
-	p.session.Assign(3)
+	p.loop.Assign(&p.session.Stream, 3)
 	p.loop.Flush()
 	p.drain()
 	frame := wire.BeginFrame(nil)
 	frame = wire.AppendUniformReply(frame, p.session.id, 1, 2, wire.StatusOK)
 	wire.EndFrame(frame, 0, wire.TypeReply)
 	for cut := range len(frame) {
-		p.session.answered, p.session.outstanding, p.conn.outstanding = 0, 3, 3
+		p.session.Answered, p.session.outstanding, p.conn.outstanding = 0, 3, 3
 		before := p.handler.answered
 		p.reply(t, frame[:cut])
 		if cut > 0 && p.handler.answered != before {
@@ -178,7 +181,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add(run, true)
 	f.Fuzz(func(t *testing.T, data []byte, wrap bool) {
 		p := newPipe(t)
-		p.session.Assign(5)
+		p.loop.Assign(&p.session.Stream, 5)
 		p.loop.Flush()
 		if wrap { // a well-formed frame around an arbitrary body gets past the checksums
 			if len(data) > wire.MaxBody {
@@ -189,8 +192,8 @@ func FuzzFrames(f *testing.F) {
 			data = framed
 		}
 		_, _ = p.conn.frames(data, p.loop.Now()) // any error is fine
-		if p.session.answered > p.session.transmitted {
-			t.Errorf("answered %d of %d transmitted operations", p.session.answered, p.session.transmitted)
+		if p.session.Answered > p.session.transmitted {
+			t.Errorf("answered %d of %d transmitted operations", p.session.Answered, p.session.transmitted)
 		}
 	})
 }
@@ -207,7 +210,7 @@ func BenchmarkExchange(b *testing.B) {
 func TestRefusalOvertakesAnswers(t *testing.T) {
 	p := newPipe(t)
 	for range 2 {
-		p.session.Assign(100)
+		p.loop.Assign(&p.session.Stream, 100)
 		p.loop.Flush()
 		p.drain()
 	}
@@ -220,16 +223,16 @@ func TestRefusalOvertakesAnswers(t *testing.T) {
 		wire.EndFrame(frame, 0, wire.TypeReply)
 		p.reply(t, frame)
 	}
-	for tries := 0; p.loop.Counters().Resent == 0; tries++ {
+	for tries := 0; p.loop.Report().Counters.Resent == 0; tries++ {
 		if tries == 100 {
-			t.Fatalf("what was refused is not sent again: %d answered", p.session.Answered())
+			t.Fatalf("what was refused is not sent again: %d answered", p.session.Answered)
 		}
 		if err := p.loop.Poll(p.loop.Now() + scanPeriod); err != nil {
 			t.Fatal(err)
 		}
 		p.loop.Flush()
 	}
-	if c := p.loop.Counters(); c.Resent != 100 || c.Violations != 0 {
+	if c := p.loop.Report().Counters; c.Resent != 100 || c.Violations != 0 {
 		t.Errorf("%+v, want 100 commands sent again", c)
 	}
 }

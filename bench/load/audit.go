@@ -61,7 +61,7 @@ func (e *engine) unfit() string {
 		return err.Error()
 	}
 	for _, s := range e.streams.All {
-		if s.Answered() != s.Assigned() {
+		if s.Answered != s.Assigned {
 			return "operations were still without an answer"
 		}
 	}
@@ -181,7 +181,7 @@ func (e *engine) recall(session int) {
 		return
 	}
 	s := e.streams.All[session]
-	count := min(uint64(s.Assigned()-s.Answered())+recallMore, uint64(assigned-planned))
+	count := min(uint64(s.Assigned-s.Answered)+recallMore, uint64(assigned-planned))
 	e.work.Insert(session, workload.Recall, assigned, count)
 }
 

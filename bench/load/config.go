@@ -5,17 +5,22 @@ import (
 	"fmt"
 	"time"
 
+	"paxosbench/bench/client"
 	"paxosbench/bench/load/events"
 	"paxosbench/bench/load/pacing"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/load/verdict"
 	"paxosbench/bench/load/verify"
 	"paxosbench/bench/load/workload"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
 // Config describes one run completely. It goes into the result as it is.
 type Config struct {
+	// System is what is measured; nil: the replicas of this project, at Addrs.
+	System target.System
+
 	Addrs []string // client addresses of the replicas
 	Admin []string // admin addresses of the replicas, in the same order; empty: no figures of the replicas
 
@@ -62,6 +67,14 @@ type Config struct {
 	Name string
 }
 
+// system returns what is measured.
+func (c *Config) system() target.System {
+	if c.System != nil {
+		return c.System
+	}
+	return client.System{Addrs: c.Addrs}
+}
+
 // SetStages makes the configuration one of stages: an open loop that lasts as long as they do. Its rate is their mean.
 func (c *Config) SetStages(stages []pacing.Stage) {
 	c.Open, c.Duration = true, c.Schedule.SetStages(stages)
@@ -75,7 +88,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	check(len(c.Addrs) > 0, "no addresses: give --addrs")
+	check(c.System != nil || len(c.Addrs) > 0, "no addresses: give --addrs")
 	check(c.Conns >= 1, "%d connections: at least 1", c.Conns)
 	check(c.Threads >= 1 && c.Threads <= c.Conns, "%d threads for %d connections: each thread needs a connection", c.Threads, c.Conns)
 	check(c.Clients >= c.Conns, "%d clients on %d connections: raise --clients or lower --conns", c.Clients, c.Conns)

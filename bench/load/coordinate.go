@@ -3,13 +3,12 @@ package load
 import (
 	"context"
 	"errors"
-	"strconv"
 	"time"
 
-	"paxosbench/bench/client"
 	"paxosbench/bench/load/events"
 	"paxosbench/bench/load/observe"
 	"paxosbench/bench/record"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -20,11 +19,16 @@ type measurement struct {
 	before, after usage
 	replicas      [2][]observe.Scrape
 	ended         []observe.Scrape // last looks at replicas that events have killed
-	counters      [2]client.Counters
-	leaders       [2]wire.ReplicaID // who led, as the connections have seen it
+	counters      [2]target.Counters
+	leaders       [2]wire.ReplicaID // who led, as the connections have seen it; 0: they do not know
 	inFlight      float64           // integral, in operation-nanoseconds
 	inWindow      int64             // operations answered within the measured time
 	granted       int
+}
+
+// note notes what the connections have noticed before the measured time, or after it.
+func (m *measurement) note(when int, r target.Report) {
+	m.counters[when], m.leaders[when], m.granted = r.Counters, r.Leader, r.Granted
 }
 
 // lead is how far ahead the common start of a phase is set, so that every thread can be there in time.
@@ -47,7 +51,7 @@ func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct
 	}
 	var m measurement
 	m.replicas[0] = observe.ScrapeAll(ctx, r.cfg.Admin)
-	m.counters[0], m.leaders[0] = r.counters(), r.leader()
+	m.note(0, r.report())
 	m.before = readUsage()
 	if ctx.Err() != nil {
 		return nil, errNotBegun // the threads that have not noticed wait for the time to begin
@@ -98,8 +102,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	happened := <-done
 	m.ended = runner.Ended
 	m.replicas[1] = observe.ScrapeAll(context.WithoutCancel(ctx), r.cfg.Admin)
-	m.counters[1], m.leaders[1] = r.counters(), r.leader()
-	m.granted = r.granted()
+	m.note(1, r.report())
 	if _, err := r.examine.await(0); err != nil {
 		return nil, errors.Join(err, sink.close())
 	}
@@ -150,42 +153,28 @@ func (r *run) gather(ctx context.Context, c *record.Collector, drained <-chan st
 	}
 }
 
-func (r *run) counters() client.Counters {
-	var sum client.Counters
+// report sums up what the connections of all threads have noticed.
+func (r *run) report() (sum target.Report) {
 	for _, e := range r.engines {
-		c := e.loop.Counters()
-		sum.Add(&c)
+		one := e.loop.Report()
+		sum.Counters.Add(&one.Counters)
+		sum.Leader = max(sum.Leader, one.Leader)
+		if sum.Granted == 0 || one.Granted > 0 && one.Granted < sum.Granted {
+			sum.Granted = one.Granted
+		}
+		sum.Violations = append(sum.Violations, one.Violations...)
 	}
 	return sum
-}
-
-// leader returns who leads as far as the connections know.
-func (r *run) leader() wire.ReplicaID {
-	var leader wire.ReplicaID
-	for _, e := range r.engines {
-		leader = max(leader, e.loop.Leader())
-	}
-	return leader
 }
 
 // cluster returns the id of the cluster under load, empty if no replica has said it yet.
 func (r *run) cluster() string {
 	for _, e := range r.engines {
-		if id := e.loop.Cluster(); id != 0 {
-			return strconv.FormatUint(id, 10)
+		if id := e.loop.Cluster(); id != "" {
+			return id
 		}
 	}
 	return ""
-}
-
-func (r *run) granted() int {
-	granted := 0
-	for _, e := range r.engines {
-		if g := e.loop.Granted(); granted == 0 || g > 0 && g < granted {
-			granted = g
-		}
-	}
-	return granted
 }
 
 func (r *run) tell(text string) {

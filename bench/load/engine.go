@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
-	"paxosbench/bench/client"
 	"paxosbench/bench/load/inflight"
 	"paxosbench/bench/load/streams"
 	"paxosbench/bench/load/verify"
@@ -24,7 +22,7 @@ import (
 type engine struct {
 	cfg      *Config
 	thread   int
-	loop     *client.Loop
+	loop     target.Loop
 	streams  streams.Streams
 	books    []book        // by stream
 	ready    *sessionQueue // clients that can take operations
@@ -53,10 +51,8 @@ var ErrUnreachable = errors.New("no leader reachable")
 func newEngine(cfg *Config, thread int, start time.Time, work *workload.Workload, nonce uint64, stop *atomic.Bool) (*engine, error) {
 	e := &engine{cfg: cfg, thread: thread, work: work, stop: stop}
 	conns, sessions := share(cfg.Conns, thread, cfg.Threads), share(cfg.Clients, thread, cfg.Threads)
-	e.books = make([]book, 2*sessions)
 	e.ready = newSessionQueue(sessions)
-	loop, err := client.NewLoop(client.Config{
-		Addrs:          cfg.Addrs,
+	loop, err := cfg.system().Open(target.Options{
 		Conns:          conns,
 		Sessions:       sessions,
 		Window:         cfg.Window,
@@ -70,7 +66,9 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload.Workload
 		return nil, err
 	}
 	e.loop = loop
-	e.streams = streams.New(work, slices.Concat(loop.Sessions(), loop.Readers()))
+	clients, readers := loop.Streams()
+	e.streams = streams.New(work, clients, readers)
+	e.books = make([]book, len(e.streams.All))
 	if cfg.Verify != verify.None {
 		e.verifier = verify.New(cfg.Verify, &cfg.Config, cfg.Threads*cfg.Generator.Of, work, &e.streams)
 	}
@@ -149,7 +147,7 @@ func (e *engine) finish(f feeder, end time.Duration) {
 	now := e.loop.Now()
 	counts := &e.rec.set.Counts
 	for i, s := range e.streams.All {
-		e.giveUp(i, s.Answered()+1, int(s.Assigned()-s.Answered()), func(sent time.Duration, count int64) {
+		e.giveUp(i, s.Answered+1, int(s.Assigned-s.Answered), func(sent time.Duration, count int64) {
 			if now-sent >= e.cfg.Timeout {
 				counts.TimedOut += count
 			} else {
@@ -202,24 +200,24 @@ func (e *engine) giveUp(stream int, first target.Number, count int, sent func(ti
 	}
 }
 
-// AppendCommands implements client.Handler.
-func (e *engine) AppendCommands(dst []byte, s *client.Session, first target.Number, count, limit int) ([]byte, int) {
+// AppendCommands implements target.Sink.
+func (e *engine) AppendCommands(dst []byte, s *target.Stream, first target.Number, count, limit int) ([]byte, int) {
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
 		}
 		n := first + target.Number(i)
-		session, number := e.streams.Operation(s.Index(), n)
-		dst = e.work.AppendCommand(dst, session, number, e.streams.AnsweredUpTo(session), n > s.SentUpTo())
+		session, number := e.streams.Operation(s.Index, n)
+		dst = e.work.AppendCommand(dst, session, number, e.streams.AnsweredUpTo(session), n > s.Sent)
 	}
 	return dst, count
 }
 
-// Sent implements client.Handler.
-func (e *engine) Sent(s *client.Session, first target.Number, count int, at time.Duration) {
-	c := &e.books[s.Index()]
+// Sent implements target.Sink.
+func (e *engine) Sent(s *target.Stream, first target.Number, count int, at time.Duration) {
+	c := &e.books[s.Index]
 	last := first + target.Number(count) - 1
-	e.streams.Sent(s.Index(), last)
+	e.streams.Sent(s.Index, last)
 	for n := first; n <= last; {
 		due := c.due.Advance(last)
 		end := min(due.Last, last)
@@ -229,27 +227,27 @@ func (e *engine) Sent(s *client.Session, first target.Number, count int, at time
 	c.sent.Push(last, at)
 	e.rec.sent(count, at)
 	if e.verifier != nil {
-		e.verifier.Sent(s.Index(), first, count, at)
+		e.verifier.Sent(s.Index, first, count, at)
 	}
 }
 
-// Answered implements client.Handler.
-func (e *engine) Answered(s *client.Session, first target.Number, count int, status wire.Status, at time.Duration) {
-	e.streams.Answered(s.Index(), first+target.Number(count)-1)
+// Answered implements target.Sink.
+func (e *engine) Answered(s *target.Stream, first target.Number, count int, status wire.Status, at time.Duration) {
+	e.streams.Answered(s.Index, first+target.Number(count)-1)
 	if e.verifier != nil {
-		e.verifier.Answered(s.Index(), first, count, status, e.books[s.Index()].sent.Front().At, at)
+		e.verifier.Answered(s.Index, first, count, status, e.books[s.Index].sent.Front().At, at)
 	}
-	e.count(s.Index(), first, count, status)
+	e.count(s.Index, first, count, status)
 	e.settle(s, first, count, at)
 }
 
-// Result implements client.Handler.
-func (e *engine) Result(s *client.Session, n target.Number, status wire.Status, value []byte, at time.Duration) {
-	e.streams.Answered(s.Index(), n)
+// Result implements target.Sink.
+func (e *engine) Result(s *target.Stream, n target.Number, status wire.Status, value []byte, at time.Duration) {
+	e.streams.Answered(s.Index, n)
 	if e.verifier != nil {
-		e.verifier.Result(s.Index(), n, status, value, e.books[s.Index()].sent.Front().At, at)
+		e.verifier.Result(s.Index, n, status, value, e.books[s.Index].sent.Front().At, at)
 	}
-	e.count(s.Index(), n, 1, status)
+	e.count(s.Index, n, 1, status)
 	e.settle(s, n, 1, at)
 }
 
@@ -276,8 +274,8 @@ func (e *engine) forget(stream int, first target.Number, count int) {
 }
 
 // settle records the answers to count operations, one histogram entry for those that were due and sent together.
-func (e *engine) settle(s *client.Session, first target.Number, count int, at time.Duration) {
-	c := &e.books[s.Index()]
+func (e *engine) settle(s *target.Stream, first target.Number, count int, at time.Duration) {
+	c := &e.books[s.Index]
 	set := e.rec.set
 	last := first + target.Number(count) - 1
 	for n := first; n <= last; {
@@ -297,27 +295,27 @@ func (e *engine) settle(s *client.Session, first target.Number, count int, at ti
 	}
 	e.rec.settled(count, at)
 	e.outstanding -= int64(count)
-	session, _ := e.streams.Of(s.Index())
+	session, _ := e.streams.Of(s.Index)
 	e.ready.push(session)
 }
 
-// Lost implements client.Handler.
-func (e *engine) Lost(s *client.Session, first target.Number, count int, at time.Duration) {
-	e.streams.Answered(s.Index(), first+target.Number(count)-1)
-	e.giveUp(s.Index(), first, count, func(sent time.Duration, n int64) {
+// Lost implements target.Sink.
+func (e *engine) Lost(s *target.Stream, first target.Number, count int, at time.Duration) {
+	e.streams.Answered(s.Index, first+target.Number(count)-1)
+	e.giveUp(s.Index, first, count, func(sent time.Duration, n int64) {
 		e.rec.set.Counts.Failed += n
 		e.rec.set.Failure.Record(at-sent, n)
 	}, at)
-	e.forget(s.Index(), first, count)
+	e.forget(s.Index, first, count)
 	if e.verifier != nil {
-		e.verifier.Lost(s.Index(), first, count)
+		e.verifier.Lost(s.Index, first, count)
 	}
 }
 
-// Ready implements client.Handler.
-func (e *engine) Ready(s *client.Session) {
-	e.recall(s.Index())
-	e.ready.push(s.Index())
+// Ready implements target.Sink.
+func (e *engine) Ready(s *target.Stream) {
+	e.recall(s.Index)
+	e.ready.push(s.Index)
 }
 
-var _ client.Handler = (*engine)(nil)
+var _ target.Sink = (*engine)(nil)

@@ -163,7 +163,7 @@ func (e *engine) assignTo(stream, count int, due time.Duration) {
 		return
 	}
 	s := e.streams.All[stream]
-	e.books[stream].due.Push(s.Assigned()+target.Number(count), due)
-	s.Assign(count)
+	e.books[stream].due.Push(s.Assigned+target.Number(count), due)
+	e.loop.Assign(s, count)
 	e.outstanding += int64(count)
 }

@@ -111,10 +111,9 @@ func (r *run) verification(ctx context.Context) (record.Verification, *verify.Il
 	v := record.Verification{Mode: r.cfg.Verify.String()}
 	var verifiers []*verify.Verifier
 	var illegal *verify.IllegalHistory
+	noticed := r.report()
+	v.Violations, v.Reports = noticed.Counters.Violations, noticed.Violations
 	for _, e := range r.engines {
-		c := e.loop.Counters()
-		v.Violations += c.Violations
-		v.Reports = append(v.Reports, e.loop.Violations()...)
 		if e.verifier != nil {
 			v.Add(e.verifier.Found())
 			verifiers = append(verifiers, e.verifier)

@@ -17,7 +17,7 @@ func (e *engine) connect() error {
 		return err
 	}
 	if all() || e.stop.Load() {
-		if e.loop.Reads() != wire.ReadsLog && e.cfg.Mix.Share(wire.OpGet) > 0 {
+		if e.loop.Queries() && e.cfg.Mix.Share(wire.OpGet) > 0 {
 			e.deal()
 		}
 		return nil

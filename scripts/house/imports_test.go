@@ -56,7 +56,7 @@ var rooms = []room{
 	{dir: "bench/load/inflight", uses: []string{"bench/target"}},
 	{dir: "bench/load/workload", uses: []string{"wire", "bench/target", "bench/load/draw", "bench/load/units", "bench/load/inflight"}},
 	{dir: "bench/load/pacing", uses: []string{"bench/load/units"}},
-	{dir: "bench/load/streams", uses: []string{"wire", "bench/target", "bench/client", "bench/load/workload", "bench/load/inflight"}},
+	{dir: "bench/load/streams", uses: []string{"wire", "bench/target", "bench/load/workload", "bench/load/inflight"}},
 	{dir: "bench/load/verify", uses: []string{
 		"wire", "bench/target", "bench/record", "bench/load/workload", "bench/load/streams", "bench/load/pacing",
 	}},

@@ -4,7 +4,8 @@
 package streams
 
 import (
-	"paxosbench/bench/client"
+	"slices"
+
 	"paxosbench/bench/load/inflight"
 	"paxosbench/bench/load/workload"
 	"paxosbench/bench/target"
@@ -14,16 +15,17 @@ import (
 // Streams are the ways on which the operations of a thread's clients travel. Each client has a session; where the cluster
 // serves gets without its log, it has a reader as well, and its operations are dealt out: gets to the reader, the others
 // to the session, each to the end of its stream. An operation is the same whichever way it goes: what changes is only its
-// number in the stream. So operation numbers are those of the workload, and stream numbers those of the client package.
+// number in the stream. So operation numbers are those of the workload, and stream numbers those of the system.
 //
-// Streams are numbered like sessions and readers (client.Session.Index): that of client i is i, that of its reader
+// Streams are numbered like sessions and readers (target.Stream.Index): that of client i is i, that of its reader
 // len(clients)+i.
 type Streams struct {
-	// All are the streams: the sessions, and behind them their readers.
-	All []*client.Session
+	// All are the streams: the sessions, and behind them their readers, if the system has any.
+	All []*target.Stream
 
-	work  *workload.Workload
-	dealt []dealt // by client; nil: operations are not dealt out
+	work    *workload.Workload
+	clients int
+	dealt   []dealt // by client; nil: operations are not dealt out
 }
 
 // dealt is how one client's operations have been dealt out. As a progress it speaks of the commands, by operation
@@ -44,19 +46,19 @@ const (
 type Progress interface {
 	SentUpTo() target.Number
 	ResentUpTo() target.Number
-	Answered() target.Number
+	AnsweredUpTo() target.Number
 }
 
 // New returns the streams of clients whose operations are those of a workload.
-func New(work *workload.Workload, all []*client.Session) Streams {
-	return Streams{work: work, All: all}
+func New(work *workload.Workload, sessions, readers []*target.Stream) Streams {
+	return Streams{work: work, All: slices.Concat(sessions, readers), clients: len(sessions)}
 }
 
 // Deal begins to deal operations out. No operation has been assigned yet.
-func (s *Streams) Deal() { s.dealt = make([]dealt, len(s.All)/2) }
+func (s *Streams) Deal() { s.dealt = make([]dealt, s.clients) }
 
 // Clients returns the number of clients.
-func (s *Streams) Clients() int { return len(s.All) / 2 }
+func (s *Streams) Clients() int { return s.clients }
 
 // Of returns the client whose stream it is, and which of its two.
 func (s *Streams) Of(stream int) (client, kind int) {
@@ -86,7 +88,7 @@ func (s *Streams) Progress(session int) Progress {
 // AssignedUpTo returns the operation number of the newest operation that a client has been given.
 func (s *Streams) AssignedUpTo(session int) target.Number {
 	if s.dealt == nil {
-		return s.All[session].Assigned()
+		return s.All[session].Assigned
 	}
 	return s.dealt[session].next
 }
@@ -94,7 +96,7 @@ func (s *Streams) AssignedUpTo(session int) target.Number {
 // AnsweredUpTo returns the operation number of the newest command of a client that is answered.
 func (s *Streams) AnsweredUpTo(session int) target.Number {
 	if s.dealt == nil {
-		return s.All[session].Answered()
+		return s.All[session].Answered
 	}
 	return s.dealt[session].answered
 }
@@ -107,7 +109,7 @@ func (s *Streams) Room(session int) int {
 		return room
 	}
 	reader := s.All[s.Clients()+session]
-	return max(0, room-int(reader.Assigned()-reader.Answered()))
+	return max(0, room-int(reader.Assigned-reader.Answered))
 }
 
 // Next deals out the next count operations of a client, and returns how many of them are gets.
@@ -119,7 +121,7 @@ func (s *Streams) Next(session, count int) (gets int) {
 	var assigned, answered [2]target.Number
 	for kind := range d.numbers {
 		stream := s.All[session+kind*s.Clients()]
-		assigned[kind], answered[kind] = stream.Assigned(), stream.Answered()
+		assigned[kind], answered[kind] = stream.Assigned, stream.Answered
 	}
 	for range count {
 		d.next++
@@ -148,11 +150,11 @@ func (s *Streams) Answered(stream int, n target.Number) {
 	}
 }
 
-// SentUpTo implements progress.
+// SentUpTo implements Progress.
 func (d *dealt) SentUpTo() target.Number { return d.sent }
 
-// Answered implements progress.
-func (d *dealt) Answered() target.Number { return d.answered }
+// AnsweredUpTo implements Progress.
+func (d *dealt) AnsweredUpTo() target.Number { return d.answered }
 
-// ResentUpTo implements progress: it matters to gets that are commands, of which there are none.
+// ResentUpTo implements Progress: it matters to gets that are commands, of which there are none.
 func (d *dealt) ResentUpTo() target.Number { return 0 }

@@ -111,8 +111,8 @@ func (v *Verifier) replay(most int64) ownKeys {
 	keys := make(ownKeys, v.work.Keys())
 	for session := range v.sessions {
 		left := v.work.Owned(session)
-		oldest := max(0, int64(v.sessions[session].Answered())-most)
-		for n := v.sessions[session].Answered(); int64(n) > oldest && left > 0; n-- {
+		oldest := max(0, int64(v.sessions[session].AnsweredUpTo())-most)
+		for n := v.sessions[session].AnsweredUpTo(); int64(n) > oldest && left > 0; n-- {
 			key := v.work.Operation(session, n).Key
 			if keys[key] != workload.Unknown {
 				continue

@@ -67,7 +67,7 @@ func (s *sharedKeys) uncertain(id workload.ValueID) bool {
 		return v.cfg.Generator.Of > 1
 	}
 	local, mine := v.work.Mine(id)
-	return !mine || int32(uint32(v.sessions[local].Answered())-id.Number()) < 0
+	return !mine || int32(uint32(v.sessions[local].AnsweredUpTo())-id.Number()) < 0
 }
 
 // holds knows what a key held when a write was executed, if that was the only one under way.

@@ -2,14 +2,12 @@ package verify
 
 import (
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
 
-	"paxosbench/bench/client"
 	"paxosbench/bench/load/pacing"
 	"paxosbench/bench/load/streams"
 	"paxosbench/bench/load/units"
@@ -34,13 +32,12 @@ func newRig(t *testing.T, dist, mix string) *rig {
 			t.Fatal(err)
 		}
 	}
-	loop, err := client.NewLoop(client.Config{Addrs: []string{"127.0.0.1:1"}, Conns: 2, Sessions: 2}, nil)
-	if err != nil {
-		t.Fatal(err)
+	var sessions, readers []*target.Stream
+	for i := range 2 {
+		sessions, readers = append(sessions, &target.Stream{Index: i}), append(readers, &target.Stream{Index: 2 + i})
 	}
-	t.Cleanup(func() { loop.Close() })
 	r := &rig{t: t, work: workload.New(cfg, workload.NewPicker(cfg), 0xbeef, 0, 2)}
-	r.streams = streams.New(r.work, slices.Concat(loop.Sessions(), loop.Readers()))
+	r.streams = streams.New(r.work, sessions, readers)
 	r.verifier = New(Replies, cfg, 1, r.work, &r.streams)
 	return r
 }
@@ -48,8 +45,8 @@ func newRig(t *testing.T, dist, mix string) *rig {
 // assign gives a client its next operations.
 func (r *rig) assign(session, count int) {
 	gets := r.streams.Next(session, count)
-	r.streams.All[session].Assign(count - gets)
-	r.streams.All[session+r.streams.Clients()].Assign(gets)
+	r.streams.All[session].Assigned += target.Number(count - gets)
+	r.streams.All[session+r.streams.Clients()].Assigned += target.Number(gets)
 }
 
 // deal has gets go as queries from now on.
@@ -103,9 +100,9 @@ func (r *rig) pretendSent(session int, n target.Number) {
 
 type pretended struct{ done, resent target.Number }
 
-func (p pretended) SentUpTo() target.Number   { return p.done }
-func (p pretended) ResentUpTo() target.Number { return p.resent }
-func (p pretended) Answered() target.Number   { return p.done }
+func (p pretended) SentUpTo() target.Number     { return p.done }
+func (p pretended) ResentUpTo() target.Number   { return p.resent }
+func (p pretended) AnsweredUpTo() target.Number { return p.done }
 
 // A get that was sent again may be executed again, behind operations that follow it in its session. One that was sent
 // once may not.
@@ -519,7 +516,7 @@ func (r *rig) assignedAs(n target.Number) (stream int, number target.Number) {
 		r.assign(0, int(n-r.streams.AssignedUpTo(0)))
 	}
 	for _, stream := range []int{0, 2} {
-		for i := r.streams.All[stream].Assigned(); i > 0; i-- {
+		for i := r.streams.All[stream].Assigned; i > 0; i-- {
 			if _, got := r.streams.Operation(stream, i); got == n {
 				return stream, i
 			}
