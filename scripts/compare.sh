@@ -34,13 +34,6 @@ Exit codes: 0 compared, 1 failed, 2 usage, 3 a run failed, 130 interrupted.
 TEXT
 }
 
-# build_commit DIR COMMIT puts the replica of a commit into DIR/replica.
-build_commit() {
-  git -C "$ROOT" worktree add --quiet --detach "$1/tree" "$2" || die 1 "commit $2 cannot be checked out"
-  build_static "$1/tree" -o "$1/replica" ./cmd/replica || die 1 "commit $2 does not build"
-  git -C "$ROOT" worktree remove --force "$1/tree"
-}
-
 # compare_commits OLD NEW [FLAGS] [OPTIONS]
 compare_commits() {
   (($# > 1)) || die 2 'two commits, please' 'see --help'

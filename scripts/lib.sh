@@ -36,6 +36,13 @@ build() {
   ) 9>"$ROOT/bin/.lock" || die 1 'the build failed'
 }
 
+# build_commit DIR COMMIT puts the replica of a commit into DIR/replica.
+build_commit() {
+  git -C "$ROOT" worktree add --quiet --detach "$1/tree" "$2" || die 1 "commit $2 cannot be checked out"
+  build_static "$1/tree" -o "$1/replica" ./cmd/replica || die 1 "commit $2 does not build"
+  git -C "$ROOT" worktree remove --force "$1/tree"
+}
+
 # finish_cluster CODE ends the cluster of $STATE at the end of a script that ends with CODE, and removes its data. Logs and
 # data of what failed for another reason than what was measured (4 to 6) are kept, which is said.
 finish_cluster() {

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# How far from the limits of this machine, in one table. See usage below.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+usage() {
+  cat <<'TEXT'
+Build, and measure how far the replicas are from what this machine allows: each line is a comparison in interleaved pairs.
+
+Usage: scripts/targets.sh [--since COMMIT] [--only TEXT] [--list] [OPTIONS of bench compare]
+  --since COMMIT   Compare with the replicas of a commit, too.
+  --kills N        How often a leader is killed (default 20; 0: not at all).
+  --only TEXT      Only the lines whose name contains TEXT.
+  --list           Print the lines and measure nothing.
+  OPTIONS          For each comparison, as in: --pairs 20 --duration 3s (default: --pairs 8 --duration 2s).
+
+A leader is killed under 20,000 puts a second; what counts is the longest that one of them took from when it was due.
+
+A line is: name, figure, A / B with its 95 % interval, target, and whether the median reaches it. What A and B are, --list says.
+All lines together take about 25 minutes. The machine should have nothing else to do.
+
+Exit codes: 0 measured (whether the targets are reached or not), 1 failed, 2 usage, 130 interrupted.
+TEXT
+}
+
+readonly SMALL='--window 4096 --conns 4'
+readonly VOLATILE='--durability none'
+
+# lines prints what is measured: name | figure | at least (>) or at most (<) | target | flags A | flags B. The figure is a line of
+# bench compare.
+lines() {
+  if [[ -n $SINCE ]]; then
+    cat <<TEXT
+volatile against $SINCE|throughput|>|1.3|@new $VOLATILE -- $SMALL|@old $VOLATILE -- $SMALL
+64 KiB volatile against $SINCE|throughput|>|2|@new $VOLATILE -- --conns 4 --window 64 --value-size 64KiB|@old $VOLATILE -- --conns 4 --window 64 --value-size 64KiB
+TEXT
+  fi
+  cat <<TEXT
+volatile of unreplicated, 4 x 4096|throughput|>|0.40|$VOLATILE -- $SMALL|--replicas 1 --unreplicated -- $SMALL
+fsync of volatile, 4 x 4096|throughput|>|0.85|-- $SMALL|$VOLATILE -- $SMALL
+volatile of unreplicated, 64 x 16|throughput|>|0.65|$VOLATILE -- --conns 64 --window 16|--replicas 1 --unreplicated -- --conns 64 --window 16
+volatile of unreplicated, 512 x 16|throughput|>|0.75|$VOLATILE -- --conns 512 --window 16|--replicas 1 --unreplicated -- --conns 512 --window 16
+volatile of unreplicated, 10,000 x 1|throughput|>|0.50|$VOLATILE -- --conns 10000 --window 1|--replicas 1 --unreplicated -- --conns 10000 --window 1
+volatile of unreplicated, 1 KiB|throughput|>|0.45|$VOLATILE -- --conns 4 --window 1024 --value-size 1KiB|--replicas 1 --unreplicated -- --conns 4 --window 1024 --value-size 1KiB
+volatile of unreplicated, 16 KiB|throughput|>|0.45|$VOLATILE -- --conns 4 --window 256 --value-size 16KiB|--replicas 1 --unreplicated -- --conns 4 --window 256 --value-size 16KiB
+volatile of unreplicated, 64 KiB|throughput|>|0.40|$VOLATILE -- --conns 4 --window 64 --value-size 64KiB|--replicas 1 --unreplicated -- --conns 4 --window 64 --value-size 64KiB
+fsync of volatile, 1 KiB|throughput|>|0.80|-- --conns 4 --window 1024 --value-size 1KiB|$VOLATILE -- --conns 4 --window 1024 --value-size 1KiB
+fsync of volatile, 16 KiB|throughput|>|0.80|-- --conns 4 --window 256 --value-size 16KiB|$VOLATILE -- --conns 4 --window 256 --value-size 16KiB
+fsync of volatile, 64 KiB|throughput|>|0.80|-- --conns 4 --window 64 --value-size 64KiB|$VOLATILE -- --conns 4 --window 64 --value-size 64KiB
+volatile of unreplicated, 1 x 1|median latency|<|2|$VOLATILE -- --conns 1 --clients 1 --window 1|--replicas 1 --unreplicated -- --conns 1 --clients 1 --window 1
+TEXT
+}
+
+# replicas_of FLAGS prints the program that flags begin with the mark of: @old, @new, or none.
+replicas_of() {
+  case $1 in
+    @old*) echo "$TREES/old/replica" ;;
+    *) echo "$ROOT/bin/replica" ;;
+  esac
+}
+
+# measure NAME FIGURE SENSE TARGET A B prints one line of the table.
+measure() {
+  local text
+  text=$("$ROOT/bin/bench" compare "${OPTIONS[@]}" --replica-a "$(replicas_of "$5")" --replica-b "$(replicas_of "$6")" -- \
+    "${5#@* }" "${6#@* }" 2>&1) || {
+    printf '%s\n' "$text" >&2
+    return 1
+  }
+  awk -F '  +' -v name="$1" -v figure="$2" -v sense="$3" -v target="$4" '
+    index($1, figure) == 1 {
+      reached = sense == ">" ? $4 >= target : $4 <= target
+      printf "%-40s %-15s %6s %-16s %s %-5s %s  (%s / %s)\n", name, figure, $4, $5, sense, target, reached ? "reached" : "short", $2, $3
+      found = 1
+    }
+    END { exit !found }' <<<"$text" || { printf '%s\n' "$text" >&2 && return 1; }
+}
+
+# outage prints for how many milliseconds an operation was not answered at most when the leader of a new cluster is killed.
+outage() {
+  export PAXOSBENCH_STATE=$1/cluster
+  "$ROOT/bin/bench" cluster up >/dev/null
+  "$ROOT/bin/loadgen" run --rate 20k --conns 4 --warmup 500ms --duration 3s --at '1s kill leader' --examine 0s --quiet --out "$1/out" >/dev/null || true
+  "$ROOT/bin/bench" cluster down >/dev/null
+  "$ROOT/bin/bench" cluster clean >/dev/null
+  awk '/"latency_ns"/ {inside = 1} inside && /"max"/ {gsub(/[^0-9]/, ""); print $0 / 1e6; found = 1; exit} END {exit !found}' "$1/out/result.json"
+  rm -rf "$1/out"
+}
+
+# kills N prints the median, the least and the longest of N outages.
+kills() {
+  local scratch=$ROOT/.cluster/targets i
+  mkdir -p "$scratch"
+  for ((i = 0; i < $1; i++)); do outage "$scratch" || return 1; done | sort -n | awk '
+    {ms[NR] = $1}
+    END {
+      median = (ms[int((NR + 1) / 2)] + ms[int(NR / 2) + 1]) / 2
+      printf "%-40s %-15s %6.1f [%.1f, %.1f] < 60 ms  %s  (%d kills: median, least, longest)\n", "SIGKILL of the leader, 20 k/s", "longest, ms",
+        median, ms[1], ms[NR], median <= 60 ? "reached" : "short", NR
+    }'
+  rmdir "$scratch"
+}
+
+main() {
+  KILLS=20
+  SINCE='' TREES='' OPTIONS=(--pairs 8 --duration 2s)
+  local only='' list=false name figure sense target a b
+  while (($#)); do
+    case $1 in
+      --since) (($# > 1)) || die 2 '--since wants a commit' && SINCE=$2 && shift 2 ;;
+      --kills) (($# > 1)) || die 2 '--kills wants a number' && KILLS=$2 && shift 2 ;;
+      --only) (($# > 1)) || die 2 '--only wants a text' && only=$2 && shift 2 ;;
+      --list) list=true && shift ;;
+      -h | --help) usage && return ;;
+      --*=*) OPTIONS+=("$1") && shift ;;
+      --*) (($# > 1)) || die 2 "$1 wants a value" && OPTIONS+=("$1" "$2") && shift 2 ;;
+      *) die 2 "$1 is no flag" 'see --help' ;;
+    esac
+  done
+  if $list; then
+    lines
+    return
+  fi
+  build
+  if [[ -n $SINCE ]]; then
+    TREES=$(mktemp -d)
+    trap 'rm -rf "$TREES"; git -C "$ROOT" worktree prune' EXIT
+    mkdir "$TREES/old"
+    build_commit "$TREES/old" "$SINCE"
+  fi
+  cd "$ROOT" # data directories go below .cluster/
+  while IFS='|' read -r name figure sense target a b; do
+    [[ $name == *"$only"* ]] || continue
+    measure "$name" "$figure" "$sense" "$target" "$a" "$b" </dev/null
+  done < <(lines)
+  [[ $KILLS == 0 || 'SIGKILL of the leader' != *"$only"* ]] || kills "$KILLS"
+}
+
+main "$@"
