@@ -2,6 +2,8 @@ package replica
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,6 +14,7 @@ import (
 	"paxosbench/replica/node"
 	"paxosbench/replica/storage"
 	"paxosbench/replica/transport"
+	"paxosbench/secure"
 	"paxosbench/wire"
 )
 
@@ -89,6 +92,7 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 		return
 	}
 	client := l.node.NewClient(batching.Origin(c.ID()), h.Window)
+	client.Owner = ownerOf(c.Identity())
 	c.Data, l.clients[c] = client, struct{}{}
 	leader := l.leader()
 	c.Touch()
@@ -96,6 +100,16 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 		Cluster: cluster, Ballot: l.node.Core().Ballot(), Window: uint32(client.Window),
 		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.clientAddr(leader),
 	})
+}
+
+// ownerOf returns the number that sessions know a client by, 0 if nobody has to prove who they are. It is the same on all
+// replicas, and lasts.
+func ownerOf(id secure.Identity) uint64 {
+	if id == (secure.Identity{}) {
+		return 0
+	}
+	sum := sha256.Sum256([]byte(id.String()))
+	return max(binary.LittleEndian.Uint64(sum[:]), 1)
 }
 
 // leader returns the replica that takes commands, 0 if unknown.

@@ -47,7 +47,7 @@ const (
 	goldenNonce   = 0x0102030405060708
 )
 
-var goldenSession = MakeSessionID(3, 17)
+var goldenSession = SessionID(3<<32 | 17)
 
 // goldenRun is the run that the golden messages carry.
 func goldenRun() []byte {

@@ -30,10 +30,17 @@ type Slot uint64
 // replica that may use it, packed so that ballots compare as integers. The zero Ballot precedes every other.
 type Ballot uint64
 
-// SessionID names one client session. The low half is the session's place in the session table, the high half the
-// generation of that place, so that a lookup is an array access and an evicted session is told from its successor.
-// 0 means "no session": the commands of such a run are registrations.
+// SessionID names one client session. The low 20 bits are the session's place in the session table, so that a lookup is an
+// array access; the others are its tag, which was drawn when it was registered: it tells the session from those that had the
+// place before, and whoever has not been told it from its owner. 0 means "no session": the commands of such a run are
+// registrations.
 type SessionID uint64
+
+// Parts of a SessionID.
+const (
+	sessionIndexBits = 20
+	MaxSessions      = 1 << sessionIndexBits // places in a session table
+)
 
 // Seq numbers the commands of one session, contiguously from 1.
 type Seq uint64
@@ -79,13 +86,13 @@ func (b *Ballot) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MakeSessionID packs a place in the session table and the generation of that place.
-func MakeSessionID(generation, index uint32) SessionID {
-	return SessionID(uint64(generation)<<32 | uint64(index))
+// MakeSessionID packs a place in the session table and a tag of 44 bits.
+func MakeSessionID(tag uint64, index uint32) SessionID {
+	return SessionID(tag<<sessionIndexBits | uint64(index)%MaxSessions)
 }
 
 // Index returns the session's place in the session table.
-func (s SessionID) Index() uint32 { return uint32(s) }
+func (s SessionID) Index() uint32 { return uint32(s) % MaxSessions }
 
-// Generation returns how often the session's place had been given out when the session was registered, from 1.
-func (s SessionID) Generation() uint32 { return uint32(s >> 32) }
+// Tag returns what was drawn for the session.
+func (s SessionID) Tag() uint64 { return uint64(s >> sessionIndexBits) }

@@ -46,9 +46,9 @@ func TestBallotTextRefuses(t *testing.T) {
 
 func TestSessionIDs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		generation, index := rapid.Uint32().Draw(t, "generation"), rapid.Uint32().Draw(t, "index")
-		if id := MakeSessionID(generation, index); id.Generation() != generation || id.Index() != index {
-			t.Fatalf("%#x made of generation %d, index %d", uint64(id), generation, index)
+		tag, index := rapid.Uint64Range(0, 1<<44-1).Draw(t, "tag"), rapid.Uint32Range(0, MaxSessions-1).Draw(t, "index")
+		if id := MakeSessionID(tag, index); id.Tag() != tag || id.Index() != index {
+			t.Fatalf("%#x made of tag %d, index %d", uint64(id), tag, index)
 		}
 	})
 }

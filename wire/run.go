@@ -173,8 +173,9 @@ func DecodeCommand(src []byte) (Command, int, error) {
 
 // FragmentInfo sums up a checked fragment.
 type FragmentInfo struct {
-	Runs     int
-	Commands int
+	Runs          int
+	Commands      int
+	Registrations int // of the runs
 }
 
 // DecodeFragment checks a fragment or batch completely: every run, every command, every limit. After it, DecodeRun,
@@ -195,6 +196,9 @@ func DecodeFragment(src []byte) (FragmentInfo, error) {
 		src = src[n:]
 		info.Runs++
 		info.Commands += run.Count
+		if run.Session == 0 {
+			info.Registrations++
+		}
 	}
 	return info, nil
 }
@@ -259,6 +263,9 @@ func checkCommand(session SessionID, src []byte) error {
 	}
 	if !command.Op.valid() || (command.Op == OpRegister) != (session == 0) {
 		return fmt.Errorf("%w: operation %v in session %d", ErrField, command.Op, session)
+	}
+	if command.Op == OpRegister && len(command.Key) != 0 {
+		return fmt.Errorf("%w: registration with a key", ErrField)
 	}
 	if command.Op == OpCompareAndSet {
 		if len(command.Value) < 4 || uint64(binary.LittleEndian.Uint32(command.Value)) > uint64(len(command.Value)-4) {

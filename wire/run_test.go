@@ -20,7 +20,7 @@ func walkFragment(src []byte) error {
 	if err != nil {
 		return err
 	}
-	runs, commands := 0, 0
+	runs, commands, registrations := 0, 0, 0
 	for ; len(src) > 0; runs++ {
 		run, n, err := DecodeRun(src)
 		if err != nil || n != run.Len() || run.First == 0 || run.Last() < run.First || run.Seen >= run.First {
@@ -42,8 +42,11 @@ func walkFragment(src []byte) error {
 			panic(fmt.Sprintf("%d bytes behind a checked run", len(rest)))
 		}
 		commands += run.Count
+		if run.Session == 0 {
+			registrations++
+		}
 	}
-	if info != (FragmentInfo{Runs: runs, Commands: commands}) {
+	if info != (FragmentInfo{Runs: runs, Commands: commands, Registrations: registrations}) {
 		panic(fmt.Sprintf("%+v, and there are %d runs, %d commands", info, runs, commands))
 	}
 	return nil

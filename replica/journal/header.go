@@ -32,7 +32,7 @@ const (
 )
 
 // FormatVersion is the version of everything in a data directory.
-const FormatVersion = 2
+const FormatVersion = 3
 
 // owner says which directory a segment belongs to. The salt alone tells directories apart; the rest is a check.
 type owner struct {

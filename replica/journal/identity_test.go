@@ -158,9 +158,9 @@ func TestOtherVersions(t *testing.T) {
 		change func(data []byte)
 		want   string
 	}{
-		{identityFile, func(data []byte) { data[8] = 3; reseal(data[:half]); copy(data[half:], data[:half]) }, "version 3, this program reads 2"},
+		{identityFile, func(data []byte) { data[8] = 4; reseal(data[:half]); copy(data[half:], data[:half]) }, "version 4, this program reads 3"},
 		{identityFile, func(data []byte) { clear(data[half:]); data[8] = 1; reseal(data) }, "version 1, which this program does not read"},
-		{journal.SegmentPath(dir, 1), func(data []byte) { data[8] = 3; reseal(data[:journal.SegmentHeaderSize]) }, "version 3"},
+		{journal.SegmentPath(dir, 1), func(data []byte) { data[8] = 2; reseal(data[:journal.SegmentHeaderSize]) }, "version 2, this program reads 3"},
 	} {
 		other := fs.Restart()
 		other.Damage(tt.file, func(data []byte) []byte { tt.change(data); return data })

@@ -75,8 +75,15 @@ func (p *script) apply(s *State) {
 	s.EndBatch(s.Applied()+1, 0)
 }
 
+// registration returns a registration as it stands in the log.
+func registration(stamp wire.Stamp) []byte {
+	return wire.AppendCommand(nil, wire.OpRegister, 0, nil, wire.AppendStamp(nil, stamp))
+}
+
+// openSession opens a session whose tag is the number of sessions opened.
 func openSession(s *State) wire.SessionID {
-	run := wire.Run{First: 1, Count: 1, Commands: wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)}
+	stamp := wire.Stamp{Random: (s.Stats().Registered + 1) << 20}
+	run := wire.Run{First: 1, Count: 1, Commands: registration(stamp)}
 	out := s.ApplyRun(s.Applied()+1, &run, nil, true)
 	s.EndBatch(s.Applied()+1, 0)
 	reply, _, _ := wire.DecodeReplyRun(out)

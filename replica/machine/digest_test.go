@@ -20,7 +20,7 @@ func checkHeld(t require, s *State) {
 	var sessions uint64
 	for place := range s.sessions.count {
 		it := s.sessions.at(place)
-		sessions += it.wholeDigest(it.id(place))
+		sessions += it.wholeDigest(it.id(place), s.sessions.asideOf(place).owner)
 	}
 	if sessions != s.sessions.held {
 		t.Fatalf("the sessions have digest %x, held is %x", sessions, s.sessions.held)
@@ -147,7 +147,7 @@ func TestMemoryDamageIsFoundByTheNextSnapshot(t *testing.T) {
 		"last executed":      func(s *State, _ *KV) { s.sessions.at(0).last-- },
 		"an outcome":         func(s *State, _ *KV) { o := s.sessions.at(2); *o.outcomes.at(o.last) = byte(wire.StatusMismatch) },
 		"order of sessions":  func(s *State, _ *KV) { s.sessions.at(0).active++ },
-		"a session's number": func(s *State, _ *KV) { s.sessions.at(1).generation++ },
+		"a session's number": func(s *State, _ *KV) { s.sessions.at(1).tag++ },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, _ := sampleState(1000)

@@ -56,7 +56,7 @@ func restoreUnverified(snapshot []byte, piece int, config Config) (*State, error
 		if i == 0 {
 			r.promised.sessionsDigest = 0
 		}
-		r.promised.sessionsDigest += s.wholeDigest(s.id(s.place))
+		r.promised.sessionsDigest += s.wholeDigest(s.id(s.place), s.owner)
 	}
 	return r.Finish()
 }

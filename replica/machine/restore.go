@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"slices"
+	"time"
 
 	"paxosbench/wire"
 )
@@ -32,6 +33,7 @@ type promise struct {
 // restoredSession is a session with the place where it belongs.
 type restoredSession struct {
 	place uint32
+	owner uint64
 	session
 }
 
@@ -136,8 +138,13 @@ func (r *Restorer) header(item wire.Command) error {
 	if n := r.promised.sessions; n > s.config.MaxSessions {
 		return fmt.Errorf("%w: %d sessions, this replica has room for %d", ErrSnapshot, n, s.config.MaxSessions)
 	}
+	idle := &s.sessions.idle
+	idle.term = binary.LittleEndian.Uint64(v[48:])
+	for i, m := range []*mark{&idle.recent, &idle.before} {
+		*m = mark{time.Duration(binary.LittleEndian.Uint64(v[56+16*i:])), binary.LittleEndian.Uint64(v[64+16*i:])}
+	}
 	for i, field := range s.stats.fields() {
-		*field = binary.LittleEndian.Uint64(v[48+8*i:])
+		*field = binary.LittleEndian.Uint64(v[statsOffset+8*i:])
 	}
 	return nil
 }
@@ -147,18 +154,18 @@ func (r *Restorer) session(item wire.Command) error {
 		return fmt.Errorf("%w: session out of place", ErrSnapshot)
 	}
 	k := item.Key
-	generation := binary.LittleEndian.Uint32(k[4:])
-	last := wire.Seq(binary.LittleEndian.Uint64(k[8:]))
-	seen := wire.Seq(binary.LittleEndian.Uint64(k[16:]))
+	place, tag := binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[8:])
+	last := wire.Seq(binary.LittleEndian.Uint64(k[16:]))
+	seen := wire.Seq(binary.LittleEndian.Uint64(k[24:]))
 	n := len(item.Value)
-	if generation == 0 || seen > last || uint64(last-seen) != uint64(n) || n > wire.MaxSessionWindow {
+	if place >= wire.MaxSessions || tag == 0 || tag&^vacant >= 1<<tagBits || tag&vacant != 0 && last != 0 || seen > last || uint64(last-seen) != uint64(n) || n > wire.MaxSessionWindow {
 		return fmt.Errorf("%w: session with %d outcomes for %d..%d", ErrSnapshot, n, seen, last)
 	}
-	s := session{last: last, seen: seen, active: binary.LittleEndian.Uint64(k[24:]), generation: generation}
+	s := session{last: last, seen: seen, active: binary.LittleEndian.Uint64(k[32:]), tag: tag}
 	if err := r.outcomes(&s, item.Value); err != nil {
 		return err
 	}
-	r.sessions = append(r.sessions, restoredSession{place: binary.LittleEndian.Uint32(k), session: s})
+	r.sessions = append(r.sessions, restoredSession{place: uint32(place), owner: binary.LittleEndian.Uint64(k[40:]), session: s})
 	return nil
 }
 
@@ -203,7 +210,7 @@ func (r *Restorer) seat() error {
 	var before uint64
 	for i := range r.sessions {
 		s := &r.sessions[i]
-		if s.place >= t.count || t.at(s.place).generation != 0 {
+		if s.place >= t.count || t.at(s.place).active != 0 {
 			return fmt.Errorf("%w: two sessions in one place or none", ErrSnapshot)
 		}
 		if s.active <= before || s.active > t.clock {
@@ -211,6 +218,7 @@ func (r *Restorer) seat() error {
 		}
 		before = s.active
 		*t.at(s.place) = s.session
+		t.asideOf(s.place).owner = s.owner
 		t.seat(s.place)
 	}
 	if t.outcomes.weight > t.outcomes.limit {

@@ -69,16 +69,24 @@ func (s *State) applyTo(client *session, part *stretch, dst []byte, reply bool, 
 	return dst
 }
 
-// register opens a session and answers with its id.
+// register opens a session and answers with its id. Where there is no room, or no stamp, which no replica leaves out, it is refused.
 func (s *State) register(part stretch, a answer) []byte {
-	id, evicted := s.sessions.open()
+	_, _, _, value, _ := commandAt(part.commands, 0)
+	stamp, ok := wire.DecodeStamp(value)
+	if !ok {
+		return refuse(part, wire.StatusBusy, &s.stats.Refused, a)
+	}
+	id, evicted, ok := s.sessions.open(stamp)
+	if !ok {
+		return refuse(part, wire.StatusBusy, &s.stats.Refused, a)
+	}
 	s.stats.Registered++
 	if evicted {
 		s.stats.Evictions++
 	}
-	var value [8]byte
-	binary.LittleEndian.PutUint64(value[:], uint64(id))
-	a.addValue(wire.StatusOK, value[:])
+	var encoded [8]byte
+	binary.LittleEndian.PutUint64(encoded[:], uint64(id))
+	a.addValue(wire.StatusOK, encoded[:])
 	return a.end(&part)
 }
 
@@ -119,7 +127,7 @@ func (s *State) recall(client *session, part *stretch, n int, a answer, limit in
 // execute executes commands of part that have not been executed before. Those that it does not come to stay in part.
 func (s *State) execute(client *session, part *stretch, a answer, limit int) []byte {
 	first, place := part.first, part.session.Index()
-	s.sessions.advance(client, part.count)
+	s.sessions.advance(client, place, part.count)
 	s.machine.Prepare(part.commands, part.count, !a.quiet)
 	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
 	for done == 0 || done < part.count && len(a.dst) < limit {

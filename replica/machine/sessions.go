@@ -5,17 +5,26 @@ import "paxosbench/wire"
 // sessionPage is the number of sessions allocated together, 16 KiB.
 const sessionPage = 256
 
+// tagBits is the length of a tag. A place has the vacant bit beside its last one when it has no session.
+const (
+	tagBits = 44
+	vacant  = 1 << 63
+)
+
 // nobody ends the list of sessions in the order of activity.
 const nobody = ^uint32(0)
 
-// sessions is the session table. A session is found by its place; the generation tells it from those that had the
-// place before. When the table is full, the session whose last run is the longest ago in the log makes room; when the
-// outcomes to be remembered are too many (see outcomes.go), the one among those that have any.
+// sessions is the session table. A session is found by its place; the tag tells it from those that had the place before, and
+// from what somebody has guessed. When the table is full, a newcomer gets the place of the session whose last run is the
+// longest ago in the log, if that has been idle for long enough (see idleness.go), else that of one that has executed nothing
+// yet, or none: so newcomers, however many, evict nobody who is at work. When the outcomes to be remembered are too many (see
+// outcomes.go), the session that was active the longest ago among those that have any goes.
 type sessions struct {
-	pages []*[sessionPage]session // a session never moves
-	count uint32                  // places, all of them taken
-	limit uint32                  // places at most
-	clock uint64                  // how often the most recently active session has been another one
+	pages []*sessionsPage // a session never moves
+	count uint32          // places, vacant ones included
+	limit uint32          // places at most
+	clock uint64          // how often the most recently active session has been another one
+	idle  idleness
 	ends  [orders]ends
 	held  uint64 // sum of the digests of all sessions (see digest.go)
 
@@ -30,16 +39,32 @@ type sessions struct {
 	saved      itemQueue
 }
 
-func newSessions(limit uint32) sessions {
-	none := ends{nobody, nobody}
-	return sessions{limit: limit, ends: [orders]ends{none, none}, outcomes: outcomeTable{limit: maxOutcomesWeight}}
+// sessionsPage is so many sessions, and what is seldom needed of them.
+type sessionsPage struct {
+	sessions [sessionPage]session
+	aside    [sessionPage]aside
+}
+
+func newSessions(config Config) sessions {
+	t := sessions{limit: config.MaxSessions, idle: idleness{activeFor: config.ActiveFor}, outcomes: outcomeTable{limit: maxOutcomesWeight}}
+	for order := range t.ends {
+		t.ends[order] = ends{nobody, nobody}
+	}
+	return t
 }
 
 // ends are the places of the least and of the most recently active session of an order.
 type ends struct{ oldest, newest uint32 }
 
 // at returns the session at place, which must be less than count.
-func (t *sessions) at(place uint32) *session { return &t.pages[place/sessionPage][place%sessionPage] }
+func (t *sessions) at(place uint32) *session {
+	return &t.pages[place/sessionPage].sessions[place%sessionPage]
+}
+
+// asideOf returns the rest of the session at place.
+func (t *sessions) asideOf(place uint32) *aside {
+	return &t.pages[place/sessionPage].aside[place%sessionPage]
+}
 
 // find returns the session of that id, or nil if there is none, or none any more.
 func (t *sessions) find(id wire.SessionID) *session {
@@ -47,38 +72,80 @@ func (t *sessions) find(id wire.SessionID) *session {
 		return nil
 	}
 	s := t.at(id.Index())
-	if s.generation != id.Generation() {
+	if s.tag != id.Tag() {
 		return nil
 	}
 	return s
 }
 
-// open registers a session in the next free place, or in that of the least recently active session, and reports
-// whether it had to.
-func (t *sessions) open() (id wire.SessionID, evicted bool) {
-	place := t.ends[amongAll].oldest
-	if evicted = t.count == t.limit; evicted {
-		t.activate(place)
-	} else {
-		place = t.add()
-		t.link(amongAll, place)
-		t.stamp(place)
+// open registers a session, if there is a place, and reports whether another one had to make room.
+func (t *sessions) open(stamp wire.Stamp) (id wire.SessionID, evicted, ok bool) {
+	t.idle.note(stamp, t.clock)
+	place, evicted := t.placeFor()
+	if place == nobody {
+		return 0, false, false
 	}
-	t.renew(place)
-	return t.at(place).id(place), evicted
+	if place == t.count {
+		t.add()
+		t.link(amongAll, place)
+		t.link(amongVacant, place)
+		t.stamp(place)
+	} else {
+		t.activate(place)
+		t.vacate(place)
+	}
+	return t.occupy(place, stamp), evicted, true
 }
 
-// renew ends the session at place, if there was one, and begins the next one there.
-func (t *sessions) renew(place uint32) {
+// placeFor returns the place for a newcomer, which may be the one after the last, and whether its session is evicted; or nobody.
+func (t *sessions) placeFor() (place uint32, evicts bool) {
+	oldest := t.ends[amongAll].oldest
+	switch {
+	case t.ends[amongVacant].oldest != nobody:
+		return t.ends[amongVacant].oldest, false
+	case t.count < t.limit:
+		return t.count, false
+	case t.idle.is(t.at(oldest)):
+		return oldest, true
+	}
+	return t.ends[amongUnused].oldest, t.ends[amongUnused].oldest != nobody
+}
+
+// occupy begins a session at place, which is vacant and the most recently active one.
+func (t *sessions) occupy(place uint32, stamp wire.Stamp) wire.SessionID {
 	s := t.at(place)
+	t.unlink(amongVacant, place)
+	tag := stamp.Random >> (64 - tagBits)
+	if tag == s.tag&^vacant || tag == 0 { // the one that the place has had just now, or that makes no session
+		tag = s.tag&^vacant%(1<<tagBits-1) + 1
+	}
+	s.tag = tag
+	t.asideOf(place).owner = stamp.Owner
+	t.held += ownerDigest(s.id(place), stamp.Owner)
+	t.link(amongUnused, place)
+	t.digest(s, place)
+	return s.id(place)
+}
+
+// vacate ends the session at place, if there is one.
+func (t *sessions) vacate(place uint32) {
+	s := t.at(place)
+	if s.tag&vacant != 0 {
+		return
+	}
 	t.saveOnce(place)
 	if s.outcomes != nil {
 		sum, _ := s.outcomesDigest(s.id(place), s.seen+1, s.last, s.last)
 		t.held -= sum
 		t.drop(s, place)
 	}
-	s.last, s.seen = 0, 0
-	s.generation = max(s.generation+1, 1) // not 0 when the count wraps: that would be no session
+	if kind := s.kind(); kind != amongAll {
+		t.unlink(kind, place)
+	}
+	t.held -= ownerDigest(s.id(place), t.asideOf(place).owner)
+	t.asideOf(place).owner = 0
+	s.last, s.seen, s.tag = 0, 0, s.tag|vacant
+	t.link(amongVacant, place)
 	t.digest(s, place)
 }
 
@@ -86,10 +153,11 @@ func (t *sessions) renew(place uint32) {
 func (t *sessions) add() uint32 {
 	place := t.count
 	if place%sessionPage == 0 {
-		t.pages = append(t.pages, new([sessionPage]session))
+		t.pages = append(t.pages, new(sessionsPage))
 	}
 	t.count++
-	t.at(place).epoch = t.epoch // not part of a snapshot that has begun
+	t.at(place).tag = vacant
+	t.asideOf(place).epoch = t.epoch // not part of a snapshot that has begun
 	return place
 }
 
@@ -98,13 +166,16 @@ func (t *sessions) seat(place uint32) {
 	t.link(amongAll, place)
 	s := t.at(place)
 	t.digest(s, place)
-	if s.outcomes == nil {
-		return
+	t.held += ownerDigest(s.id(place), t.asideOf(place).owner)
+	kind := s.kind()
+	if kind != amongAll {
+		t.link(kind, place)
 	}
-	sum, _ := s.outcomesDigest(s.id(place), s.seen+1, s.last, s.last)
-	t.held += sum
-	t.link(amongRemembering, place)
-	t.settle(s, place)
+	if kind == amongRemembering {
+		sum, _ := s.outcomesDigest(s.id(place), s.seen+1, s.last, s.last)
+		t.held += sum
+		t.settle(s, place)
+	}
 }
 
 // digest brings the digest of the session at place up to date with its fields.
@@ -115,7 +186,7 @@ func (t *sessions) digest(s *session, place uint32) {
 }
 
 // endRun comes when the session at place, which is the most recently active one, has changed, and returns how many others
-// had to be evicted to make room for its outcomes. Their places keep their order; no client knows the new sessions there.
+// had to be evicted to make room for its outcomes. Their places keep their order.
 func (t *sessions) endRun(s *session, place uint32) (evicted int) {
 	t.digest(s, place)
 	if s.outcomes != nil {
@@ -126,7 +197,7 @@ func (t *sessions) endRun(s *session, place uint32) (evicted int) {
 		if oldest == place {
 			break
 		}
-		t.renew(oldest)
+		t.vacate(oldest)
 		evicted++
 	}
 	return evicted
@@ -154,9 +225,12 @@ func (t *sessions) confirm(s *session, place uint32, seen wire.Seq) {
 	}
 }
 
-// advance takes the next n sequence numbers of a session as executed, all with StatusOK.
-func (t *sessions) advance(s *session, n int) {
-	if s.outcomes != nil && n > 0 {
+// advance takes the next n sequence numbers, at least one, of the session at that place as executed, all with StatusOK.
+func (t *sessions) advance(s *session, place uint32, n int) {
+	if s.last == 0 {
+		t.unlink(amongUnused, place)
+	}
+	if s.outcomes != nil {
 		if need := s.remembered() + n; need > len(s.outcomes.ring) {
 			t.outcomes.resize(s, need)
 		}
@@ -214,15 +288,15 @@ func (t *sessions) activate(place uint32) {
 	t.unlink(amongAll, place)
 	t.link(amongAll, place)
 	t.stamp(place)
-	if t.at(place).outcomes != nil && place != t.ends[amongRemembering].newest {
-		t.unlink(amongRemembering, place)
-		t.link(amongRemembering, place)
+	if kind := t.at(place).kind(); kind != amongAll && place != t.ends[kind].newest {
+		t.unlink(kind, place)
+		t.link(kind, place)
 	}
 }
 
 // saveOnce saves the session at place as it is, for the snapshot that still needs it.
 func (t *sessions) saveOnce(place uint32) {
-	if t.frozen && t.at(place).epoch != t.epoch {
+	if t.frozen && t.asideOf(place).epoch != t.epoch {
 		t.save(place)
 	}
 }
@@ -236,26 +310,26 @@ func (t *sessions) stamp(place uint32) {
 // link adds the session at place as the most recently active one of an order.
 func (t *sessions) link(order int, place uint32) {
 	ends := &t.ends[order]
-	t.at(place).links[order] = link{older: ends.newest, newer: nobody}
+	*t.at(place).linkOf(order) = link{older: ends.newest, newer: nobody}
 	if ends.newest == nobody {
 		ends.oldest = place
 	} else {
-		t.at(ends.newest).links[order].newer = place
+		t.at(ends.newest).linkOf(order).newer = place
 	}
 	ends.newest = place
 }
 
 // unlink takes the session at place out of an order.
 func (t *sessions) unlink(order int, place uint32) {
-	ends, l := &t.ends[order], t.at(place).links[order]
+	ends, l := &t.ends[order], *t.at(place).linkOf(order)
 	if l.newer == nobody {
 		ends.newest = l.older
 	} else {
-		t.at(l.newer).links[order].older = l.older
+		t.at(l.newer).linkOf(order).older = l.older
 	}
 	if l.older == nobody {
 		ends.oldest = l.newer
 	} else {
-		t.at(l.older).links[order].newer = l.newer
+		t.at(l.older).linkOf(order).newer = l.newer
 	}
 }

@@ -10,11 +10,13 @@ import (
 //
 //	offset size
 //	0      4    place
-//	4      4    generation
-//	8      8    last
-//	16     8    seen
-//	24     8    active
-const sessionItemKey = 32
+//	4      4    zero
+//	8      8    tag; the highest bit: the place is vacant
+//	16     8    last
+//	24     8    seen
+//	32     8    active
+//	40     8    owner
+const sessionItemKey = 48
 
 // sessionBytes is the size of a session in the table.
 const sessionBytes = 64
@@ -42,7 +44,7 @@ func (t *sessions) save(place uint32) {
 func (t *sessions) scan(dst []byte, limit int) (out []byte, done bool, err error) {
 	dst = t.saved.pop(dst, limit)
 	for t.cursor < t.end && len(dst) < limit {
-		if t.at(t.cursor).epoch != t.epoch {
+		if t.asideOf(t.cursor).epoch != t.epoch {
 			dst = t.appendItem(dst, t.cursor)
 		}
 		t.cursor++
@@ -56,15 +58,16 @@ func (t *sessions) scan(dst []byte, limit int) (out []byte, done bool, err error
 
 // appendItem appends the session at place, which needs no saving from here on.
 func (t *sessions) appendItem(dst []byte, place uint32) []byte {
-	s := t.at(place)
-	s.epoch = t.epoch
-	t.scanned += s.wholeDigest(s.id(place))
+	s, rest := t.at(place), t.asideOf(place)
+	rest.epoch = t.epoch
+	t.scanned += s.wholeDigest(s.id(place), rest.owner)
 	dst = wire.AppendCommandHeader(dst, itemSession, 0, sessionItemKey, s.remembered())
-	dst = binary.LittleEndian.AppendUint32(dst, place)
-	dst = binary.LittleEndian.AppendUint32(dst, s.generation)
+	dst = binary.LittleEndian.AppendUint64(dst, uint64(place))
+	dst = binary.LittleEndian.AppendUint64(dst, s.tag)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.last))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.seen))
 	dst = binary.LittleEndian.AppendUint64(dst, s.active)
+	dst = binary.LittleEndian.AppendUint64(dst, rest.owner)
 	for i := range s.remembered() {
 		dst = append(dst, s.outcome(s.seen+1+wire.Seq(i)))
 	}

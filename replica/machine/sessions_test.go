@@ -1,8 +1,11 @@
 package machine
 
 import (
+	"bytes"
+	"encoding/binary"
 	"slices"
 	"testing"
+	"time"
 
 	"paxosbench/wire"
 )
@@ -86,7 +89,7 @@ func TestEvictionIsByActivity(t *testing.T) {
 	a, b, c := openSession(s), openSession(s), openSession(s)
 	uniform(t, s, puts(a, 1, 0, 1))
 	d := openSession(s) // in place of b
-	if d.Index() != b.Index() || d.Generation() != 2 {
+	if d.Index() != b.Index() || d == b {
 		t.Fatalf("session %x, want the place of %x", d, b)
 	}
 	for id, want := range map[wire.SessionID]wire.Status{a: wire.StatusGap, b: wire.StatusNoSession, c: wire.StatusGap, d: wire.StatusGap} {
@@ -124,7 +127,7 @@ func TestReadsAreExecutedAgain(t *testing.T) {
 func TestManySessions(t *testing.T) {
 	s := NewState(NewNoop(), Config{MaxSessions: 1000})
 	for i := range 2500 {
-		if id := openSession(s); id != wire.MakeSessionID(uint32(i/1000)+1, uint32(i%1000)) {
+		if id := openSession(s); id != wire.MakeSessionID(uint64(i)+1, uint32(i%1000)) {
 			t.Fatalf("session %d is %x", i, id)
 		}
 	}
@@ -136,6 +139,102 @@ func TestManySessions(t *testing.T) {
 	for i := range 1500 {
 		if a, b := openSession(s), openSession(restored); a != b {
 			t.Fatalf("session %d is %x, and %x after a restore", i, a, b)
+		}
+	}
+}
+
+// register applies a registration and returns the session, 0 if it is refused.
+func register(t *testing.T, s *State, stamp wire.Stamp) wire.SessionID {
+	t.Helper()
+	run := wire.Run{First: 1, Count: 1, Commands: registration(stamp)}
+	results := flatten(t, s.ApplyRun(s.Applied()+1, &run, nil, true))
+	s.EndBatch(s.Applied()+1, 0)
+	if results[0].Status == wire.StatusBusy {
+		return 0
+	}
+	return wire.SessionID(binary.LittleEndian.Uint64([]byte(results[0].Value)))
+}
+
+// TestNewcomersEvictNobodyAtWork: a session that was active less than a minute ago keeps its place, whatever registers; those
+// that have executed nothing yet give way, and where there are none a newcomer is refused. What a restored state does is the
+// same.
+func TestNewcomersEvictNobodyAtWork(t *testing.T) {
+	s := NewState(NewKV(HashKey{}), Config{MaxSessions: 3, ActiveFor: time.Minute})
+	draw := uint64(0)
+	come := func(term uint64, at time.Duration) wire.SessionID {
+		t.Helper()
+		draw++
+		stamp := wire.Stamp{Random: draw << 20, Term: term, At: at}
+		restored, err := restoreAll(takeAll(s.BeginSnapshot(), nil, 1<<16), 1<<16, KindKV, s.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := register(t, s, stamp)
+		if other := register(t, restored, stamp); other != id || s.Digest() != restored.Digest() {
+			t.Fatalf("session %x, and %x after a restore", id, other)
+		}
+		checkHeld(t, s)
+		return id
+	}
+	works := func(id wire.SessionID, seq wire.Seq) bool {
+		return uniform(t, s, puts(id, seq, seq-1, 1))[0] == wire.StatusOK
+	}
+	a, b, c := come(1, 0), come(1, 0), come(1, 0)
+	works(a, 1)
+	works(b, 1)
+	d := come(1, time.Second) // c has done nothing
+	if d.Index() != c.Index() || works(c, 1) || !works(a, 2) || !works(d, 1) {
+		t.Fatalf("a newcomer gets %x, not the place of %x", d, c)
+	}
+	for range 1000 {
+		if id := come(1, 2*time.Second); id != 0 {
+			t.Fatalf("one more newcomer gets %x", id)
+		}
+	}
+	if come(1, time.Minute) != 0 { // the first mark is a minute old, and all have been active since
+		t.Fatal("evicted before it was known to be idle")
+	}
+	works(a, 3)
+	works(d, 2)
+	if e := come(1, 2*time.Minute); e.Index() != b.Index() || works(b, 2) || !works(a, 4) || !works(d, 3) || !works(e, 1) {
+		t.Fatalf("after a minute a newcomer gets %x, not the place of %x", e, b)
+	}
+	if id := come(2, 0); id != 0 {
+		t.Fatalf("another leadership's time was compared: %x", id)
+	}
+	if got := s.Stats(); got.Refused != 1002 || got.Evictions != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestSessionIsItsOwners: what is known of a session's owner is what its stamp says, in a snapshot too.
+func TestSessionIsItsOwners(t *testing.T) {
+	s := NewState(NewKV(HashKey{}), Config{MaxSessions: 2})
+	a := register(t, s, wire.Stamp{Random: 1 << 20, Owner: 7})
+	open := register(t, s, wire.Stamp{Random: 2 << 20})
+	restored, err := restoreAll(takeAll(s.BeginSnapshot(), nil, 1<<16), 1<<16, KindKV, s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*State{s, restored} {
+		if !s.MayUse(a, 7) || s.MayUse(a, 8) || s.MayUse(a, 0) || !s.MayUse(open, 0) || s.MayUse(open, 7) || !s.MayUse(a+1<<20, 8) {
+			t.Error("sessions are not their owners'")
+		}
+		checkHeld(t, s)
+	}
+	register(t, s, wire.Stamp{Random: 3 << 20, Owner: 9})
+	if checkHeld(t, s); !s.MayUse(a, 8) {
+		t.Error("the owner of an evicted session has kept it")
+	}
+}
+
+// TestRegistrationWithoutAStamp: no replica proposes one; it is refused, by all.
+func TestRegistrationWithoutAStamp(t *testing.T) {
+	s := NewState(NewKV(HashKey{}), DefaultConfig())
+	for _, value := range [][]byte{nil, {1}, make([]byte, wire.StampSize+1), bytes.Repeat([]byte{0xff}, wire.StampSize)} {
+		run := wire.Run{First: 1, Count: 1, Commands: wire.AppendCommand(nil, wire.OpRegister, 0, nil, value)}
+		if got := uniform(t, s, &run); got[0] != wire.StatusBusy || s.Sessions() != 0 {
+			t.Errorf("a stamp of %d bytes: %v", len(value), got)
 		}
 	}
 }

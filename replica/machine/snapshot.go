@@ -22,15 +22,19 @@ import (
 //	29     3    zero
 //	32     8    digest of the sessions
 //	40     8    digest of the machine's records
-//	48     88   the fields of Stats in their order
+//	48     8    term of the marks of idleness
+//	56     16   the recent mark: nanoseconds, clock
+//	72     16   the one before
+//	88     96   the fields of Stats in their order
 //
 // End item; the value:
 //
 //	offset size
 //	0      4    CRC-32C of everything before the end item
 const (
-	snapshotMagic   = "paxsnap\x02" // the last byte is the version
-	headerValueSize = 48 + 8*statsFields
+	snapshotMagic   = "paxsnap\x03" // the last byte is the version
+	statsOffset     = 88
+	headerValueSize = statsOffset + 8*statsFields
 	endValueSize    = 4
 )
 
@@ -135,6 +139,12 @@ func (s *State) appendHeader(dst []byte) []byte {
 	dst = append(dst, byte(s.machine.Kind()), 0, 0, 0)
 	dst = binary.LittleEndian.AppendUint64(dst, s.sessions.held)
 	dst = binary.LittleEndian.AppendUint64(dst, s.machine.Digest())
+	idle := &s.sessions.idle
+	dst = binary.LittleEndian.AppendUint64(dst, idle.term)
+	for _, m := range []mark{idle.recent, idle.before} {
+		dst = binary.LittleEndian.AppendUint64(dst, uint64(m.at))
+		dst = binary.LittleEndian.AppendUint64(dst, m.clock)
+	}
 	for _, field := range s.stats.fields() {
 		dst = binary.LittleEndian.AppendUint64(dst, *field)
 	}

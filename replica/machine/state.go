@@ -2,6 +2,7 @@ package machine
 
 import (
 	"fmt"
+	"time"
 
 	"paxosbench/wire"
 )
@@ -12,18 +13,18 @@ type Config struct {
 	// remember of replies that were not confirmed comes on top: nothing as long as all were ok without a value, and at
 	// most 64 MiB for all of them together (see outcomes.go).
 	MaxSessions uint32
+
+	// ActiveFor is how long after its newest run a session is not evicted for a newcomer.
+	ActiveFor time.Duration
 }
 
-// DefaultConfig returns room for 65536 sessions.
-func DefaultConfig() Config { return Config{MaxSessions: 1 << 16} }
-
-// maxSessions bounds the session table to 64 MiB.
-const maxSessions = 1 << 20
+// DefaultConfig returns room for 65536 sessions, which are active for a minute.
+func DefaultConfig() Config { return Config{MaxSessions: 1 << 16, ActiveFor: time.Minute} }
 
 // Validate returns an error that says what is wrong with the configuration, or nil.
 func (c Config) Validate() error {
-	if c.MaxSessions < 1 || c.MaxSessions > maxSessions {
-		return fmt.Errorf("max sessions %d: want 1 to %d", c.MaxSessions, maxSessions)
+	if c.MaxSessions < 1 || c.MaxSessions > wire.MaxSessions {
+		return fmt.Errorf("max sessions %d: want 1 to %d", c.MaxSessions, wire.MaxSessions)
 	}
 	return nil
 }
@@ -50,7 +51,7 @@ func NewState(machine StateMachine, config Config) *State {
 	if err := config.Validate(); err != nil {
 		panic("BUG: " + err.Error())
 	}
-	return &State{machine: machine, config: config, sessions: newSessions(config.MaxSessions)}
+	return &State{machine: machine, config: config, sessions: newSessions(config)}
 }
 
 // Kind returns the kind of the state machine.
@@ -61,6 +62,11 @@ func (s *State) Len() int { return s.machine.Len() }
 
 // Sessions returns the number of open sessions.
 func (s *State) Sessions() int { return int(s.sessions.count) }
+
+// MayUse reports whether an owner may use a session: it is the owner's, or nobody's as far as this state knows.
+func (s *State) MayUse(id wire.SessionID, owner uint64) bool {
+	return s.sessions.find(id) == nil || s.sessions.asideOf(id.Index()).owner == owner
+}
 
 // Applied returns the slot of the newest batch applied, 0 before the first.
 func (s *State) Applied() wire.Slot { return s.applied }

@@ -13,14 +13,15 @@ type Stats struct {
 	Stale      uint64 `json:"stale"`      // commands of sessions that did not exist, or not any more
 	Registered uint64 `json:"registered"` // sessions opened
 	Evictions  uint64 `json:"evictions"`  // sessions closed to make room
+	Refused    uint64 `json:"refused"`    // registrations for which there was none
 }
 
-const statsFields = 11
+const statsFields = 12
 
 // fields lists the counts in the order in which they are hashed and stored.
 func (s *Stats) fields() [statsFields]*uint64 {
 	return [statsFields]*uint64{
 		&s.Executed, &s.Reads, &s.NotFound, &s.Mismatch, &s.Duplicates, &s.Forgotten,
-		&s.Gaps, &s.Busy, &s.Stale, &s.Registered, &s.Evictions,
+		&s.Gaps, &s.Busy, &s.Stale, &s.Registered, &s.Evictions, &s.Refused,
 	}
 }

@@ -15,17 +15,17 @@ import (
 
 // twin does what State does, in the most obvious way. Its replies are one result for each command.
 type twin struct {
-	limit       int
-	maxWeight   int // of outcomes
-	records     map[string]string
-	places      []*twinSession // by place in the table
-	generations []uint32
-	activity    []int // places, least recently active first
-	applied     wire.Slot
+	limit      int
+	maxWeight  int // of outcomes
+	records    map[string]string
+	places     []*twinSession // by place in the table
+	registered uint64
+	activity   []int // places, least recently active first
+	applied    wire.Slot
 }
 
 type twinSession struct {
-	id       wire.SessionID
+	id       wire.SessionID // 0: the place is vacant
 	last     wire.Seq
 	seen     wire.Seq
 	outcomes map[wire.Seq]twinOutcome
@@ -64,7 +64,7 @@ func newTwin(limit int) *twin {
 }
 
 func (w *twin) clone() *twin {
-	c := &twin{limit: w.limit, maxWeight: w.maxWeight, records: maps.Clone(w.records), generations: slices.Clone(w.generations),
+	c := &twin{limit: w.limit, maxWeight: w.maxWeight, records: maps.Clone(w.records), registered: w.registered,
 		activity: slices.Clone(w.activity), applied: w.applied}
 	for _, s := range w.places {
 		copied := *s
@@ -83,21 +83,18 @@ func (w *twin) activate(place int) {
 
 func (w *twin) register(first wire.Seq) []twinResult {
 	place := len(w.places)
-	if place == w.limit {
+	if i := slices.IndexFunc(w.activity, func(p int) bool { return w.places[p].id == 0 }); i >= 0 {
+		place = w.activity[i]
+	} else if place == w.limit {
 		place = w.activity[0]
 	} else {
-		w.places, w.generations = append(w.places, nil), append(w.generations, 0)
+		w.places = append(w.places, nil)
 	}
-	w.renew(place)
+	w.registered++
+	w.places[place] = &twinSession{id: wire.MakeSessionID(w.registered, uint32(place)), outcomes: map[wire.Seq]twinOutcome{}}
 	w.activate(place)
 	value := binary.LittleEndian.AppendUint64(nil, uint64(w.places[place].id))
 	return []twinResult{{Seq: first, Status: wire.StatusOK, Value: string(value)}}
-}
-
-func (w *twin) renew(place int) {
-	w.generations[place]++
-	id := wire.MakeSessionID(w.generations[place], uint32(place))
-	w.places[place] = &twinSession{id: id, outcomes: map[wire.Seq]twinOutcome{}}
 }
 
 // evict makes the least recently active sessions forget until the outcomes of all weigh no more than they may.
@@ -108,7 +105,7 @@ func (w *twin) evict(self int) {
 			total += s.weight()
 		}
 		if total > w.maxWeight && place != self && w.places[place].weight() > 0 {
-			w.renew(place)
+			w.places[place] = &twinSession{outcomes: map[wire.Seq]twinOutcome{}}
 		}
 	}
 }
@@ -304,15 +301,16 @@ func (g generator) command(rng *rand.Rand) twinCommand {
 func (g generator) run(t *rapid.T, w *twin) twinRun {
 	kind := rapid.IntRange(0, 19).Draw(t, "kind")
 	if len(w.places) == 0 || kind == 0 {
-		return twinRun{First: 7, Commands: []twinCommand{{Op: wire.OpRegister}}}
+		stamp := wire.AppendStamp(nil, wire.Stamp{Random: (w.registered + 1) << 20})
+		return twinRun{First: 7, Commands: []twinCommand{{Op: wire.OpRegister, Value: string(stamp)}}}
 	}
 	place := rapid.IntRange(0, len(w.places)-1).Draw(t, "place")
 	s := w.places[place]
-	run := twinRun{Session: s.id, First: s.last + 1}
+	run := twinRun{Session: max(1, s.id), First: s.last + 1}
 	switch {
-	case kind <= 2: // any place and generation
-		generation := rapid.Uint32Range(0, 3).Draw(t, "generation")
-		run.Session = max(1, wire.MakeSessionID(generation, rapid.Uint32Range(0, 4).Draw(t, "index")))
+	case kind <= 2: // any place and tag
+		tag := rapid.Uint64Range(0, 3).Draw(t, "tag")
+		run.Session = max(1, wire.MakeSessionID(tag, rapid.Uint32Range(0, 4).Draw(t, "index")))
 	case kind <= 8:
 		run.First = wire.Seq(rapid.Uint64Range(1, uint64(s.last)+1).Draw(t, "resent"))
 	case kind == 9:

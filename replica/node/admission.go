@@ -17,9 +17,12 @@ type Client struct {
 	Origin   batching.Origin // names the connection among all that this replica has had; not 0
 	Window   int             // commands and reads that it may have in flight, as it was granted
 	InFlight int             // that are admitted and not answered yet
+	Owner    uint64          // who it is, if clients have to prove that; else 0
 
-	bytes int   // of these, about: it is not known how long each is
+	bytes int   // of those in flight, about: it is not known how long each is
 	aside aside // queries for whose answers it has no room
+
+	registrations quota
 }
 
 // Answered notes that so many of the commands and reads in flight have been answered.
@@ -49,6 +52,11 @@ func (n *Node) Request(now time.Duration, c *Client, fragment []byte) error {
 	info, err := wire.DecodeFragment(fragment)
 	if err != nil {
 		return err
+	}
+	if info.Registrations > 0 || n.cfg.Owners {
+		if fragment, info, err = n.sift(now, c, fragment, info); err != nil || fragment == nil {
+			return err
+		}
 	}
 	_, waiting := n.builder.Pending()
 	switch {
@@ -88,7 +96,7 @@ func (n *Node) admit(c *Client, fragment []byte, commands, waiting int, kind wir
 		return false
 	case c.InFlight+commands > c.Window || !n.hasRoom(c, waiting):
 		n.stats.Busy += uint64(commands)
-		n.refuse(c, fragment, kind)
+		n.refuse(c, fragment, kind, wire.StatusBusy)
 		return false
 	}
 	c.InFlight += commands
@@ -106,8 +114,8 @@ func (n *Node) hasRoom(c *Client, waiting int) bool {
 	return waiting <= limit/2 || waiting <= limit && c.bytes <= (limit-waiting)/pendingShare
 }
 
-// refuse answers every run of a fragment with BUSY.
-func (n *Node) refuse(c *Client, fragment []byte, kind wire.Type) {
+// refuse answers every run of a fragment with a status.
+func (n *Node) refuse(c *Client, fragment []byte, kind wire.Type, status wire.Status) {
 	a := answers{origin: c.Origin, kind: kind}
 	for a.begin(n); len(fragment) > 0; {
 		run, size, err := wire.DecodeRun(fragment)
@@ -115,7 +123,7 @@ func (n *Node) refuse(c *Client, fragment []byte, kind wire.Type) {
 			panic("BUG: checked fragment does not decode: " + err.Error())
 		}
 		if a.open {
-			a.out = wire.AppendUniformReply(a.out, run.Session, run.First, run.Count, wire.StatusBusy)
+			a.out = wire.AppendUniformReply(a.out, run.Session, run.First, run.Count, status)
 		}
 		fragment = fragment[size:]
 	}

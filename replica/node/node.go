@@ -57,6 +57,9 @@ type Config struct {
 	// stands for 65536, half a MiB.
 	KeptDigests int
 
+	// Owners says that clients have to prove who they are: a session is used by nobody but who has registered it.
+	Owners bool
+
 	// Unreplicated applies and answers without proposing anything: the bound that replication is measured against.
 	Unreplicated bool
 }
@@ -129,6 +132,8 @@ type Node struct {
 	digests   digests
 	judge     judge
 	inquiry   inquiry
+	term      term      // of this leadership
+	sifted    []byte    // see sift
 	asked     wire.Slot // by the leader's newest heartbeat
 	durable   uint64    // records known durable, of those appended since the node was made
 	err       error
@@ -147,6 +152,7 @@ type Stats struct {
 	BatchesApplied   uint64                      `json:"batches_applied"`
 	CommandsApplied  uint64                      `json:"commands_applied"` // answered or applied, whoever proposed them
 	Busy             uint64                      `json:"busy"`             // commands and reads refused for now
+	Foreign          uint64                      `json:"foreign"`          // commands refused because the session is somebody else's
 	QueriesAnswered  uint64                      `json:"queries_answered"` // gets that did not go through the log
 	Rounds           uint64                      `json:"rounds"`
 	SnapshotsTaken   uint64                      `json:"snapshots_taken"`
@@ -329,7 +335,7 @@ func (n *Node) observe() {
 		return
 	}
 	lost := n.leading && !leads
-	n.judge = judge{}
+	n.judge, n.term = judge{}, term{}
 	n.leading, n.leader = leads, leader
 	if lost {
 		n.builder.Drop(nil)

@@ -33,9 +33,11 @@ type trio struct {
 	narrow   narrow
 	volatile bool
 	leases   bool
-	snapshot int // Config.SnapshotBytes
-	pin      int // Config.PinBytes
-	kept     int // Config.KeptDigests
+	owners   bool
+	random   func() uint64 // nil: always the same
+	snapshot int           // Config.SnapshotBytes
+	pin      int           // Config.PinBytes
+	kept     int           // Config.KeptDigests
 	seq      wire.Seq
 	rng      *rand.Rand
 }
@@ -120,7 +122,8 @@ func (r *replica) config() node.Config {
 		Batching:      batching.Config{Policy: batching.Policy{Kind: batching.Adaptive}, MaxBytes: 1 << 20},
 		Machine:       machine.KindKV,
 		State:         machine.DefaultConfig(),
-		Random:        func() uint64 { return 1 << 20 },
+		Random:        c.draw,
+		Owners:        c.owners,
 		Identity:      snapshot.Identity{Cluster: 1, Settings: 2},
 		SnapshotBytes: c.snapshot,
 		KeptDigests:   c.kept,
@@ -128,6 +131,14 @@ func (r *replica) config() node.Config {
 		Reads:         wire.ReadsIndex,
 		ClientWindow:  testWindow,
 	}
+}
+
+// draw is Config.Random.
+func (c *trio) draw() uint64 {
+	if c.random == nil {
+		return 1 << 20
+	}
+	return c.random()
 }
 
 // start begins a life of the replica with what the earlier ones have left. One that rejoins may have lost its disk.

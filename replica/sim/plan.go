@@ -30,7 +30,8 @@ type plan struct {
 	durability    journal.Durability
 
 	maxSessions  uint32 // as a replica keeps them
-	pendingBytes int    // of commands that wait to be proposed; beyond, BUSY
+	activeFor    time.Duration
+	pendingBytes int // of commands that wait to be proposed; beyond, BUSY
 
 	clients int
 	window  int        // commands in flight per client
@@ -90,6 +91,7 @@ func drawPlan(seed uint64) plan {
 	p.drawLimits()
 	p.drawWindow()
 	p.drawReads()
+	p.activeFor = []time.Duration{0, 100 * time.Millisecond, time.Second}[rand.New(rand.NewPCG(p.seed, 13)).IntN(3)]
 	return p
 }
 
@@ -172,11 +174,11 @@ func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 
 func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
-		"%d sessions, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
+		"%d sessions active for %v, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
 		"%+v, long %v, careless %v; mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
 		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, rumours %v, plots %v; probe %d",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
-		p.logBytes, p.snapshotBytes, p.maxSessions, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
+		p.logBytes, p.snapshotBytes, p.maxSessions, p.activeFor, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
 		p.sync, p.drift, p.limits, p.long, p.careless, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
 		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.rumours, p.plots, p.probe)
 }

@@ -176,7 +176,7 @@ func (r *replica) maybeStray() {
 	}
 	r.w.counts.Diverged++
 	r.w.logf("probe: %d goes astray, it leads: %v", r.id, r.leads())
-	register := wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)
+	register := wire.AppendCommand(nil, wire.OpRegister, 0, nil, wire.AppendStamp(nil, wire.Stamp{Random: 1}))
 	state.ApplyRun(state.Applied()+1, &wire.Run{First: 1, Count: 1, Commands: register}, nil, false)
 	r.tempted, r.astray = false, true
 }

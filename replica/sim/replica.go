@@ -85,7 +85,7 @@ func (r *replica) config() node.Config {
 			Depth: p.depth, WindowBytes: p.windowBytes, LogBytes: p.logBytes, PinBytes: p.pinBytes, Limits: p.limits.paxos,
 			Seed: p.seed ^ uint64(r.life)<<32, Leases: p.reads == wire.ReadsLease, Buffers: new(wire.Buffers),
 		},
-		Batching: p.batching, Codec: p.codec, Machine: machine.KindKV, State: machine.Config{MaxSessions: p.maxSessions},
+		Batching: p.batching, Codec: p.codec, Machine: machine.KindKV, State: machine.Config{MaxSessions: p.maxSessions, ActiveFor: p.activeFor},
 		Identity: snapshot.Identity{Cluster: 1, Settings: 1}, SnapshotBytes: p.snapshotBytes,
 		Volatile: p.durability == journal.DurabilityNone, Reads: p.reads, ClientWindow: maxWindow, PendingBytes: p.pendingBytes,
 		Random:        rand.New(rand.NewPCG(p.seed, uint64(r.id)<<32|uint64(r.life))).Uint64,

@@ -19,7 +19,7 @@ func makeState(slot wire.Slot, valueBytes int) *machine.State {
 func fillState(m machine.StateMachine, slot wire.Slot, valueBytes int) *machine.State {
 	s := machine.NewState(m, machine.DefaultConfig())
 	rng := rand.New(rand.NewPCG(uint64(slot), uint64(valueBytes)))
-	register := wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)
+	register := wire.AppendCommand(nil, wire.OpRegister, 0, nil, wire.AppendStamp(nil, wire.Stamp{Random: 1 << 20}))
 	s.ApplyRun(1, &wire.Run{First: 1, Count: 1, Commands: register}, nil, false)
 	s.EndBatch(1, 1)
 	value := make([]byte, valueBytes)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
+	"paxosbench/secure"
 	"paxosbench/wire"
 )
 
@@ -42,6 +43,9 @@ func (c *Client) ID() uint64 { return c.id }
 
 // RemoteAddr returns the client's address.
 func (c *Client) RemoteAddr() string { return c.origin.remote }
+
+// Identity returns who the client has proved to be, the zero Identity if nobody has to.
+func (c *Client) Identity() secure.Identity { return c.origin.identity }
 
 // Touch has the transport write Out at the end of the round, and gives Out a buffer to append to. On a closed
 // connection it does nothing, Out goes nowhere, and it returns false.
