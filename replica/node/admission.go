@@ -147,6 +147,9 @@ func (a *answers) begin(n *Node) {
 	var room int
 	if a.out, room, a.open = n.driver.Begin(a.origin); a.open {
 		a.start = len(a.out)
+		if a.kind == wire.TypeReply {
+			room = min(room, max(0, roundValues-n.answered))
+		}
 		a.limits.End = a.start + room
 		a.out = wire.BeginFrame(a.out)
 		a.limits.Begin += len(a.out)
@@ -160,6 +163,9 @@ func (a *answers) full() bool { return a.open && len(a.out) >= a.limits.Begin }
 func (a *answers) end(n *Node) {
 	if a.open {
 		wire.EndFrame(a.out, a.start, a.kind)
+		if a.kind == wire.TypeReply {
+			n.answered += len(a.out) - a.start
+		}
 		n.driver.End(a.origin, a.out, a.count)
 	}
 }

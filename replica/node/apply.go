@@ -9,10 +9,18 @@ import (
 	"paxosbench/wire"
 )
 
+// roundValues bounds the answers that one round makes while it applies. No batch is begun once roundWork bytes of them have been
+// made, and no value is given out beyond roundValues: its get is answered BUSY, and asked again.
+const roundValues = 4 * roundWork
+
 // apply applies chosen batches in slot order, and answers those that this replica proposed. It reports whether there
 // were any.
 func (n *Node) apply() (applied bool) {
 	for n.err == nil && n.state.Applied() < n.core.Commit() {
+		if n.answered >= roundWork {
+			n.unfinished = true
+			break
+		}
 		slot := n.state.Applied() + 1
 		e := n.core.Entry(slot)
 		body, sum := n.unpack(slot, e)

@@ -10,7 +10,10 @@ import (
 // What tests outside the package look at and change. They are outside because a replica with its storage takes replica/storage, which
 // imports this package.
 
-const SnapshotPiece = snapshotPiece
+const (
+	SnapshotPiece = snapshotPiece
+	RoundValues   = roundValues
+)
 
 // Pull is how far the fetching of a peer's snapshot has come.
 type Pull struct {

@@ -139,6 +139,7 @@ type Node struct {
 	err       error
 	stats     Stats
 
+	answered   int  // bytes of answers that this round has made while it applied
 	unfinished bool // see Unfinished
 }
 
@@ -293,7 +294,7 @@ func (n *Node) Round(now time.Duration) error {
 		return n.err
 	}
 	n.stats.Rounds++
-	n.unfinished = false
+	n.answered, n.unfinished = 0, false
 	n.askForRound(now)
 	for again := true; again && n.err == nil; {
 		proposed := n.propose(now)

@@ -400,3 +400,33 @@ func TestRoundOfQueriesIsBounded(t *testing.T) {
 		t.Errorf("%d gets answered in %d rounds, %d bytes waiting", env.gets, rounds, n.QueryBytes())
 	}
 }
+
+// Gets through the log, of far more than a round may answer: those beyond are answered BUSY, whatever room their client has.
+func TestRoundOfAnswersIsBounded(t *testing.T) {
+	c := newTrio(t, true)
+	c.start()
+	c.write(1, bytes.Repeat([]byte("v"), wire.MaxValue))
+	leader := c.leader()
+	leader.rooms[7], leader.rooms[8] = 1<<30, 1<<30
+	const perBatch = 20
+	var commands []byte
+	for range perBatch {
+		commands = wire.AppendCommand(commands, wire.OpGet, 0, keyOf(1), nil)
+	}
+	for origin := batching.Origin(7); origin <= 8; origin++ {
+		fragment := wire.AppendRunHeader(nil, wire.MakeSessionID(1, 0), c.seq+1, c.seq, perBatch, len(commands))
+		c.seq += perBatch
+		if err := leader.node.Request(c.now, leader.client(origin), append(fragment, commands...)); err != nil {
+			t.Fatal(err)
+		}
+		leader.round() // a batch of its own
+	}
+	c.until("all answers", func() bool { return leader.client(7).InFlight+leader.client(8).InFlight == 0 })
+	bytes := 0
+	for _, a := range leader.answers {
+		bytes += len(a.runs)
+	}
+	if most := 2 * node.RoundValues; bytes > most || bytes < most-2*2*wire.MaxValue {
+		t.Errorf("%d bytes of answers in two rounds, want nearly %d", bytes, most)
+	}
+}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -37,6 +38,9 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 	end.received(data)
 	if end.base().live() {
 		_, _ = raw.Discard(len(data)) // cannot fail: that much is there
+	}
+	if t.taken += len(data); t.taken >= roundBytes {
+		_ = t.round(context.Background())
 	}
 	return gnet.None
 }

@@ -56,10 +56,14 @@ func (t *Transport) arrived() {
 	}
 }
 
-// round ends an iteration. It runs as a posted task.
+// roundBytes is how much is read before a round comes in between, whoever else may be ready: a few milliseconds' worth. Thousands
+// of connections may have a MiB each, and heartbeats are not to wait for all of them.
+const roundBytes = 8 << 20
+
+// round ends an iteration, or comes in the midst of a long one. It runs as a posted task, or when a connection has been served.
 func (t *Transport) round(context.Context) error {
 	t.scheduled.Store(false)
-	t.again = false
+	t.again, t.taken = false, 0
 	t.ReadClock()
 	t.runPosted()
 	ticked := t.tickDue.Swap(false)

@@ -86,6 +86,7 @@ type Transport struct {
 	outs       outBuffers
 	partials   partials
 	unread     unread
+	taken      int           // bytes read since the last round
 	again      bool          // a byte is on its way to the anchor
 	active     bool          // something has happened since the last round
 	sweepEvery time.Duration // deadlines are looked at about this often

@@ -1,0 +1,218 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// What follows holds memory, or tries to: frames that never end, answers that nobody reads. Each attack goes on beside a victim's
+// load, and the replicas keep to the sum that docs/architecture.md states, and give back what they took.
+
+// scarce is the least that --memory may be.
+const scarce = 256 << 20
+
+// scarcely returns the flags of a cluster with little memory; what is on top of that is little as well.
+func scarcely(flags ...string) []string {
+	return append([]string{"--memory", fmt.Sprint(scarce), "--log-bytes", "8MiB", "--pipeline-bytes", "4MiB", "--durability", "none", "--election-timeout", "2s"}, flags...)
+}
+
+// crowdOf returns how many attackers there are.
+func crowdOf(many int) int {
+	if testing.Short() {
+		return many / 4
+	}
+	return many
+}
+
+// unhurt besieges the cluster and checks that memory stays within the sum, and comes back.
+func (c *cluster) unhurt(attack func(ctx context.Context)) {
+	c.t.Helper()
+	leader := c.leader()
+	s := c.besiege(attack)
+	s.within(scarce)
+	c.until("memory that is given back", func() bool { return c.resident(leader) < s.before[leader]+scarce/4 })
+	c.t.Logf("the leader's memory afterwards: %d MiB", c.resident(leader)>>20)
+}
+
+// greeted returns a connection to a replica that has been welcomed, nil if there is none to be had.
+func (c *cluster) greeted(id int) *hostile {
+	h, err := hostileAt(c.members[id-1].client)
+	if err != nil {
+		time.Sleep(10 * time.Millisecond) // the backlog is full
+		return nil
+	}
+	_ = h.SetDeadline(time.Now().Add(time.Minute))
+	if _, err = h.Write(wire.AppendClientHello(nil, wire.ClientHello{})); err == nil {
+		_, _, err = h.hear()
+	}
+	if err != nil {
+		h.abort()
+		return nil
+	}
+	return h
+}
+
+// frameOf returns a frame of a client with a body that means nothing.
+func frameOf(t wire.Type, size int) []byte {
+	frame := append(wire.BeginFrame(nil), make([]byte, size)...)
+	wire.EndFrame(frame, 0, t)
+	return frame
+}
+
+// Frames that lack their end, from hundreds of clients that come again as soon as they are closed.
+func TestHalfFrames(t *testing.T) {
+	whole := frameOf(wire.TypeRequest, wire.MaxBatch)
+	for name, send := range map[string]func(ctx context.Context, h *hostile){
+		"all but a byte": func(_ context.Context, h *hostile) {
+			if _, err := h.Write(whole[:len(whole)-1]); err == nil {
+				h.ended(time.Minute)
+			}
+		},
+		"trickle": func(ctx context.Context, h *hostile) {
+			_, err := h.Write(whole[:3<<20])
+			for at := 3 << 20; err == nil && ctx.Err() == nil; at++ {
+				time.Sleep(20 * time.Millisecond)
+				_, err = h.Write(whole[at : at+1])
+			}
+		},
+		"a header": func(_ context.Context, h *hostile) {
+			if _, err := h.Write(whole[:wire.PrefixSize+1]); err == nil {
+				h.ended(time.Minute)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newCluster(t, 3, scarcely()...)
+			leader := c.leader()
+			c.unhurt(func(ctx context.Context) {
+				swarm(ctx, crowdOf(600), func(ctx context.Context) {
+					if h := c.greeted(leader); h != nil {
+						defer h.abort()
+						defer context.AfterFunc(ctx, h.abort)()
+						send(ctx, h)
+					}
+				})
+			})
+		})
+	}
+}
+
+// The same at the port for peers, where nobody has said yet who he is.
+func TestHalfFramesFromStrangers(t *testing.T) {
+	c := newCluster(t, 3, scarcely()...)
+	leader := c.leader()
+	hello := frameOf(wire.TypeAccept, 16)
+	c.unhurt(func(ctx context.Context) {
+		swarm(ctx, crowdOf(150), func(ctx context.Context) {
+			c.knock(ctx, c.members[leader-1].peer, wire.AppendPeerHello(nil, &wire.PeerHello{From: 3, To: 1})[:40])
+			c.knock(ctx, c.members[leader-1].peer, hello[:20])
+		})
+	})
+}
+
+// asking returns a frame of gets of one key.
+func asking(t wire.Type, session wire.SessionID, first wire.Seq, key string, gets int) []byte {
+	frame := wire.BeginFrame(nil)
+	frame = wire.AppendRunHeader(frame, session, first, first-1, gets, gets*(wire.CommandHeaderSize+len(key)))
+	for range gets {
+		frame = wire.AppendCommand(frame, wire.OpGet, 0, []byte(key), nil)
+	}
+	wire.EndFrame(frame, 0, t)
+	return frame
+}
+
+// Small requests for large answers, and for many small ones, that nobody reads, or hardly: by query and through the log, to the
+// leader and handed on by a follower.
+func TestUnreadAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		reads   string
+		log     bool
+		forward bool
+		value   int
+		gets    int           // in a frame
+		reading time.Duration // between two bytes that are read; 0: none is
+	}{
+		{name: "large, by index", reads: "index", value: 1 << 20, gets: 60},
+		{name: "large, by lease", reads: "lease", value: 1 << 20, gets: 60},
+		{name: "large, through the log", reads: "log", log: true, value: 1 << 20, gets: 60},
+		{name: "large, a byte a second", reads: "lease", value: 1 << 20, gets: 60, reading: time.Second},
+		{name: "small", reads: "lease", value: 10, gets: 1000},
+		{name: "handed on", reads: "lease", forward: true, value: 1 << 20, gets: 60},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			flags := scarcely("--reads", tt.reads)
+			if tt.forward {
+				flags = append(flags, "--forward")
+			}
+			c := newCluster(t, 3, flags...)
+			leader := c.leader()
+			target := leader
+			if tt.forward {
+				target = leader%3 + 1
+				c.until("a follower that hears the leader", func() bool { return c.mustStatus(target).Leader == leader })
+			}
+			s, err := c.speak(leader)
+			if err == nil {
+				err = s.register()
+			}
+			if err == nil {
+				err = s.put("large", strings.Repeat("v", tt.value))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.unhurt(func(ctx context.Context) {
+				swarm(ctx, crowdOf(200), func(ctx context.Context) {
+					h := c.greeted(target)
+					if h == nil {
+						return
+					}
+					defer h.abort()
+					defer context.AfterFunc(ctx, h.abort)()
+					go h.sip(ctx, tt.reading)
+					h.ask(ctx, tt.log, tt.gets)
+				})
+			})
+		})
+	}
+}
+
+// ask sends frames of gets until that fails.
+func (h *hostile) ask(ctx context.Context, log bool, gets int) {
+	t, session := wire.TypeQuery, wire.SessionID(1)
+	if log {
+		t = wire.TypeRequest
+		if session = h.register(); session == 0 {
+			return
+		}
+	}
+	for first := wire.Seq(1); ctx.Err() == nil; first += wire.Seq(gets) {
+		if _, err := h.Write(asking(t, session, first, "large", gets)); err != nil {
+			return
+		}
+	}
+}
+
+// register opens a session, and returns 0 if that fails.
+func (h *hostile) register() wire.SessionID {
+	s := &speaker{conn: h.Conn, next: 1}
+	if s.register() != nil {
+		return 0
+	}
+	return s.session
+}
+
+// sip reads a byte now and then.
+func (h *hostile) sip(ctx context.Context, every time.Duration) {
+	for one := make([]byte, 1); every > 0 && ctx.Err() == nil; time.Sleep(every) {
+		if _, err := h.Read(one); err != nil {
+			return
+		}
+	}
+}
