@@ -90,7 +90,7 @@ func (t *trial) measure(ctx context.Context, job Job) (Measured, error) {
 	}
 	c, err := cluster.Start(ctx, cluster.Config{
 		Program: t.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
-		Dir: filepath.Join(t.dir, "cluster"), PortBase: t.PortBase, Search: true, Tied: true, Netem: s.netem,
+		Dir: filepath.Join(t.dir, "cluster"), PortBase: t.PortBase, Search: true, Tied: true, TLS: s.tls, Netem: s.netem,
 	})
 	if errors.Is(err, cluster.ErrNoPorts) {
 		return Measured{}, err

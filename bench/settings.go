@@ -18,6 +18,7 @@ type setup struct {
 	link         netem.Config
 	replicaFlags []string
 	loadFlags    []string
+	tls          bool
 	netem        bool // the load does something to the network between the replicas
 }
 
@@ -49,6 +50,8 @@ func (s *setup) add(setting suite.Setting) (err error) {
 		s.link.Delay, err = time.ParseDuration(setting.Value)
 	case suite.KnobLinkRate:
 		s.link.Rate, err = suite.LinkRate(setting.Value)
+	case suite.KnobTLS:
+		s.tls, err = strconv.ParseBool(setting.Value)
 	case suite.KnobVariant: // a name only
 	default:
 		err = fmt.Errorf("BUG: a knob that nobody acts on")

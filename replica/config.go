@@ -261,7 +261,7 @@ func (c *Config) transport(incarnation uint64, buffers *wire.Buffers, log *slog.
 	parts := c.memoryParts()
 	tc := transport.Config{
 		Self: c.ID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
-		ClientAddr: c.self().Client, Peers: peers, MaxClients: c.MaxClients, IdleTimeout: c.ClientIdle, Buffers: buffers, Logger: log,
+		ClientAddr: c.self().Client, Peers: peers, IdleTimeout: c.ClientIdle, Buffers: buffers, Logger: log,
 		MaxPartial: parts.partial, MaxUnread: parts.unread, MaxKept: parts.outs, MaxRelayed: parts.relayed, MaxPeerOutbound: parts.peer,
 	}
 	if len(peers) > 0 {

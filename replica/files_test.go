@@ -48,3 +48,19 @@ func TestDescriptors(t *testing.T) {
 	}
 	t.Logf("%d descriptors besides those of clients: %v", rest, fixed)
 }
+
+// Secured clients take three descriptors each. Where there are not so many there are fewer places.
+func TestDescriptorsWithTLS(t *testing.T) {
+	c := Default()
+	c.TLS = "tls"
+	need := c.descriptors()
+	for limit, want := range map[int]int{need.sum(): leastSecured, need.sum() + 300: leastSecured + 100, 1 << 30: c.MaxClients} {
+		d := c.descriptors()
+		if err := d.fit(uint64(limit), c.MaxClients); err != nil || d.clients != want || d.sum() > limit {
+			t.Errorf("of %d descriptors: %d clients and %d in all, want %d; %v", limit, d.clients, d.sum(), want, err)
+		}
+	}
+	if err := need.fit(uint64(need.sum()-1), c.MaxClients); err == nil {
+		t.Error("one too few are enough")
+	}
+}

@@ -47,7 +47,8 @@ func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 	l.membership.l = l
 	var err error
 	tc := cfg.transport(incarnation, l.buffers, log)
-	tc.MaxForwarded, tc.Membership, tc.Credentials = r.files.forwarded, &l.membership, r.proof
+	tc.MaxClients, tc.MaxForwarded = r.files.clients, r.files.forwarded
+	tc.Membership, tc.Credentials = &l.membership, r.proof
 	if l.transport, err = transport.New(tc, l); err != nil {
 		return nil, err
 	}

@@ -174,12 +174,12 @@ func (m *material) config(accept func(Identity) error, usage x509.ExtKeyUsage, p
 }
 
 // Server proves this program to one that has connected, and has that one prove itself. accept says who may. On failure the
-// connection is closed. The deadline is that of ctx.
-func (c *Credentials) Server(ctx context.Context, nc net.Conn, accept func(Identity) error) (*Carrier, Identity, error) {
+// connection is closed; who does not speak TLS is sent refusal before, as it is. The deadline is that of ctx.
+func (c *Credentials) Server(ctx context.Context, nc net.Conn, accept func(Identity) error, refusal []byte) (*Carrier, Identity, error) {
 	m, id := c.material(), Identity{}
 	config := m.config(accept, x509.ExtKeyUsageClientAuth, &id)
 	config.ClientAuth, config.ClientCAs = tls.RequireAnyClientCert, m.authorities // VerifyConnection does the rest
-	carrier, err := shake(ctx, nc, func(raw net.Conn) *tls.Conn { return tls.Server(raw, config) })
+	carrier, err := shake(ctx, nc, func(raw net.Conn) *tls.Conn { return tls.Server(raw, config) }, refusal)
 	return carrier, id, err
 }
 
@@ -188,12 +188,21 @@ func (c *Credentials) Dialled(ctx context.Context, nc net.Conn, accept func(Iden
 	m, id := c.material(), Identity{}
 	config := m.config(accept, x509.ExtKeyUsageServerAuth, &id)
 	config.InsecureSkipVerify = true // it would check a host's name; VerifyConnection checks all else, and the identity
-	carrier, err := shake(ctx, nc, func(raw net.Conn) *tls.Conn { return tls.Client(raw, config) })
+	carrier, err := shake(ctx, nc, func(raw net.Conn) *tls.Conn { return tls.Client(raw, config) }, nil)
 	return carrier, id, err
 }
 
+// BothOrNone says what to do when one side speaks TLS and the other does not.
+const BothOrNone = "one side speaks TLS and the other does not: give --tls to all replicas and clients of a cluster, or to none"
+
+// IsTLS reports whether bytes that are nothing else begin a TLS record.
+func IsTLS(b []byte) bool {
+	const alert, handshake, version = 21, 22, 3
+	return len(b) >= 2 && (b[0] == alert || b[0] == handshake) && b[1] == version
+}
+
 // shake does the handshake.
-func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn) (*Carrier, error) {
+func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn, refusal []byte) (*Carrier, error) {
 	tcp, ok := nc.(*net.TCPConn)
 	if !ok {
 		_ = nc.Close()
@@ -205,6 +214,11 @@ func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn) (*Ca
 		if err = conn.HandshakeContext(ctx); err == nil {
 			return &Carrier{conn: conn, raw: raw}, nil
 		}
+	}
+	if other := (tls.RecordHeaderError{}); errors.As(err, &other) {
+		err = fmt.Errorf("%w; %s", err, BothOrNone)
+		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = nc.Write(refusal) // a courtesy
 	}
 	_ = nc.Close()
 	return nil, err

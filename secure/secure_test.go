@@ -104,7 +104,7 @@ func meet(t *testing.T, client, server *secure.Credentials, clientWants, serverW
 	var carriers [2]*secure.Carrier
 	var both sync.WaitGroup
 	both.Go(func() { carriers[0], _, errs[0] = client.Dialled(ctx, dialled, clientWants) })
-	both.Go(func() { carriers[1], _, errs[1] = server.Server(ctx, accepted, serverWants) })
+	both.Go(func() { carriers[1], _, errs[1] = server.Server(ctx, accepted, serverWants, nil) })
 	both.Wait()
 	ends := [2]net.Conn{}
 	for i, c := range carriers {
@@ -202,7 +202,7 @@ func TestSlowReaderDoesNotHoldTheCarrier(t *testing.T) {
 	go func() { // proves itself and then reads nothing
 		_, _, _ = trust.load(loadgen).Dialled(t.Context(), dialled, anyone)
 	}()
-	carrier, _, err := trust.load(one).Server(t.Context(), accepted, anyone)
+	carrier, _, err := trust.load(one).Server(t.Context(), accepted, anyone, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,7 +262,7 @@ func TestStrangers(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			go says(dialled)
-			if _, _, err := server.Server(ctx, accepted, anyone); err == nil {
+			if _, _, err := server.Server(ctx, accepted, anyone, nil); err == nil {
 				t.Error("it has come in")
 			}
 		})

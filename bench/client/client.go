@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"paxosbench/bench/target"
+	"paxosbench/secure"
 	"paxosbench/wire"
 )
 
@@ -45,6 +46,8 @@ type Config struct {
 	SessionWindow int
 	// Cluster is the cluster id to insist on; 0 accepts any.
 	Cluster uint64
+	// Credentials have the replicas prove who they are, and prove this client to them; nil: nobody proves anything.
+	Credentials *secure.Credentials
 	// ConnectTimeout bounds connecting and, after it, the handshake. As long as nothing has connected it doubles with every
 	// attempt, up to two seconds, and then it is at least four times what connecting has taken. Default 200 ms.
 	ConnectTimeout time.Duration

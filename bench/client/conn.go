@@ -43,7 +43,8 @@ type conn struct {
 	loop       *Loop
 	index      int
 	fd         int
-	generation int32 // of the socket, so that events of a closed one are told apart
+	secured    *secured // nil: the connection is plain
+	generation int32    // of the socket, so that events of a closed one are told apart
 	state      connState
 	writable   bool // false: the socket's buffer is full, epoll will tell
 	dirty      bool // on the loop's list
@@ -134,21 +135,34 @@ func (c *conn) connect(now time.Duration) {
 	}
 	c.dialedAt, c.deadline = now, now+c.loop.connectTimeout(c.attempts)
 	c.generation++
-	fd, err := dial(c.addr)
+	events, err := c.dial()
 	if err != nil {
 		c.drop(err)
 		return
 	}
-	c.fd = fd
 	c.state = stateConnecting
-	if err := c.loop.watch(c, unix.EPOLL_CTL_ADD, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
+	if err := c.loop.watch(c, unix.EPOLL_CTL_ADD, events); err != nil {
 		c.drop(err)
 	}
 }
 
+// dial starts to connect, and returns what the connection is to be watched for meanwhile.
+func (c *conn) dial() (events uint32, err error) {
+	l := c.loop
+	if l.cfg.Credentials == nil {
+		c.fd, err = dial(c.addr)
+		return unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP, err
+	}
+	if c.fd, c.secured, err = dialSecured(l.cfg.Credentials, c.addr); err == nil {
+		l.securing++
+		c.deadline += time.Duration(l.securing) * handshakeTakes
+	}
+	return unix.EPOLLIN | unix.EPOLLRDHUP, err
+}
+
 // connected finishes the TCP handshake and says hello.
 func (c *conn) connected() {
-	if err := socketError(c.fd); err != nil {
+	if err := c.made(); err != nil {
 		c.drop(err)
 		return
 	}
@@ -157,11 +171,22 @@ func (c *conn) connected() {
 		return
 	}
 	c.loop.connected(c.loop.Now() - c.dialedAt)
+	if c.secured != nil {
+		c.loop.securing--
+	}
 	c.state = stateGreeting
 	c.writable = true
 	hello := wire.ClientHello{Cluster: c.loop.cfg.Cluster, Window: uint32(c.loop.cfg.Window)}
 	c.out = wire.AppendClientHello(c.out[:0], hello)
 	c.flush()
+}
+
+// made returns why connecting has failed, nil if it has not.
+func (c *conn) made() error {
+	if c.secured == nil {
+		return socketError(c.fd)
+	}
+	return c.secured.made(c.fd)
 }
 
 // welcomed makes the connection usable, if the replica leads.
@@ -219,10 +244,7 @@ func (c *conn) drop(cause error) {
 	l := c.loop
 	l.lastError = fmt.Errorf("%v: %w", c.addr, cause)
 	l.suspect(c)
-	if c.fd >= 0 {
-		unix.Close(c.fd)
-		c.fd = -1
-	}
+	c.close()
 	if c.state == stateOpen {
 		l.open--
 		l.counters.Disconnects++
@@ -252,6 +274,22 @@ func (c *conn) drop(cause error) {
 	l.nextScan = min(l.nextScan, c.retryAt)
 }
 
+// close closes the socket, if there is one.
+func (c *conn) close() {
+	if c.fd >= 0 {
+		unix.Close(c.fd)
+		c.fd = -1
+	}
+	if c.secured == nil {
+		return
+	}
+	if c.state == stateConnecting {
+		c.loop.securing--
+	}
+	c.secured.close()
+	c.secured = nil
+}
+
 // backoff returns the wait before the next attempt: none before the first two, so that a redirect costs nothing, then
 // doubling.
 func (c *conn) backoff() time.Duration {
@@ -269,7 +307,7 @@ func (c *conn) receive() {
 	n, err := unix.Read(c.fd, l.buffer[filled:])
 	if err != nil || n <= 0 {
 		if err == nil {
-			err = io.ErrUnexpectedEOF
+			err = c.ending()
 		}
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
 			c.drop(err)
@@ -288,6 +326,14 @@ func (c *conn) receive() {
 	if c.fd >= 0 {
 		c.carry = append(c.carry[:0], rest...)
 	}
+}
+
+// ending says why the other side has closed the connection, as far as that is known.
+func (c *conn) ending() error {
+	if c.secured != nil {
+		return c.secured.cause()
+	}
+	return io.ErrUnexpectedEOF
 }
 
 // frames handles the complete frames at the start of src and returns what is left over.

@@ -53,6 +53,7 @@ type Loop struct {
 	leaderID   wire.ReplicaID
 	reads      wire.Reads // as the leader has said
 	registered int
+	securing   int // connections that are being made, if they are secured
 	open       int
 	counters   target.Counters
 	lastError  error
@@ -132,10 +133,7 @@ func mix(x uint64) uint64 {
 // Close closes every connection. The loop is of no use afterwards.
 func (l *Loop) Close() error {
 	for _, c := range l.conns {
-		if c.fd >= 0 {
-			unix.Close(c.fd)
-			c.fd = -1
-		}
+		c.close()
 	}
 	return unix.Close(l.epfd)
 }

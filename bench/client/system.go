@@ -1,10 +1,16 @@
 package client
 
-import "paxosbench/bench/target"
+import (
+	"fmt"
+
+	"paxosbench/bench/target"
+	"paxosbench/secure"
+)
 
 // System is a cluster of replicas, to be measured.
 type System struct {
 	Addrs []string // client addresses of the replicas
+	TLS   string   // directory of the credentials by which this client proves itself; empty: nobody proves anything
 }
 
 // Name implements target.System.
@@ -17,8 +23,27 @@ func (System) Capabilities() target.Capabilities {
 
 // Open implements target.System.
 func (s System) Open(o target.Options, sink target.Sink) (target.Loop, error) {
+	credentials, err := s.credentials()
+	if err != nil {
+		return nil, err
+	}
 	return NewLoop(Config{
-		Addrs: s.Addrs, Conns: o.Conns, Sessions: o.Sessions, Window: o.Window, SessionWindow: o.SessionWindow,
+		Addrs: s.Addrs, Credentials: credentials, Conns: o.Conns, Sessions: o.Sessions, Window: o.Window, SessionWindow: o.SessionWindow,
 		StallTimeout: o.StallTimeout, ConnectTimeout: o.ConnectTimeout, Nonce: o.Nonce, Start: o.Start,
 	}, sink)
+}
+
+// credentials reads what this client proves itself by, nil if it does not.
+func (s System) credentials() (*secure.Credentials, error) {
+	if s.TLS == "" {
+		return nil, nil
+	}
+	credentials, err := secure.Load(s.TLS, nil)
+	if err != nil {
+		return nil, fmt.Errorf("--tls: %w", err)
+	}
+	if id := credentials.Identity(); id.Role != secure.Client {
+		return nil, fmt.Errorf("--tls: %s holds the certificate of %v: give the directory with that of a client", s.TLS, id)
+	}
+	return credentials, nil
 }

@@ -12,7 +12,7 @@ import (
 // is mistyped, loses nothing of the last one.
 
 // replaceable lists what is replaced, the state last: as long as it is there, what is not yet moved is a cluster's.
-var replaceable = []string{dataDir, logsDir, stateFile}
+var replaceable = []string{dataDir, logsDir, tlsDir, stateFile}
 
 // setAside moves away what the cluster replaces: logs and state, and the data unless that is kept.
 func (c *Cluster) setAside() error {

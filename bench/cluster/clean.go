@@ -102,7 +102,7 @@ func (c *Cluster) remove(ctx context.Context) error {
 	if err := c.refuseUp(); err != nil {
 		return err
 	}
-	for _, name := range []string{asideDir, failedDir, dataDir, logsDir, stateFile} {
+	for _, name := range []string{asideDir, failedDir, dataDir, logsDir, tlsDir, stateFile} {
 		if err := os.RemoveAll(c.path(name)); err != nil {
 			return err
 		}

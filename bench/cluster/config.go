@@ -32,6 +32,8 @@ type Config struct {
 	Search bool
 	// Keep takes up the data that the last cluster in Dir has left.
 	Keep bool
+	// TLS has replicas and clients prove who they are to each other, by credentials that are made for this cluster.
+	TLS bool
 	// Tied replicas end with this process. Others outlive it.
 	Tied bool
 	// Netem puts an emulated network between the replicas, so that they can be cut off from each other. A Link other than

@@ -9,15 +9,24 @@ import (
 )
 
 // Addrs are where the replicas of a cluster are found, in the same order.
-type Addrs struct{ Client, Admin []string }
+type Addrs struct {
+	Client, Admin []string
+	TLS           string // directory of the credentials of a client; empty: none are wanted
+}
 
 // Addrs returns where the replicas are found.
 func (c *Cluster) Addrs() (a Addrs, err error) {
-	members, err := c.Members()
-	for _, m := range members {
+	s, err := c.State()
+	if err != nil {
+		return a, err
+	}
+	for _, m := range s.Members {
 		a.Client, a.Admin = append(a.Client, m.Client), append(a.Admin, m.Admin)
 	}
-	return a, err
+	if s.TLS {
+		a.TLS = c.credentials(clientIdentity)
+	}
+	return a, nil
 }
 
 // FindAddrs returns the addresses of the cluster in a directory. Without one it is the cluster of DefaultDir, if that is

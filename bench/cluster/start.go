@@ -73,7 +73,7 @@ func (c *Cluster) plan() (*State, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &State{Format: stateFormat, Program: c.config.Program, Cluster: newID()}
+	s := &State{Format: stateFormat, Program: c.config.Program, Cluster: newID(), TLS: c.config.TLS}
 	if c.config.Keep {
 		if err := checkKept(before, c.config.Replicas, c.dir); err != nil {
 			return nil, err
@@ -109,7 +109,7 @@ func (c *Cluster) before() (*State, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return s, err
 	}
-	for _, name := range []string{dataDir, logsDir} {
+	for _, name := range []string{dataDir, logsDir, tlsDir} {
 		if _, err := os.Lstat(c.path(name)); err == nil {
 			return nil, refused("%s exists, and no cluster of this program has made it; name another directory in %s", c.path(name), EnvState)
 		}
@@ -134,6 +134,11 @@ func (c *Cluster) startAll(ctx context.Context, s *State) error {
 	for _, m := range s.Members {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(m.Data), 0o755), os.MkdirAll(filepath.Dir(m.Log), 0o755)); err != nil {
 			return err
+		}
+	}
+	if s.TLS {
+		if err := c.issue(s.Members); err != nil {
+			return fmt.Errorf("credentials for the cluster: %w", err)
 		}
 	}
 	addr, err := c.startNetwork(ctx, s)
@@ -161,6 +166,9 @@ func (c *Cluster) args(s *State, m *Member, addr func(from wire.ReplicaID, to *M
 	for i := range s.Members {
 		to := &s.Members[i]
 		args = append(args, "--member", fmt.Sprintf("%d=%s,%s", to.ID, addr(m.ID, to), to.Client))
+	}
+	if s.TLS {
+		args = append(args, "--tls", c.replicaCredentials(m))
 	}
 	return append(args, c.config.Flags...)
 }

@@ -21,6 +21,7 @@ const (
 	stateFile = "cluster.json"
 	dataDir   = "data"
 	logsDir   = "logs"
+	tlsDir    = "tls"    // credentials, each in a directory of its own
 	failedDir = "failed" // logs and state of a start that failed
 	asideDir  = "aside"  // data, logs and state of the cluster before, until the new one has started
 )
@@ -35,6 +36,7 @@ type State struct {
 	Program string   `json:"program"` // of the replicas
 	Members []Member `json:"members"`
 	Network *Network `json:"network,omitempty"` // nil: the replicas reach each other directly
+	TLS     bool     `json:"tls,omitempty"`     // clients and replicas prove who they are
 	Started bool     `json:"started"`           // all replicas have followed one leader
 }
 

@@ -24,6 +24,9 @@ type Config struct {
 	Addrs []string // client addresses of the replicas
 	Admin []string // admin addresses of the replicas, in the same order; empty: no figures of the replicas
 
+	// TLS is the directory of the credentials by which this client proves itself; empty: nobody proves anything.
+	TLS string
+
 	workload.Config // what the operations are
 	pacing.Schedule // when they are due in an open loop
 	events.Plan     // what is done to the replicas meanwhile
@@ -72,7 +75,7 @@ func (c *Config) system() target.System {
 	if c.System != nil {
 		return c.System
 	}
-	return client.System{Addrs: c.Addrs}
+	return client.System{Addrs: c.Addrs, TLS: c.TLS}
 }
 
 // SetStages makes the configuration one of stages: an open loop that lasts as long as they do. Its rate is their mean.

@@ -75,7 +75,7 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload.Workload
 	return e, nil
 }
 
-// Share returns the part of n that falls to one of several threads.
+// share returns the part of n that falls to one of several threads.
 func share(n, thread, threads int) int { return (n + threads - 1 - thread) / threads }
 
 // offset returns what falls to the threads before.

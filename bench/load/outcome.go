@@ -101,7 +101,7 @@ func (r *run) judged(m *measurement) *verdict.Run {
 		Open: r.cfg.Open, Threads: r.cfg.Threads, MaxSendLag: r.cfg.MaxSendLag, StallTimeout: r.cfg.StallTimeout,
 		History: r.cfg.Verify == verify.History, Events: len(r.cfg.Events) > 0, Stages: len(r.cfg.Stages), InFlight: m.inFlight,
 		LeaderChanged: m.leaders[0] != m.leaders[1] || observe.LeaderChanged(m.replicas[0], m.replicas[1]),
-		Observed:      len(r.cfg.Admin), Unseen: observe.Unseen(m.replicas[0], m.replicas[1]),
+		Observed:      len(r.cfg.Admin), Unseen: observe.Unseen(m.replicas[0], m.replicas[1]), Exposed: observe.Exposed(m.replicas[1]),
 	}
 }
 
@@ -171,7 +171,7 @@ func (c *Config) describe() (map[string]any, error) {
 		mode = "open"
 	}
 	config := map[string]any{
-		"mode": mode, "addrs": c.Addrs, "admin": c.Admin, "conns": c.Conns, "clients": c.Clients, "threads": c.Threads,
+		"mode": mode, "addrs": c.Addrs, "admin": c.Admin, "tls": c.TLS, "conns": c.Conns, "clients": c.Clients, "threads": c.Threads,
 		"window": c.Window, "session_window": c.SessionWindow, "keys": c.Keys, "key_dist": c.KeyDist, "key_size": c.KeySize, "value_size": c.ValueSize,
 		"compress_ratio": c.CompressRatio, "mix": c.Mix, "preload": c.Preload, "seed": c.Seed,
 		"warmup": c.Warmup.String(), "duration": c.Duration.String(), "interval": c.Interval.String(),

@@ -38,6 +38,8 @@ const (
 	KnobLinkRate = "link-rate"
 	// KnobLoad offers a share of what the cell reached in a closed loop, as in 70%. See Planned.
 	KnobLoad = "load"
+	// KnobTLS has replicas and load generator prove who they are, and encrypt what passes.
+	KnobTLS = "tls"
 	// KnobVariant names a cell whose settings differ in several knobs. It sets nothing.
 	KnobVariant = "variant"
 )
@@ -72,6 +74,7 @@ var benchKnobs = []knob{
 	{KnobLinkDelay, Bench, length(0, netem.MaxDelay)},
 	{KnobLinkRate, Bench, func(value string) error { _, err := LinkRate(value); return err }},
 	{KnobLoad, Bench, func(value string) error { _, err := LoadShare(value); return err }},
+	{KnobTLS, Bench, oneOf("true", "false")},
 	{KnobVariant, Bench, func(string) error { return nil }},
 }
 

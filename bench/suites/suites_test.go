@@ -13,7 +13,7 @@ import (
 // The suites of the project, and the time that the reference run of all of them may take.
 var shipped = []string{
 	"ablation", "batch-x-pipeline", "batching", "compression", "connections", "durability", "failover", "headline",
-	"latency-throughput", "payload", "pipeline", "reads", "replicas", "smoke",
+	"latency-throughput", "payload", "pipeline", "reads", "replicas", "smoke", "tls",
 }
 
 const (

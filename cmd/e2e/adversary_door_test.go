@@ -2,17 +2,21 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"net"
 	"net/http"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
 
+	"paxosbench/secure"
+	"paxosbench/secure/authority"
 	"paxosbench/wire"
 )
 
@@ -60,6 +64,95 @@ func (c *cluster) knock(ctx context.Context, port int, says []byte) {
 	defer context.AfterFunc(ctx, h.abort)()
 	_, _ = h.Write(says)
 	h.ended(time.Minute)
+}
+
+// With TLS, who has no certificate is told nothing and gets nowhere: not by silence, not by hellos, not by handshakes without a
+// certificate or with one of another authority, not at the port of the other role. The victim and a follower that restarts get on.
+func TestStrangersWithoutIdentity(t *testing.T) {
+	c, foreign := newSecured(t, 3), newTrial(t)
+	leader := c.leader()
+	m := c.members[leader-1]
+	own := func(id secure.Identity) string { return c.credentials(id) }
+	hello := wire.AppendPeerHello(nil, &wire.PeerHello{From: 3, To: wire.ReplicaID(leader), Lane: wire.LaneControl})
+	greeting := wire.AppendClientHello(nil, wire.ClientHello{})
+	attacks := []func(ctx context.Context){
+		func(ctx context.Context) { c.knock(ctx, m.peer, nil) },
+		func(ctx context.Context) { c.knock(ctx, m.client, nil) },
+		func(ctx context.Context) { c.knock(ctx, m.peer, hello) },
+		func(ctx context.Context) { c.knock(ctx, m.client, greeting) },
+	}
+	for _, a := range []struct {
+		port int
+		with string
+		says []byte
+	}{
+		{m.peer, "", hello}, {m.client, "", greeting},
+		{m.peer, foreign(secure.ReplicaIdentity(3)), hello}, {m.client, foreign(loadIdentity), greeting},
+		{m.peer, own(loadIdentity), hello}, {m.client, own(secure.ReplicaIdentity(3)), greeting},
+	} {
+		attacks = append(attacks, func(ctx context.Context) { shakes(ctx, t, a.port, a.with, a.says) })
+	}
+	attack := func(ctx context.Context) {
+		var all sync.WaitGroup
+		for _, one := range attacks {
+			all.Go(func() { swarm(ctx, 10, one) })
+		}
+		all.Wait()
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		attack(ctx)
+	}()
+	c.restartPeer(leader)
+	cancel()
+	<-ended
+	s := c.besiege(attack)
+	s.fromOutside()
+	s.within(256 << 20)
+}
+
+// newTrial returns what makes credentials of an authority of its own, in a directory.
+func newTrial(t *testing.T) func(id secure.Identity) (dir string) {
+	t.Helper()
+	trial, err := authority.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(id secure.Identity) string {
+		t.Helper()
+		dir := filepath.Join(t.TempDir(), "tls")
+		if err := trial.Issue(id, dir); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+}
+
+// shakes takes part in a handshake with a certificate that must not open the port, or with none, says something, and is to hear nothing.
+func shakes(ctx context.Context, t *testing.T, port int, dir string, says []byte) {
+	config := &tls.Config{InsecureSkipVerify: true}
+	if dir != "" {
+		own, err := tls.LoadX509KeyPair(filepath.Join(dir, secure.CertificateFile), filepath.Join(dir, secure.KeyFile))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		config.Certificates = append(config.Certificates, own)
+	}
+	h, err := hostileAt(port)
+	if err != nil {
+		return
+	}
+	defer h.abort()
+	defer context.AfterFunc(ctx, h.abort)()
+	conn := tls.Client(h.Conn, config)
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	_, _ = conn.Write(says)
+	if n, _ := conn.Read(make([]byte, 64)); n > 0 {
+		t.Errorf("a stranger hears %d bytes", n)
+	}
 }
 
 // Who says that it is a replica that is connected gets nowhere, however long that one has said nothing: followers have nothing

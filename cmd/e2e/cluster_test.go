@@ -17,6 +17,8 @@ import (
 
 	"paxosbench/bench/netem"
 	"paxosbench/replica/transport/freeport"
+	"paxosbench/secure"
+	"paxosbench/secure/authority"
 	"paxosbench/wire"
 )
 
@@ -55,6 +57,7 @@ type cluster struct {
 	members  []member
 	replicas map[int]*process
 
+	tls     bool           // everybody proves who they are
 	network *netem.Network // between the replicas; nil: they reach each other directly
 }
 
@@ -122,6 +125,35 @@ func (p *process) text() string {
 // newCluster starts a cluster of n replicas with the given extra flags. If the test fails, data and logs stay.
 func newCluster(t testing.TB, n int, flags ...string) *cluster {
 	t.Helper()
+	c := prepared(t, n, flags...)
+	for id := 1; id <= n; id++ {
+		c.start(id, "--bootstrap")
+	}
+	return c
+}
+
+// newSecured does the same, and everybody proves who they are.
+func newSecured(t testing.TB, n int, flags ...string) *cluster {
+	t.Helper()
+	c := prepared(t, n, flags...)
+	trial, err := authority.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.tls, err = true, trial.Issue(loadIdentity, c.credentials(loadIdentity))
+	for id := 1; id <= n; id++ {
+		replica := secure.ReplicaIdentity(id)
+		if err = errors.Join(err, trial.Issue(replica, c.credentials(replica))); err != nil {
+			t.Fatal(err)
+		}
+		c.start(id, "--bootstrap")
+	}
+	return c
+}
+
+// prepared is a cluster that has not been started.
+func prepared(t testing.TB, n int, flags ...string) *cluster {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "paxosbench-cluster-")
 	if err != nil {
 		t.Fatal(err)
@@ -135,9 +167,6 @@ func newCluster(t testing.TB, n int, flags ...string) *cluster {
 	})
 	c := &cluster{t: t, dir: dir, flags: flags, replicas: map[int]*process{}}
 	c.addMembers(n)
-	for id := 1; id <= n; id++ {
-		c.start(id, "--bootstrap")
-	}
 	return c
 }
 
@@ -159,8 +188,19 @@ func (c *cluster) args(id int) []string {
 		}
 		args = append(args, "--member", fmt.Sprintf("%d=%s,127.0.0.1:%d", m.id, peer, m.client))
 	}
+	if c.tls {
+		args = append(args, "--tls", c.credentials(secure.ReplicaIdentity(id)))
+	}
 	return append(args, c.flags...)
 }
+
+// credentials is the directory of the credentials of a replica or a client.
+func (c *cluster) credentials(id secure.Identity) string {
+	return filepath.Join(c.dir, "tls", string(id.Role)+"-"+id.Name)
+}
+
+// loadIdentity is who loadgen is.
+var loadIdentity = secure.Identity{Role: secure.Client, Name: "loadgen"}
 
 func (c *cluster) start(id int, extra ...string) {
 	c.t.Helper()
@@ -311,6 +351,9 @@ func (c *cluster) loadThrough(members []member, duration time.Duration, extra ..
 	}
 	args := []string{"run", "--addrs", strings.Join(clients, ","), "--admin", strings.Join(admins, ","), "--out", c.out(),
 		"--conns", "4", "--clients", fmt.Sprint(loadClients), "--warmup", "0s", "--duration", duration.String(), "--examine", "0s"}
+	if c.tls {
+		args = append(args, "--tls", c.credentials(loadIdentity))
+	}
 	return start(c.t, filepath.Join(c.dir, "loadgen.log"), "loadgen", append(args, extra...)...)
 }
 

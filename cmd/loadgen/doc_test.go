@@ -108,7 +108,7 @@ func TestKeysAreDocumented(t *testing.T) {
 // An open loop and a closed one have between them every check and every key of the configuration.
 func TestChecksAndConfigurationAreDocumented(t *testing.T) {
 	server := listen(t, clienttest.Config{State: clienttest.NewNoopState()})
-	checks, config := []string{"interrupted", record.CheckOverlap, record.CheckConfiguration}, []string(nil)
+	checks, config := []string{"interrupted", "identity", record.CheckOverlap, record.CheckConfiguration}, []string(nil)
 	for _, args := range [][]string{
 		{"--rate", "1k", "--window", "0", "--max-send-lag", "1h", "--objective", "p99<1h", "--interval", "50ms"},
 		{"--interval", "50ms", "--verify", "history", "--at", "0s kill 1", "--cluster-script", fakeScript(t)},

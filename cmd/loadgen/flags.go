@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -37,6 +38,7 @@ type clusterFlags struct {
 	Cluster string   `help:"Directory of a cluster on this host, which says what the addresses are and what --at acts on. Default: $PAXOSBENCH_STATE, or .cluster in the project, if a cluster is up there." placeholder:"DIR"`
 	Addrs   []string `help:"Client addresses of the replicas. Default: those of the cluster, or 127.0.0.1:7001.. (or from $PAXOSBENCH_PORT_BASE on)." placeholder:"ADDR"`
 	Admin   []string `help:"Admin addresses of the replicas; none: no figures of the replicas. Default: the ports of --addrs plus 200." placeholder:"ADDR"`
+	TLS     string   `name:"tls" help:"Directory with ca.crt, tls.crt and tls.key, for replicas that run with --tls. Default: that of the cluster; with --addrs none." placeholder:"DIR"`
 	Conns   int      `help:"Connections, all to the leader (${default})." default:"4" placeholder:"N"`
 	Clients int      `help:"Sessions in total, spread over the connections. Default: one each." placeholder:"N"`
 	Threads int      `help:"Event loops, each on a thread of its own (${default})." default:"1" placeholder:"N"`
@@ -149,7 +151,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 		return nil, err
 	}
 	cfg := &load.Config{
-		Addrs: addrs.Client, Admin: addrs.Admin, Conns: f.Cluster.Conns, Threads: f.Cluster.Threads, Window: defaultWindow,
+		Addrs: addrs.Client, Admin: addrs.Admin, TLS: cmp.Or(f.Cluster.TLS, addrs.TLS), Conns: f.Cluster.Conns, Threads: f.Cluster.Threads, Window: defaultWindow,
 		Config: workload.Config{
 			Clients: f.Cluster.Clients, Keys: f.Workload.Keys, KeySize: f.Workload.KeySize, CompressRatio: f.Workload.CompressRatio,
 			Seed: f.Workload.Seed, Generator: units.GeneratorID{Of: 1},

@@ -97,7 +97,11 @@ func (c *conn) feed(data []byte, s sink) {
 		c.waited, c.arrived = 0, 0
 	}
 	if err != nil && err != errStopped {
-		c.fault(faultOf(err), err.Error())
+		text := err.Error()
+		if secure.IsTLS(data) {
+			text += "; " + secure.BothOrNone
+		}
+		c.fault(faultOf(err), text)
 	}
 }
 

@@ -22,7 +22,7 @@ func (a *acceptor) prove(ctx context.Context, nc net.Conn, e endpoint) {
 	c := e.base()
 	limited, cancel := context.WithTimeout(ctx, a.t.cfg.HandshakeTimeout)
 	defer cancel()
-	carrier, id, err := a.t.cfg.Credentials.Server(limited, nc, a.allows)
+	carrier, id, err := a.t.cfg.Credentials.Server(limited, nc, a.allows, wire.AppendFault(nil, secure.BothOrNone))
 	if err != nil {
 		c.newcomer.leave()
 		if ctx.Err() == nil {

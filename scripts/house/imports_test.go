@@ -50,7 +50,7 @@ var rooms = []room{
 	{dir: "bench", uses: []string{"wire/...", "secure", "bench/..."}},
 	{dir: "bench/record", uses: []string{"wire"}},
 	{dir: "bench/target", uses: []string{"wire"}},
-	{dir: "bench/client", uses: []string{"wire", "bench/target"}},
+	{dir: "bench/client", uses: []string{"wire", "secure", "bench/target"}},
 	{dir: "bench/load/units"},
 	{dir: "bench/load/draw"},
 	{dir: "bench/load/inflight", uses: []string{"bench/target"}},

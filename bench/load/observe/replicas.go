@@ -173,6 +173,19 @@ func ratio(a, b float64) float64 {
 	return a / b
 }
 
+// Exposed lists the replicas that listen where others than their hosts may connect, without anybody proving who they are.
+func Exposed(scrapes []Scrape) (who []string) {
+	for _, look := range scrapes {
+		var config struct {
+			Exposed bool `json:"insecure-listen"`
+		}
+		if json.Unmarshal(look.Status.Config, &config) == nil && config.Exposed {
+			who = append(who, fmt.Sprintf("replica %d", look.Status.ID))
+		}
+	}
+	return who
+}
+
 // Unseen lists the replicas that could not be asked at both looks, with the reason.
 func Unseen(before, after []Scrape) (who []string) {
 	for i := range after {

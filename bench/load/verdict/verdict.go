@@ -40,6 +40,7 @@ type Run struct {
 	// Observed tells whether replicas were to be looked at, and how many; Unseen are those that could not be, with the reason.
 	Observed int
 	Unseen   []string
+	Exposed  []string // replicas that anybody could have answered for
 }
 
 // checkAnswered is the check of goodput, which a search wants passed although a single run is only degraded by it.
@@ -172,8 +173,16 @@ func (v *judging) steady(run *Run, r *record.Result) {
 		v.exactly("connections", float64(disturbances), 0, record.Degraded, "connections were lost or redirected: the leader changed, or was replaced")
 	}
 	v.observed(run)
+	v.identity(run)
 	v.exactly("corrupt frames", float64(r.Client.CorruptFrames), 0, record.Degraded, "frames arrived damaged")
 	v.exactly("failed operations", float64(r.Ops.Failed+r.Ops.TimedOut), 0, record.Degraded, "operations failed or timed out")
+}
+
+// identity says if nobody has proved that those who answered were the replicas, and could have been somebody else.
+func (v *judging) identity(run *Run) {
+	if len(run.Exposed) > 0 {
+		v.unobserved("identity", strings.Join(run.Exposed, ", ")+": whoever reaches its addresses could answer, read and change what passes (--insecure-listen instead of --tls)")
+	}
 }
 
 // observed says whose replicas' figures, configuration and state nobody has seen: what depends on them has not been checked.

@@ -94,6 +94,7 @@ type upCommand struct {
 	Durability string        `help:"none, os or fsync (${default})." enum:"none,os,fsync" default:"fsync" placeholder:"D"`
 	Keep       bool          `help:"Take up the data of the last time. Without it the data is fresh."`
 	PortBase   int           `help:"Clients at 127.0.0.1:BASE+1.., peers BASE+101.., admin BASE+201.. (${default})." default:"7000" env:"PAXOSBENCH_PORT_BASE" placeholder:"BASE"`
+	TLS        bool          `name:"tls" help:"Have replicas and clients prove who they are to each other, by certificates that are made for this cluster; the load generator finds its own."`
 	Netem      bool          `help:"Put an emulated network between the replicas, for isolate, deafen and mute."`
 	LinkDelay  time.Duration `help:"Delay of each of its links, one way (0)." placeholder:"D"`
 	LinkRate   string        `help:"Bytes per second of each of its links, in each direction, as in 100MB (unlimited)." default:"unlimited" placeholder:"RATE"`
@@ -111,6 +112,8 @@ func (c *upCommand) Validate() error {
 		switch {
 		case slices.Contains([]string{"--id", "--member", "--admin", "--data", "--cluster-id", "--bootstrap"}, flag):
 			return fmt.Errorf("%s is set by this command; leave it out; see --port-base and --state", flag)
+		case flag == "--tls":
+			return errors.New("--tls goes before the --, without a directory: up --tls -- FLAGS")
 		case flag == "--durability":
 			return errors.New("--durability goes before the --: up --durability D -- FLAGS")
 		}
@@ -130,7 +133,7 @@ func (c *upCommand) Run(s *program.Session, all *Command) error {
 		return err
 	}
 	started, err := cluster.Start(s.Ctx, cluster.Config{
-		Program: filepath.Join(local, "replica"), Replicas: c.Replicas, Dir: all.dir(), PortBase: c.PortBase, Keep: c.Keep,
+		Program: filepath.Join(local, "replica"), Replicas: c.Replicas, Dir: all.dir(), PortBase: c.PortBase, Keep: c.Keep, TLS: c.TLS,
 		Flags: append([]string{"--durability", c.Durability}, c.Flags...),
 		Netem: c.Netem, Link: netem.Config{Delay: c.LinkDelay, Rate: rate}, NetworkProgram: []string{self, "cluster", "network"},
 		Progress: func(text string) { fmt.Fprintln(s.Err, text) },
