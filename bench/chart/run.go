@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -17,25 +19,29 @@ import (
 // Measures of a picture of runs.
 const (
 	runsWidth   = 22 * vg.Centimeter
-	runsHeight  = 36 * vg.Centimeter
-	legendWidth = 130 // points, of the strip beside a panel that its legend stands in: within, it would hide what it explains
+	runsHeight  = 9 * vg.Centimeter // of each panel
+	legendWidth = 130               // points, of the strip beside a panel that its legend stands in: within, it would hide what it explains
 )
 
 // WriteRuns draws runs one over the other in a format, svg or png, in four panels: throughput and latency over time,
-// latency by percentile, and the share of operations by latency.
+// latency by percentile, and the share of operations by latency. Of results without a series there are the last two.
 func WriteRuns(w io.Writer, format, title string, runs []*record.Run) error {
+	kinds := []func([]*record.Run) (*plot.Plot, error){throughputPanel, latencyPanel, spectrumPanel, sharePanel}
+	if !slices.ContainsFunc(runs, func(r *record.Run) bool { return len(r.Rows) > 0 }) {
+		kinds = kinds[2:] // of a result alone nobody knows its course
+	}
 	var panels []*plot.Plot
-	for _, panel := range []func([]*record.Run) (*plot.Plot, error){throughputPanel, latencyPanel, spectrumPanel, sharePanel} {
-		p, err := panel(runs)
+	for _, kind := range kinds {
+		p, err := kind(runs)
 		if err != nil {
 			return err
 		}
 		panels = append(panels, p)
 	}
-	panels[0].Title.Text = title
+	panels[0].Title.Text = strings.TrimSuffix(title+"\n"+panels[0].Title.Text, "\n")
 	tiles := draw.Tiles{Rows: len(panels), Cols: 1, PadY: vg.Points(14), PadTop: vg.Points(8), PadBottom: vg.Points(8),
 		PadLeft: vg.Points(8), PadRight: vg.Points(16)}
-	return writePicture(w, format, runsWidth, runsHeight, func(c draw.Canvas) {
+	return writePicture(w, format, runsWidth, vg.Length(len(panels))*runsHeight, func(c draw.Canvas) {
 		for i, p := range panels {
 			drawBesideLegend(tiles.At(c, 0, i), p)
 		}

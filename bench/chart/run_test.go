@@ -2,7 +2,6 @@ package chart
 
 import (
 	"bytes"
-	"io"
 	"math"
 	"strings"
 	"testing"
@@ -65,15 +64,20 @@ func TestOutageOfARun(t *testing.T) {
 	}
 }
 
-// TestOneIntervalOfARun wants something to be seen of a run that has but one, and of one that has none to be drawn at all.
+// TestOneIntervalOfARun wants something to be seen of a run that has but one, and of one that has none what there is, without empty panels.
 func TestOneIntervalOfARun(t *testing.T) {
 	run := runOf(t, record.Row{LengthS: 1, OK: 1000, OpsPerS: 1000})
 	if steps := stepsOfRun(run, throughputOf, false); len(steps) != 1 || len(steps[0]) != 2 || steps[0][1].X != 1 {
 		t.Errorf("%v", steps)
 	}
 	for _, r := range []*record.Run{run, runOf(t)} {
-		if err := WriteRuns(io.Discard, "png", "", []*record.Run{r}); err != nil {
-			t.Error(err)
+		var out bytes.Buffer
+		if err := WriteRuns(&out, "svg", "A title", []*record.Run{r}); err != nil {
+			t.Fatal(err)
+		}
+		words := textOf(t, out.Bytes())
+		if course := strings.Contains(words, "operations/s"); course != (len(r.Rows) > 0) || !strings.Contains(words, "A title") {
+			t.Errorf("%d rows: %q", len(r.Rows), words)
 		}
 	}
 }
