@@ -13,7 +13,9 @@ Usage: scripts/compare.sh 'FLAGS A' 'FLAGS B' [--duet] [--pairs N] [--duration D
   FLAGS          Flags of bin/replica and, after --, of bin/loadgen run; --replicas N, --link-delay D and
                  --link-rate R are understood too. What is not said is as these programs have it by default.
   --commits      A are the replicas of commit OLD, B those of NEW, each built in a working tree of its own in a
-                 temporary directory, which is removed again. The load generator is that of this tree.
+                 temporary directory, which is removed again. The load generator is that of this tree. Where
+                 code comes to lie differs between builds, and alone may be worth two or three percent: no
+                 number of pairs tells that from a change. scripts/instructions.sh does.
   --duet         A and B at the same time, cluster and load of each kept to one processor, which the two exchange
                  every 50 ms: what disturbs the host, or one processor, disturbs both alike.
   --pairs N      Runs of each (default 10). Fewer than eight cannot show a difference.
