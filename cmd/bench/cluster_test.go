@@ -22,11 +22,15 @@ const exitInvalid = 6
 
 // up starts a cluster.
 func up(t *testing.T, replicas int) *cluster.Cluster {
+	return started(t, cluster.Config{Replicas: replicas})
+}
+
+// started starts one of some kind.
+func started(t *testing.T, config cluster.Config) *cluster.Cluster {
 	t.Helper()
-	c, err := cluster.Start(t.Context(), cluster.Config{
-		Program: filepath.Join(bin, "replica"), Replicas: replicas, Dir: filepath.Join(t.TempDir(), "cluster"), PortBase: 26000,
-		Search: true, Tied: true, Flags: []string{"--durability", "none"},
-	})
+	config.Program, config.Dir, config.PortBase = filepath.Join(bin, "replica"), filepath.Join(t.TempDir(), "cluster"), 26000
+	config.Search, config.Tied, config.Flags = true, true, []string{"--durability", "none"}
+	c, err := cluster.Start(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,5 +187,23 @@ func TestCompletion(t *testing.T) {
 		if got, err := cmd.Output(); err != nil || string(got) != want {
 			t.Errorf("%q goes on with %q, want %q: %v", line, got, want, err)
 		}
+	}
+}
+
+// A cluster with TLS has credentials made for it, which the load generator finds, and which a replica that starts again has still.
+// Without them nobody is served, and told why.
+func TestClusterWithTLS(t *testing.T) {
+	c := started(t, cluster.Config{Replicas: 3, TLS: true})
+	if code, said, r := loadgen(t, c, "--at", "300ms kill leader", "--at", "600ms start victim"); code != 0 || r.Verification.Violations != 0 {
+		t.Errorf("exit code %d, %d violations: %s", code, r.Verification.Violations, said)
+	}
+	whole(t, c)
+	addrs, err := c.Addrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), filepath.Join(bin, "loadgen"), "run", "--addrs", strings.Join(addrs.Client, ","), "--admin", "none", "--give-up", "1s")
+	if text, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(text), "give --tls to all replicas and clients") {
+		t.Errorf("without credentials: %v: %s", err, text)
 	}
 }

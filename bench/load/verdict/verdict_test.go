@@ -86,6 +86,7 @@ func TestJudge(t *testing.T) {
 			c.Observed, c.Unseen = 2, []string{"b: connection refused"}
 		}, record.Degraded, "replicas: figures, configuration and version of some replicas are not known, perhaps because their admin addresses " +
 			"serve their own host only; --admin none expects none: b: connection refused"},
+		{"replicas that anybody may have answered for", func(c *Run, _ *record.Result, _ []record.Row) { c.Exposed = []string{"replica 1"} }, record.Valid, ""},
 		{"damaged frames", func(_ *Run, r *record.Result, _ []record.Row) { r.Client.CorruptFrames = 1 }, record.Degraded, "corrupt frames"},
 		{"failures", func(_ *Run, r *record.Result, _ []record.Row) { r.Ops.OK, r.Ops.Failed = 9999, 1 }, record.Degraded, "failed operations"},
 		{"wrong answers", func(_ *Run, r *record.Result, _ []record.Row) { r.Verification.Violations = 1 }, record.Invalid, "verification"},
@@ -113,6 +114,9 @@ func TestJudge(t *testing.T) {
 		}
 		if seen := slices.ContainsFunc(r.Checks, func(c record.Check) bool { return c.Name == "replicas" && c.NotObserved && !c.OK }); seen != (run.Observed == 0) {
 			t.Errorf("%s: replicas that nobody has asked about are taken to be as they should", tt.name)
+		}
+		if seen := slices.ContainsFunc(r.Checks, func(c record.Check) bool { return c.Name == "identity" && c.NotObserved }); seen != (run.Exposed != nil) {
+			t.Errorf("%s: it is not said that nobody has proved who answered, or it is without need", tt.name)
 		}
 		if len(r.Checks) < 9 {
 			t.Errorf("%s: only %d checks have figures", tt.name, len(r.Checks))
