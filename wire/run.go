@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 )
 
 // A run is a stretch of commands of one session with contiguous sequence numbers. A fragment (the body of a Request)
@@ -94,6 +95,34 @@ func PutRunHeader(dst []byte, session SessionID, first, seen Seq, count, size in
 	AppendRunHeader(dst[:0], session, first, seen, count, size)
 }
 
+// SizeError says that a command cannot be sent, because its key or its value is too long.
+type SizeError struct {
+	Op         Op
+	Key, Value int // their lengths
+}
+
+// Error implements error.
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%v: %v with a key of %d bytes and a value of %d: at most %d and %d can be sent", ErrLength, e.Op, e.Key, e.Value, MaxKey, MaxValue)
+}
+
+// Unwrap implements errors.Is for ErrLength.
+func (e *SizeError) Unwrap() error { return ErrLength }
+
+// CheckSize returns a *SizeError if a command with a key and a value of that many bytes cannot be sent. That of a compare-and-set
+// has four bytes more than its two values.
+func CheckSize(op Op, keyLen, valueLen int) error {
+	if tooLong(keyLen, valueLen) {
+		return &SizeError{op, keyLen, valueLen}
+	}
+	return nil
+}
+
+func tooLong(keyLen, valueLen int) bool { return uint(keyLen) > MaxKey || uint(valueLen) > MaxValue }
+
+// unsendable is the header of a command that every decoder refuses: of no operation, and longer than any.
+const unsendable = math.MaxUint32 << 32
+
 // AppendCommand appends one command.
 func AppendCommand(dst []byte, op Op, flags uint8, key, value []byte) []byte {
 	dst = AppendCommandHeader(dst, op, flags, len(key), len(value))
@@ -101,8 +130,12 @@ func AppendCommand(dst []byte, op Op, flags uint8, key, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// AppendCommandHeader appends the header of a command; the caller appends keyLen bytes of key and valueLen of value.
+// AppendCommandHeader appends the header of a command; the caller appends keyLen bytes of key and valueLen of value. If these are
+// more than can be sent (see CheckSize) what it appends is refused by every decoder, whatever follows, and can be taken for nothing else.
 func AppendCommandHeader(dst []byte, op Op, flags uint8, keyLen, valueLen int) []byte {
+	if tooLong(keyLen, valueLen) {
+		return binary.LittleEndian.AppendUint64(dst, unsendable)
+	}
 	return binary.LittleEndian.AppendUint64(dst, uint64(op)|uint64(flags)<<8|uint64(keyLen)<<16|uint64(valueLen)<<32)
 }
 

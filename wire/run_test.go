@@ -285,3 +285,31 @@ func BenchmarkDecodeFragment(b *testing.B) {
 		})
 	}
 }
+
+// A command that is too long is never encoded as another one: a key of 65,536 bytes is not a key of none, whose bytes are the next
+// commands.
+func TestCommandTooLong(t *testing.T) {
+	put := AppendCommand(nil, OpPut, 0, []byte("next"), []byte("command"))
+	for _, tt := range []struct{ key, value int }{
+		{MaxKey + 1, 1}, {1, MaxValue + 1}, {MaxKey + 1, MaxValue + 1}, {2 * (MaxKey + 1), 0}, {-1, 0}, {0, -1},
+	} {
+		err := CheckSize(OpPut, tt.key, tt.value)
+		var size *SizeError
+		if !errors.As(err, &size) || !errors.Is(err, ErrLength) || size.Key != tt.key || size.Value != tt.value {
+			t.Errorf("%+v: error %v", tt, err)
+		}
+		commands := AppendCommandHeader(nil, OpPut, 0, tt.key, tt.value)
+		for range 10 {
+			commands = append(commands, put...)
+		}
+		for count := 1; count <= 11; count++ {
+			fragment := append(AppendRunHeader(nil, 1, 1, 0, count, len(commands)), commands...)
+			if _, err := DecodeFragment(fragment); err == nil {
+				t.Fatalf("%+v: taken for %d commands", tt, count)
+			}
+		}
+	}
+	if err := CheckSize(OpPut, MaxKey, MaxValue); err != nil {
+		t.Error(err)
+	}
+}

@@ -2,8 +2,10 @@ package client_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +32,7 @@ type counter struct {
 	sent     int
 	ready    int
 	statuses map[wire.Status]int
+	tooLong  target.Number // the operation of every stream whose key is too long to be sent; 0: none's is
 }
 
 func (c *counter) AppendCommands(dst []byte, s *target.Stream, first target.Number, count, limit int) ([]byte, int) {
@@ -37,6 +40,10 @@ func (c *counter) AppendCommands(dst []byte, s *target.Stream, first target.Numb
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
+		}
+		if c.tooLong != 0 && first+target.Number(i) == c.tooLong {
+			dst = wire.AppendCommand(dst, wire.OpGet, 0, make([]byte, wire.MaxKey+1), nil)
+			continue
 		}
 		if s.Index >= c.readers {
 			dst = wire.AppendCommand(dst, wire.OpGet, 0, key, nil)
@@ -414,3 +421,39 @@ func TestConfigIsValidated(t *testing.T) {
 		t.Error("an address without a port is accepted")
 	}
 }
+
+// An operation that cannot be sent costs its session the operations that are under way, and says so; it does not keep the session,
+// or any other, for ever.
+func TestUnsendable(t *testing.T) {
+	server := listen(t, clienttest.Config{Reads: wire.ReadsLease})
+	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
+	r.tooLong = 5
+	r.register()
+	for _, s := range r.both() {
+		r.Assign(s, 4)
+	}
+	all := func(n target.Number) func() bool {
+		return func() bool { return slices.Min(r.answered) == n }
+	}
+	r.until("answers", all(4))
+	for _, s := range r.both() {
+		r.Assign(s, 3)
+	}
+	var unsendable *client.UnsendableError
+	r.until("operations that are given up", func() bool {
+		if err := r.LastError(); errors.As(err, &unsendable) && !errors.Is(err, wire.ErrLength) {
+			t.Fatal(err)
+		}
+		return all(7)()
+	})
+	if unsendable == nil || unsendable.First > 5 || r.lost == 0 {
+		t.Errorf("%d operations lost, error %v", r.lost, unsendable)
+	}
+	r.until("sessions that can be used again", func() bool { return r.sessions[0].Room() > 0 && r.sessions[1].Room() > 0 })
+	for _, s := range r.both() {
+		r.Assign(s, 3)
+	}
+	r.until("answers", all(10))
+}
+
+func (r *rig) streams() []*target.Stream { return append(slices.Clone(r.sessions), r.readers...) }

@@ -227,12 +227,23 @@ func (c *conn) lost(s *Session, at time.Duration) {
 		c.refused(s, s.outstanding, at)
 		return
 	}
-	c.loop.counters.LostSessions++
-	c.loop.registered--
-	delete(c.byID, s.id)
+	c.abandon(s, at)
+}
+
+// abandon gives up the unanswered operations of a session, which registers anew, or of a reader.
+func (c *conn) abandon(s *Session, at time.Duration) {
 	c.outstanding -= s.outstanding
-	first, count := s.lost()
-	s.nonce = wire.Seq(mix(uint64(s.nonce))>>1) + 1
+	var first Number
+	var count int
+	if s.Reads() {
+		first, count = s.givenUp()
+	} else {
+		c.loop.counters.LostSessions++
+		c.loop.registered--
+		delete(c.byID, s.id)
+		first, count = s.lost()
+		s.nonce = wire.Seq(mix(uint64(s.nonce))>>1) + 1
+	}
 	c.backOff(s, at)
 	if count > 0 {
 		c.loop.sink.Lost(&s.Stream, first, count, at)

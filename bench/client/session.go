@@ -48,9 +48,14 @@ func (s *Session) disconnected() {
 
 // lost forgets the registration; unanswered operations are given up.
 func (s *Session) lost() (first Number, count int) {
-	first, count = s.Answered+1, int(s.Assigned-s.Answered)
 	s.id, s.Limit = 0, 0
 	s.base = s.Assigned
+	return s.givenUp()
+}
+
+// givenUp gives up the unanswered operations.
+func (s *Session) givenUp() (first Number, count int) {
+	first, count = s.Answered+1, int(s.Assigned-s.Answered)
 	s.Answered, s.transmitted, s.Sent = s.Assigned, s.Assigned, s.Assigned
 	s.outstanding = 0
 	s.rewinding, s.gaps = false, 0

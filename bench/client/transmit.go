@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -123,10 +124,41 @@ func (c *conn) appendRun(s *Session, first Number, count, limit int) int {
 	c.out, count = c.loop.sink.AppendCommands(c.out, &s.Stream, first, count, limit)
 	size := len(c.out) - start - wire.RunHeaderSize
 	wire.PutRunHeader(c.out[start:], s.id, s.seq(first), s.seq(s.Answered), count, size)
+	if first <= s.Sent {
+		if _, err := wire.DecodeFragment(c.out[start:]); err != nil {
+			c.out = c.out[:start]
+			c.giveUp(s, &UnsendableError{s.Index, first, count, err})
+			return 0
+		}
+	}
 	s.transmitted += Number(count)
 	s.outstanding += count
 	c.onWire(count)
 	return count
+}
+
+// UnsendableError says that operations of a session are given up, because one of them cannot be sent: every replica would close
+// the connection for it.
+type UnsendableError struct {
+	Stream int    // its index
+	First  Number // of the operations that were to be sent together
+	Count  int
+	Err    error // what is wrong with one of them
+}
+
+// Error implements error.
+func (e *UnsendableError) Error() string {
+	return fmt.Sprintf("session %d: operations %d to %d are given up, one of them cannot be sent: %v", e.Stream, e.First, e.First+Number(e.Count)-1, e.Err)
+}
+
+// Unwrap returns what is wrong.
+func (e *UnsendableError) Unwrap() error { return e.Err }
+
+// giveUp gives up the unanswered operations of a session that has one which cannot be sent. Whether it can is looked at when it is to
+// be sent again, after a replica has closed the connection for it: it costs nothing where all is well.
+func (c *conn) giveUp(s *Session, err *UnsendableError) {
+	c.loop.lastError = err
+	c.abandon(s, c.loop.Now())
 }
 
 // onWire counts commands out; the first ones after a quiet time start the clock that tells a stalled replica.
