@@ -57,6 +57,9 @@ func (e *engine) unfit() string {
 	if e.stop.Load() {
 		return "the run was interrupted"
 	}
+	if !e.cfg.can().Get {
+		return "the system has no gets"
+	}
 	if err := e.cfg.ReadableBack(); err != nil {
 		return err.Error()
 	}
@@ -93,6 +96,9 @@ func (e *engine) examine(end time.Duration) error {
 		return nil
 	case e.work.Owned(e.streams.Clients()-1) < 2:
 		v.Leave("order and compare-and-sets were not exercised: that takes two keys per session")
+		return nil
+	case !e.cfg.can().CompareAndSet:
+		v.Leave("order and compare-and-sets were not exercised: the system has no compare-and-sets")
 		return nil
 	case e.cfg.Examine == 0:
 		return nil
@@ -172,7 +178,7 @@ const recallMore = 256
 // recall has a session read the keys of its last operations before it goes on: it comes from a lost connection, and
 // perhaps to another leader, and what it writes next would cover what has been lost.
 func (e *engine) recall(session int) {
-	if e.verifier == nil || !e.recalls {
+	if e.verifier == nil || !e.recalls || !e.cfg.can().Sessions {
 		return
 	}
 	e.verifier.KeepTrack(replayMost)

@@ -78,6 +78,27 @@ func (c *Config) system() target.System {
 	return client.System{Addrs: c.Addrs, TLS: c.TLS}
 }
 
+// can returns what that can do.
+func (c *Config) can() target.Capabilities { return c.system().Capabilities() }
+
+// validateSystem reports what is asked of the system that it cannot do.
+func (c *Config) validateSystem() error {
+	var errs []error
+	can := c.can()
+	for _, needed := range []struct {
+		op wire.Op
+		ok bool
+	}{{wire.OpGet, can.Get}, {wire.OpDelete, can.Delete}, {wire.OpCompareAndSet, can.CompareAndSet}} {
+		if c.Mix.Share(needed.op) > 0 && !needed.ok {
+			errs = append(errs, fmt.Errorf("mix %v: %s has no %v: leave it out", c.Mix, c.system().Name(), needed.op))
+		}
+	}
+	if len(c.Admin) > 0 && !can.Status {
+		errs = append(errs, fmt.Errorf("admin addresses: the nodes of %s cannot be asked for their status: give none", c.system().Name()))
+	}
+	return errors.Join(errs...)
+}
+
 // SetStages makes the configuration one of stages: an open loop that lasts as long as they do. Its rate is their mean.
 func (c *Config) SetStages(stages []pacing.Stage) {
 	c.Open, c.Duration = true, c.Schedule.SetStages(stages)
@@ -108,7 +129,7 @@ func (c *Config) Validate() error {
 	check(c.MaxErrors >= 0 && c.MaxErrors <= 1, "max errors %v: a fraction from 0 to 1", c.MaxErrors)
 	check(c.Examine >= 0, "examine %v: must not be negative", c.Examine)
 	check(c.MaxSendLag >= 0, "max send lag %v: must not be negative", c.MaxSendLag)
-	errs = append(errs, c.Config.Validate(), c.Plan.Validate(c.Duration))
+	errs = append(errs, c.Config.Validate(), c.Plan.Validate(c.Duration), c.validateSystem())
 	if c.Verify != verify.None {
 		errs = append(errs, c.Verifiable())
 	}
@@ -116,4 +137,19 @@ func (c *Config) Validate() error {
 		errs = append(errs, c.Schedule.Validate(c.Interval))
 	}
 	return errors.Join(errs...)
+}
+
+// Default returns a closed loop of puts that is valid but for what to load: set System, or Addrs. It is what to start a
+// configuration from.
+func Default() Config {
+	return Config{
+		Config: workload.Config{
+			Clients: 64, Keys: 100_000, KeySize: 8, ValueSize: workload.SmallValues, CompressRatio: 1, Mix: workload.PutOnly, Seed: 1,
+			Generator: units.GeneratorID{Of: 1},
+		},
+		Conns: 4, Threads: 1,
+		Warmup: 2 * time.Second, Duration: 10 * time.Second, Interval: time.Second, Timeout: 10 * time.Second,
+		StallTimeout: client.DefaultStallTimeout, ConnectTimeout: client.DefaultConnectTimeout, GiveUp: 10 * time.Second,
+		Verify: verify.Replies, Examine: 5 * time.Second, MaxErrors: 0.01,
+	}
 }

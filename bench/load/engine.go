@@ -70,7 +70,7 @@ func newEngine(cfg *Config, thread int, start time.Time, work *workload.Workload
 	e.streams = streams.New(work, clients, readers)
 	e.books = make([]book, len(e.streams.All))
 	if cfg.Verify != verify.None {
-		e.verifier = verify.New(cfg.Verify, &cfg.Config, cfg.Threads*cfg.Generator.Of, work, &e.streams)
+		e.verifier = verify.New(cfg.Verify, &cfg.Config, cfg.Threads*cfg.Generator.Of, cfg.can().Sessions, work, &e.streams)
 	}
 	return e, nil
 }
@@ -309,6 +309,9 @@ func (e *engine) Lost(s *target.Stream, first target.Number, count int, at time.
 	e.forget(s.Index, first, count)
 	if e.verifier != nil {
 		e.verifier.Lost(s.Index, first, count)
+	}
+	if s.Room() > 0 {
+		e.ready.push(s.Index)
 	}
 }
 

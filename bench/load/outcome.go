@@ -100,6 +100,7 @@ func (r *run) judged(m *measurement) *verdict.Run {
 	return &verdict.Run{
 		Open: r.cfg.Open, Threads: r.cfg.Threads, MaxSendLag: r.cfg.MaxSendLag, StallTimeout: r.cfg.StallTimeout,
 		History: r.cfg.Verify == verify.History, Events: len(r.cfg.Events) > 0, Stages: len(r.cfg.Stages), InFlight: m.inFlight,
+		LeaderKnown:   m.leaders[1] != 0 || len(r.cfg.Admin) > 0,
 		LeaderChanged: m.leaders[0] != m.leaders[1] || observe.LeaderChanged(m.replicas[0], m.replicas[1]),
 		Observed:      len(r.cfg.Admin), Unseen: observe.Unseen(m.replicas[0], m.replicas[1]), Exposed: observe.Exposed(m.replicas[1]),
 	}
@@ -178,6 +179,9 @@ func (c *Config) describe() (map[string]any, error) {
 		"timeout": c.Timeout.String(), "stall_timeout": c.StallTimeout.String(), "connect_timeout": c.ConnectTimeout.String(), "give_up": c.GiveUp.String(),
 		"generator": c.Generator,
 		"verify":    c.Verify, "examine": c.Examine.String(), "max_errors": c.MaxErrors, "events": c.Events,
+	}
+	if c.System != nil {
+		config["system"] = c.System.Name()
 	}
 	if c.Total > 0 {
 		config["total"] = c.Total

@@ -102,7 +102,8 @@ type Sink interface {
 	// Result tells the outcome of one executed operation; value is a view that is valid during the call.
 	Result(s *Stream, n Number, status wire.Status, value []byte, at time.Duration)
 
-	// Lost tells that the outcome of count operations from first on, all that were unanswered, is unknown and will not be told.
+	// Lost tells that the outcome of count operations from first on, all that were unanswered, is unknown and will not be told. The
+	// stream may have room at once, or is Ready later.
 	Lost(s *Stream, first Number, count int, at time.Duration)
 
 	// Ready tells that the session can take operations (Stream.Room is positive) after a time in which it could not.
@@ -125,7 +126,7 @@ type Loop interface {
 	// Flush sends what has been assigned.
 	Flush()
 	// Restart closes every connection, so that what is under way is sent again, and lets connections have so many operations in flight
-	// from then on; 0: as before.
+	// from then on; 0: as before. A system without sessions, in which nothing is sent again, does nothing.
 	Restart(window int)
 	// Open returns how many connections are established, Registered how many sessions are.
 	Open() int

@@ -36,6 +36,7 @@ type Run struct {
 	Stages       int
 
 	InFlight      float64 // integral of the operations in flight, in operation-nanoseconds
+	LeaderKnown   bool    // by the connections, or by the replicas
 	LeaderChanged bool
 	// Observed tells whether replicas were to be looked at, and how many; Unseen are those that could not be, with the reason.
 	Observed int
@@ -167,8 +168,13 @@ func rate(rows []record.Row) float64 {
 
 // steady checks that nothing happened that was not asked for. Events excuse reconnects.
 func (v *judging) steady(run *Run, r *record.Result) {
-	if !run.Events {
+	if !run.LeaderKnown {
+		v.unobserved("leader changes", "nobody has said which node leads, if one does")
+	}
+	if !run.Events && run.LeaderKnown {
 		v.exactly("leader changes", boolFigure(run.LeaderChanged), 0, record.Degraded, "another replica leads than at the beginning")
+	}
+	if !run.Events {
 		disturbances := r.Client.Reconnects + r.Client.Redirects + r.Client.LostSessions
 		v.exactly("connections", float64(disturbances), 0, record.Degraded, "connections were lost or redirected: the leader changed, or was replaced")
 	}

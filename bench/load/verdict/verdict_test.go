@@ -21,7 +21,7 @@ func goodResult() (*Run, *record.Result, []record.Row) {
 	for i := range rows {
 		rows[i] = record.Row{LengthS: 1, OK: 1000}
 	}
-	run := &Run{Open: true, Threads: 1, StallTimeout: 2 * time.Second, InFlight: 10_000 * 1000}
+	run := &Run{Open: true, Threads: 1, StallTimeout: 2 * time.Second, InFlight: 10_000 * 1000, LeaderKnown: true}
 	return run, r, append(rows, record.Row{Drain: true, LengthS: 0.1})
 }
 
@@ -77,6 +77,7 @@ func TestJudge(t *testing.T) {
 		{"closed loop at full speed", func(c *Run, r *record.Result, _ []record.Row) {
 			c.Open, r.Generator.CPUShare = false, 0.99
 		}, record.Degraded, "generator cpu"},
+		{"leader that nobody knows", func(c *Run, _ *record.Result, _ []record.Row) { c.LeaderKnown = false }, record.Valid, ""},
 		{"reconnect", func(_ *Run, r *record.Result, _ []record.Row) { r.Client.Reconnects = 1 }, record.Degraded, "connections"},
 		{"reconnect that was asked for", func(c *Run, r *record.Result, _ []record.Row) {
 			r.Client.Reconnects, c.Events, c.LeaderChanged = 1, true, true

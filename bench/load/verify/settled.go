@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"maps"
 	"time"
 
 	"paxosbench/bench/load/pacing"
@@ -15,11 +16,20 @@ type settledKeys struct {
 	ownKeys               // what is known exactly, which is all that has been read once
 	shared  []*sharedKeys // what the threads know of keys that they share; nil: they share none
 	strange bool          // other generators write the keys
+
+	// inDoubt are the keys that an operation of unknown outcome may still write; nil: there cannot be any, see New.
+	inDoubt map[uint64]bool
 }
 
 // Settle prepares for reading back what the load has written. all are the verifiers of all threads.
 func (v *Verifier) Settle(all []*Verifier) {
 	settled := &settledKeys{}
+	if v.lasting {
+		settled.inDoubt = make(map[uint64]bool)
+		for _, other := range all {
+			maps.Copy(settled.inDoubt, other.lost)
+		}
+	}
 	switch keys := v.keys.(type) {
 	case ownKeys:
 		settled.ownKeys = keys
@@ -43,11 +53,29 @@ func (v *Verifier) Settle(all []*Verifier) {
 
 // read judges a read when nothing else is under way.
 func (k *settledKeys) read(key uint64, id workload.ValueID, sent time.Duration) (wrong string, judged bool) {
+	if k.inDoubt[key] {
+		return "", false
+	}
 	if k.ownKeys[key] == workload.Unknown && k.shared != nil {
 		k.ownKeys[key] = id
 		return k.joined(key, id)
 	}
 	return k.ownKeys.read(key, id, sent)
+}
+
+// holds knows what a key held when a write was executed.
+func (k *settledKeys) holds(key uint64, id workload.ValueID, sent time.Duration) workload.ValueID {
+	if k.inDoubt[key] {
+		return workload.Unknown
+	}
+	return k.ownKeys.holds(key, id, sent)
+}
+
+func (k *settledKeys) forget(key uint64) {
+	k.ownKeys.forget(key)
+	if k.inDoubt != nil {
+		k.inDoubt[key] = true
+	}
 }
 
 // joined judges the first read of a key that several threads have written. What was found is wrong if some write was

@@ -33,6 +33,11 @@ func newSharedKeys(v *Verifier, keys uint64) *sharedKeys {
 	return &sharedKeys{verifier: v, keys: make([]sharedKey, keys), threads: v.threads}
 }
 
+// newOrderedKeys judges keys of which each has one writer.
+func newOrderedKeys(v *Verifier) *sharedKeys {
+	return &sharedKeys{verifier: v, keys: make([]sharedKey, v.work.Keys()), ordered: true, threads: 1}
+}
+
 func (s *sharedKeys) write(key uint64, id workload.ValueID, sent, at time.Duration) {
 	if k := &s.keys[key]; k.acked != pacing.Never {
 		*k = sharedKey{id: id, sent: sent, acked: at, prior: k.acked}

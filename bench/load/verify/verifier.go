@@ -27,11 +27,13 @@ type Verifier struct {
 	work     *workload.Workload
 	streams  *streams.Streams
 	sessions []streams.Progress
-	threads  int      // of all generators that write the keys
-	keys     keyJudge // nil: no answer has depended on an earlier operation
-	queries  keyJudge // judges gets that stand outside of their session's order; nil: there are none
-	history  *history // nil: not recorded
-	doubtful []span   // operations of unknown outcome, if nothing else is kept of writes
+	threads  int             // of all generators that write the keys
+	keys     keyJudge        // nil: no answer has depended on an earlier operation
+	queries  keyJudge        // judges gets that stand outside of their session's order; nil: there are none
+	history  *history        // nil: not recorded
+	lasting  bool            // an operation of unknown outcome may take effect at any time
+	lost     map[uint64]bool // then: the keys of such operations of the load
+	doubtful []span          // operations of unknown outcome, if nothing else is kept of writes
 
 	common  *sharedKeys // what was known of shared keys when the load had drained
 	probing bool        // the answers tell whether values are kept, no more
@@ -78,13 +80,17 @@ type outcome struct {
 }
 
 // New returns a verifier of the answers that one thread gets to its part of a workload. threads is the number of those of all
-// generators. m is not None.
-func New(m Mode, cfg *workload.Config, threads int, work *workload.Workload, s *streams.Streams) *Verifier {
-	v := &Verifier{cfg: cfg, work: work, streams: s, threads: threads}
+// generators. sessions tells that operations take effect once and in order, or not at all; without them one of unknown outcome may
+// take effect at any time. m is not None.
+func New(m Mode, cfg *workload.Config, threads int, sessions bool, work *workload.Workload, s *streams.Streams) *Verifier {
+	v := &Verifier{cfg: cfg, work: work, streams: s, threads: threads, lasting: !sessions, lost: make(map[uint64]bool)}
 	v.follow()
 	switch {
 	case cfg.KeyDist.Shared():
 		v.common = newSharedKeys(v, work.Keys())
+		v.keys = v.common
+	case cfg.Mix.Reads() && v.lasting:
+		v.common = newOrderedKeys(v)
 		v.keys = v.common
 	case cfg.Mix.Reads():
 		v.keys = make(ownKeys, work.Keys())
@@ -115,7 +121,7 @@ func (v *Verifier) Deal() {
 	case *sharedKeys:
 		v.queries = keys
 	case ownKeys:
-		v.queries = &sharedKeys{verifier: v, keys: make([]sharedKey, len(keys)), ordered: true, threads: 1}
+		v.queries = newOrderedKeys(v)
 	}
 }
 
@@ -353,11 +359,16 @@ func (v *Verifier) Lost(stream int, first target.Number, count int) {
 		if session, number := v.streams.Operation(stream, first); count > 0 {
 			v.doubtful = append(v.doubtful, span{session, number, number + target.Number(count) - 1})
 		}
-		return
 	}
+	_, settled := v.keys.(*settledKeys)
 	for i := range count {
 		key := v.work.Operation(v.streams.Operation(stream, first+target.Number(i))).Key
-		v.keys.forget(key)
+		if v.lasting && !settled { // others look at what was lost by then
+			v.lost[key] = true
+		}
+		if v.keys != nil {
+			v.keys.forget(key)
+		}
 		if v.queries != nil {
 			v.queries.forget(key)
 		}

@@ -38,7 +38,7 @@ func newRig(t *testing.T, dist, mix string) *rig {
 	}
 	r := &rig{t: t, work: workload.New(cfg, workload.NewPicker(cfg), 0xbeef, 0, 2)}
 	r.streams = streams.New(r.work, sessions, readers)
-	r.verifier = New(Replies, cfg, 1, r.work, &r.streams)
+	r.verifier = New(Replies, cfg, 1, true, r.work, &r.streams)
 	return r
 }
 
