@@ -109,15 +109,9 @@ func mentioned(prose string) (found [][]string) {
 	return found
 }
 
-// TestFlagsOfTheDocuments looks up every flag that a page gives to a command, also of those that cannot be run here.
-func TestFlagsOfTheDocuments(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds everything")
-	}
-	m := &manual{newWorkshop(t), map[string]string{}}
-	if said, err := m.w.run(prepared[0]); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
+// flagsExist looks up every flag that a page gives to a command, also of those that cannot be run here.
+func (w *workshop) flagsExist(t *testing.T) {
+	m := &manual{w, map[string]string{}}
 	looked := 0
 	for _, page := range pages(t) {
 		blocks, prose := readPage(t, page)
@@ -127,7 +121,7 @@ func TestFlagsOfTheDocuments(t *testing.T) {
 		}
 		for _, words := range commands {
 			looked++
-			if _, err := os.Stat(filepath.Join(m.w.dir, words[0])); err != nil {
+			if _, err := os.Stat(filepath.Join(w.dir, words[0])); err != nil {
 				t.Errorf("%s: %v", page, err)
 				continue
 			}

@@ -138,9 +138,8 @@ func print(t *testing.T, node syntax.Node) string {
 	return strings.TrimSpace(text.String())
 }
 
-// TestCommandsOfTheDocuments runs every command of every page, in pages' order, in one copy of the tree: what one leaves, the
-// next may use. What takes long is shortened, and what cannot run here is listed with the reason.
-func TestCommandsOfTheDocuments(t *testing.T) {
+// TestDocuments builds the programs in one copy of the tree and tries there what the documents show.
+func TestDocuments(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds and runs everything")
 	}
@@ -148,6 +147,15 @@ func TestCommandsOfTheDocuments(t *testing.T) {
 	if said, err := w.run("set -e\n" + strings.Join(prepared, "\n")); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
+	t.Run("flags exist", w.flagsExist)
+	t.Run("programs are static", w.programsAreStatic)
+	t.Run("what is refused costs nothing", w.refusalsCostNothing)
+	t.Run("commands work", w.commandsWork)
+}
+
+// commandsWork runs every command of every page, in their order: what one leaves, the next may use. What takes long is
+// shortened, and what cannot run here is listed with the reason.
+func (w *workshop) commandsWork(t *testing.T) {
 	s := newShortener()
 	for _, page := range pages(t) {
 		blocks, _ := readPage(t, page)

@@ -11,17 +11,9 @@ import (
 	"testing"
 )
 
-// The programs that the scripts build start in any root: they are linked statically. And a script that refuses what it is
-// asked for has not touched what there was, neither results of its own nor what merely has their name.
-func TestScripts(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds everything")
-	}
-	w := newWorkshop(t)
-	if said, err := w.run(prepared[0]); err != nil {
-		t.Fatalf("%v\n%s", err, said)
-	}
-	t.Run("static programs", func(t *testing.T) { wantStatic(t, filepath.Join(w.dir, "bin")) })
+// refusalsCostNothing wants a script that refuses what it is asked for not to have touched what there was, neither results of its
+// own nor what merely has their name.
+func (w *workshop) refusalsCostNothing(t *testing.T) {
 	kept := []string{"results/quickstart/result.json", "results/profile/mine/notes.txt", "results/smoke/scratch/notes.txt"}
 	for _, name := range kept {
 		path := filepath.Join(w.dir, name)
@@ -58,10 +50,9 @@ func TestScripts(t *testing.T) {
 	}
 }
 
-// wantStatic fails for programs that ask for a loader.
-func wantStatic(t *testing.T, dir string) {
-	t.Helper()
-	programs, err := filepath.Glob(filepath.Join(dir, "[a-z]*"))
+// programsAreStatic wants programs that start in any root: none asks for a loader.
+func (w *workshop) programsAreStatic(t *testing.T) {
+	programs, err := filepath.Glob(filepath.Join(w.dir, "bin", "[a-z]*"))
 	if err != nil || len(programs) < 3 {
 		t.Fatalf("programs: %q, %v", programs, err)
 	}
