@@ -455,5 +455,3 @@ func TestUnsendable(t *testing.T) {
 	}
 	r.until("answers", all(10))
 }
-
-func (r *rig) streams() []*target.Stream { return append(slices.Clone(r.sessions), r.readers...) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -215,4 +216,43 @@ func (h *hostile) sip(ctx context.Context, every time.Duration) {
 			return
 		}
 	}
+}
+
+// All of it at a time keeps to the same sum.
+func TestMemoryInSum(t *testing.T) {
+	c := newCluster(t, 3, scarcely("--reads", "lease")...)
+	leader := c.leader()
+	s, err := c.speak(leader)
+	if err == nil {
+		err = s.register()
+	}
+	if err == nil {
+		err = s.put("large", strings.Repeat("v", 1<<20))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := frameOf(wire.TypeRequest, wire.MaxBatch)
+	half = half[:len(half)-1]
+	attacks := []func(ctx context.Context, h *hostile){
+		func(_ context.Context, h *hostile) {
+			if _, err := h.Write(half); err == nil {
+				h.ended(time.Minute)
+			}
+		},
+		func(ctx context.Context, h *hostile) { h.ask(ctx, false, 60) },
+		func(ctx context.Context, h *hostile) { h.ask(ctx, true, 60) },
+	}
+	var turn atomic.Int64
+	c.unhurt(func(ctx context.Context) {
+		swarm(ctx, crowdOf(300), func(ctx context.Context) {
+			h := c.greeted(leader)
+			if h == nil {
+				return
+			}
+			defer h.abort()
+			defer context.AfterFunc(ctx, h.abort)()
+			attacks[int(turn.Add(1))%len(attacks)](ctx, h)
+		})
+	})
 }

@@ -17,10 +17,10 @@ const (
 	overloadPipeline = 1 << 20
 	overloadLog      = 8 << 20
 
-	// overloadBound is the leader's, as docs/architecture.md lists it: bytes waiting to be proposed, in flight, chosen and
-	// kept, queued to each of two peers and to each connection; twice, because that is how far the garbage collector lets
-	// the heap grow.
-	overloadBound = 2 * (64<<20 + overloadPipeline + overloadLog + 2*64<<20 + overloadConns*16<<20)
+	// overloadBound is the leader's, as docs/architecture.md lists it: what clients and peers may make it hold, and in flight,
+	// chosen and kept on top of that, twice, because that is how far the garbage collector lets the heap grow.
+	overloadMemory = 384 << 20
+	overloadBound  = overloadMemory + 2*(overloadPipeline+overloadLog)
 
 	overloadOffer = overloadClients * overloadWindow * overloadValue
 )
@@ -36,7 +36,7 @@ func TestOverload(t *testing.T) {
 		duration = 3 * time.Second
 	}
 	c := newCluster(t, 3, "--machine", "noop", "--durability", "os", "--pipeline", "1", "--batch-bytes", "256KiB",
-		"--pipeline-bytes", fmt.Sprint(overloadPipeline), "--log-bytes", fmt.Sprint(overloadLog),
+		"--pipeline-bytes", fmt.Sprint(overloadPipeline), "--log-bytes", fmt.Sprint(overloadLog), "--memory", fmt.Sprint(overloadMemory),
 		"--segment-bytes", "16MiB", "--snapshot-bytes", "32MiB", "--election-timeout", "2s")
 	leader := c.leader()
 	load := c.load(duration, "--rate", "100k", "--value-size", fmt.Sprint(overloadValue), "--conns", fmt.Sprint(overloadConns),

@@ -169,6 +169,7 @@ func (r *replica) tick(life int) {
 		return
 	}
 	r.act(func() {
+		r.tellRoom()
 		r.node.Tick(r.clock())
 		r.storage.Tick()
 	}, false)

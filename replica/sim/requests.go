@@ -42,7 +42,26 @@ func (r *replica) connect(o batching.Origin, window int) *node.Client {
 // Begin implements node.Driver. Whose connection is closed is not there any more.
 func (r *replica) Begin(o batching.Origin) ([]byte, int, bool) {
 	r.maybeStray() // a leader learns within its round what is chosen, and answers while it applies it
-	return nil, wire.MaxBody, r.connections[o&0xff].Origin == o
+	return nil, r.room(), r.connections[o&0xff].Origin == o
+}
+
+// room is how much there is for values in a frame of answers: now all that is wanted, now none, so that queries have to wait and gets
+// are refused. It comes and goes with the time, and not by a draw, which would change all that is drawn afterwards.
+func (r *replica) room() int {
+	const turn = 7 * tickInterval
+	if r.w.now/turn%4 == 3 {
+		return 0
+	}
+	return wire.MaxBody
+}
+
+// tellRoom tells the node about room that has come back, as the transport does.
+func (r *replica) tellRoom() {
+	for _, c := range r.connections {
+		if r.room() > 0 {
+			r.node.Room(c)
+		}
+	}
 }
 
 // End implements node.Driver.
