@@ -33,7 +33,7 @@ func TestStrangersKeepNoPeerOut(t *testing.T) {
 			leader := c.leader()
 			var came atomic.Int64
 			attack := func(ctx context.Context) {
-				swarm(ctx, 150, func(ctx context.Context) {
+				swarm(ctx, strangers, func(ctx context.Context) {
 					c.knock(ctx, c.members[leader-1].peer, says)
 					came.Add(1)
 				})
@@ -53,12 +53,20 @@ func TestStrangersKeepNoPeerOut(t *testing.T) {
 	}
 }
 
+const (
+	// strangers are more than there are places for those who have not said who they are.
+	strangers = 100
+
+	// comesAgain is how long they pause. The attack is on the replicas' places, and not on the processors that they share with this test.
+	comesAgain = 10 * time.Millisecond
+)
+
 // knock connects, says something, and stays until it is closed.
 func (c *cluster) knock(ctx context.Context, port int, says []byte) {
+	time.Sleep(comesAgain)
 	h, err := hostileAt(port)
 	if err != nil {
-		time.Sleep(10 * time.Millisecond) // the backlog is full
-		return
+		return // the backlog is full
 	}
 	defer h.abort()
 	defer context.AfterFunc(ctx, h.abort)()
@@ -141,6 +149,7 @@ func shakes(ctx context.Context, t *testing.T, port int, dir string, says []byte
 		}
 		config.Certificates = append(config.Certificates, own)
 	}
+	time.Sleep(comesAgain)
 	h, err := hostileAt(port)
 	if err != nil {
 		return
