@@ -310,8 +310,8 @@ func (e *engine) Lost(s *target.Stream, first target.Number, count int, at time.
 	if e.verifier != nil {
 		e.verifier.Lost(s.Index, first, count)
 	}
-	if s.Room() > 0 {
-		e.ready.push(s.Index)
+	if client, _ := e.streams.Of(s.Index); e.streams.Room(client) > 0 { // also if it was a reader that has lost them
+		e.ready.push(client)
 	}
 }
 

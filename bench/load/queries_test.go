@@ -30,3 +30,20 @@ func TestQueriesDoNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations for 1000 operations", allocs)
 	}
 }
+
+// What a reader has lost is taken off its client's books, and the client goes on.
+func TestLostQueries(t *testing.T) {
+	cfg := testConfig()
+	parse(t, "get:1", &cfg.Mix)
+	e := idleEngine(t, cfg)
+	e.deal()
+	session, reader := e.streams.All[0], e.streams.All[1]
+	session.Limit, reader.Limit = 10, 10
+	e.assign(0, 2, 0)
+	e.Sent(reader, 1, 2, 1)
+	reader.Answered = 2 // as the loop does before it tells
+	e.Lost(reader, 1, 2, 3)
+	if e.ready.len() != 1 || e.ready.pop() != 0 || e.outstanding != 0 || e.rec.set.Counts.Failed != 2 {
+		t.Errorf("%d clients are ready, %d operations outstanding, %d failed", e.ready.len(), e.outstanding, e.rec.set.Counts.Failed)
+	}
+}
