@@ -97,6 +97,7 @@ func split(page, text string) (blocks []block, prose string) {
 		lang, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
 		switch {
 		case fence && within == nil:
+			lang, _, _ = strings.Cut(lang, " ") // what follows names a file
 			within = &block{page: page, line: number, lang: lang}
 		case fence:
 			blocks, within = append(blocks, *within), nil
@@ -110,7 +111,7 @@ func split(page, text string) (blocks []block, prose string) {
 }
 
 // languages are those that a fence may name: without a name nobody can tell a command from a drawing.
-var languages = map[string]bool{"sh": true, "console": true, "text": true, "yaml": true, "hex": true}
+var languages = map[string]bool{"sh": true, "console": true, "text": true, "yaml": true, "hex": true, "go": true}
 
 // looksTyped is how a command begins that stands where none is looked for.
 var looksTyped = regexp.MustCompile(`(?m)^\s*(\$ |(\./)?(bin|scripts)/\S+( |$)|(go|git) (test|build|run|tool|vet|clone) )`)
@@ -120,7 +121,7 @@ func TestFencesNameTheirLanguage(t *testing.T) {
 		blocks, _ := readPage(t, page)
 		for _, b := range blocks {
 			if !languages[b.lang] {
-				t.Errorf("%v: fence of %q: say sh, console (commands behind $, and output), text, yaml or hex", b, b.lang)
+				t.Errorf("%v: fence of %q: say sh, console (commands behind $, and output), text, yaml, hex or go", b, b.lang)
 			}
 			if b.shell() == "" && looksTyped.MatchString(b.text) {
 				t.Errorf("%v: there is a command in a block of %s, where it is not run: %q", b, b.lang, looksTyped.FindString(b.text))
@@ -136,7 +137,7 @@ func TestFencesNameTheirLanguage(t *testing.T) {
 func TestCommandsAreFound(t *testing.T) {
 	blocks, prose := split("x.md", strings.Join([]string{
 		"before `a`", "```sh", "one # why", "two; three", "```", "between",
-		"```console", "$ four \\", "    five", "output $ no", "host2$ six", "..", "```", "```text", "$ not", "```", "behind",
+		"```console", "$ four \\", "    five", "output $ no", "host2$ six", "..", "```", "```text of a kind", "$ not", "```", "behind",
 	}, "\n")+"\n")
 	var typed []string
 	for _, b := range blocks {

@@ -51,9 +51,10 @@ var notRun = map[string]string{
 // optional are programs that a machine may lack: the gate wants nothing but Go.
 var optional = []string{"make", "openssl"}
 
-// elsewhere are the pages whose commands belong on other hosts, and why. Their flags are looked up all the same.
+// elsewhere are the pages whose commands are not run here, and why. Their flags are looked up all the same.
 var elsewhere = map[string]string{
-	"docs/hosts.md": "replicas and load on several hosts",
+	"docs/hosts.md":   "replicas and load on several hosts",
+	"docs/targets.md": "a module beside this one, which a test of bench/load makes from the page and runs",
 }
 
 // prepared makes what the pages take for granted: the programs, half a minute of calibration, one suite of the hour and a
