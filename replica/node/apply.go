@@ -13,19 +13,28 @@ import (
 // made, and no value is given out beyond roundValues: its get is answered BUSY, and asked again.
 const roundValues = 4 * roundWork
 
-// apply applies chosen batches in slot order, and answers those that this replica proposed. It reports whether there
-// were any.
+// applyWork is the default of Config.ApplyWork: about a millisecond's, in bytes of batches and applyCommand for each command. One
+// batch may exceed it: the largest there is, of 4 MiB of the shortest commands, is half a million of them.
+const (
+	applyWork    = 1 << 20
+	applyCommand = 64
+)
+
+// apply applies chosen batches in slot order, and answers those that this replica proposed, as far as there is time in this
+// round: heartbeats must leave in time, whatever is chosen. It reports whether there were any.
 func (n *Node) apply() (applied bool) {
-	for n.err == nil && n.state.Applied() < n.core.Commit() {
-		if n.answered >= roundWork {
+	for n.err == nil && !n.caughtUp() {
+		if n.work <= 0 || n.answered >= roundWork {
 			n.unfinished = true
 			break
 		}
 		slot := n.state.Applied() + 1
 		e := n.core.Entry(slot)
 		body, sum := n.unpack(slot, e)
+		before := n.stats.CommandsApplied
 		n.applyBatch(slot, body)
 		n.state.EndBatch(slot, sum)
+		n.work -= len(body) + applyCommand*int(n.stats.CommandsApplied-before)
 		n.digests.note(slot, n.state.Digest())
 		n.snapshots.since += len(e.Body) + batchOverhead
 		n.stats.BatchesApplied++
@@ -33,6 +42,10 @@ func (n *Node) apply() (applied bool) {
 	}
 	return applied
 }
+
+// caughtUp reports whether everything is applied that is known to be chosen. Until it is, nothing new is proposed: what is chosen
+// and not applied would grow without bound.
+func (n *Node) caughtUp() bool { return n.state.Applied() >= n.core.Commit() }
 
 // unpack returns the batch of an entry as runs, and the checksum that stands for it in the state's digest. What is chosen and no
 // batch is a no-op in all respects, on every replica: it says the same to all of them. What has been looked at when it came is

@@ -8,6 +8,7 @@ package node
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"paxosbench/batching"
@@ -52,6 +53,10 @@ type Config struct {
 	// frame of replies is closed, so that even with a reply of the largest size behind it it fits into a frame. 0 stands for
 	// the defaults, 256 KiB and 1 MiB, which are the most that makes sense; tests take less.
 	SnapshotPiece, ReplyFrame int
+
+	// ApplyWork is about how much of what is chosen is applied in one round, in bytes, where each command counts as 64 more. 0
+	// stands for 1 MiB.
+	ApplyWork int
 
 	// KeptDigests is for how many slots the digest of the state is kept, so that replicas can be compared: a power of two. 0
 	// stands for 65536, half a MiB.
@@ -141,6 +146,7 @@ type Node struct {
 
 	answered   int  // bytes of answers that this round has made while it applied
 	unfinished bool // see Unfinished
+	work       int  // left to be done in this round, of apply
 }
 
 // Stats counts batches and commands since the node was made.
@@ -175,6 +181,9 @@ func New(cfg Config, driver Driver, storage Storage, now time.Duration) *Node {
 	}
 	if cfg.ReplyFrame == 0 {
 		cfg.ReplyFrame = replyFrameBytes
+	}
+	if cfg.ApplyWork == 0 {
+		cfg.ApplyWork = applyWork
 	}
 	if cfg.KeptDigests == 0 {
 		cfg.KeptDigests = keptDigests
@@ -220,6 +229,7 @@ func (n *Node) Restore(r *wire.Record) error {
 		r = &wire.Record{Kind: wire.RecordPromise, Ballot: r.Ballot, Commit: r.Commit}
 	}
 	n.core.Restore(r)
+	n.work = math.MaxInt
 	n.apply()
 	n.core.Trim(n.state.Applied())
 	return n.err
@@ -294,7 +304,7 @@ func (n *Node) Round(now time.Duration) error {
 		return n.err
 	}
 	n.stats.Rounds++
-	n.answered, n.unfinished = 0, false
+	n.answered, n.unfinished, n.work = 0, false, n.cfg.ApplyWork
 	n.askForRound(now)
 	for again := true; again && n.err == nil; {
 		proposed := n.propose(now)
@@ -348,7 +358,7 @@ func (n *Node) observe() {
 
 // propose seals batches that are due and proposes them while the window has room.
 func (n *Node) propose(now time.Duration) (proposed bool) {
-	for n.leading && n.core.CanPropose(n.builder.Full()) {
+	for n.leading && n.caughtUp() && n.core.CanPropose(n.builder.Full()) {
 		inFlight, _ := n.core.InFlight()
 		batch, ok := n.builder.Next(now, inFlight == 0)
 		if !ok {

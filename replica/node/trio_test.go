@@ -38,6 +38,7 @@ type trio struct {
 	snapshot int           // Config.SnapshotBytes
 	pin      int           // Config.PinBytes
 	kept     int           // Config.KeptDigests
+	work     int           // Config.ApplyWork
 	seq      wire.Seq
 	rng      *rand.Rand
 }
@@ -127,6 +128,7 @@ func (r *replica) config() node.Config {
 		Identity:      snapshot.Identity{Cluster: 1, Settings: 2},
 		SnapshotBytes: c.snapshot,
 		KeptDigests:   c.kept,
+		ApplyWork:     c.work,
 		Volatile:      c.volatile,
 		Reads:         wire.ReadsIndex,
 		ClientWindow:  testWindow,

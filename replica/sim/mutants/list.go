@@ -194,6 +194,8 @@ var mutants = []mutant{
 		"wire.Stamp{Random: n.cfg.Random(), Owner", "wire.Stamp{Random: 1 << 20, Owner"},
 	{"evicts-who-is-at-work", "newcomers evict nobody who is at work", "replica/machine/idleness.go",
 		"i.activeFor == 0 || s.active <= i.before.clock", "i.activeFor == 0 || s.active <= i.recent.clock"},
+	{"applies-without-end", "heartbeats leave in time, whatever is chosen", "replica/node/apply.go",
+		"if n.work <= 0 || n.answered", "if n.answered"},
 	{"own-outranks-adopted", "phase 1 adopts the value of the highest ballot, over what was accepted here too", "replica/paxos/phase1.go",
 		"own != nil && own.Ballot >= entry.Ballot", "own != nil"},
 	{"gap-in-a-promise", "no part of a promise is passed over", "replica/paxos/phase1.go",

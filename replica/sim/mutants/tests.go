@@ -73,6 +73,7 @@ var foundBy = map[string]named{
 	"session-of-another":               {"./replica/node", "TestSessionOfAnother"},
 	"session-guessed":                  {"./replica/node", "TestRegistrationsAreStamped"},
 	"evicts-who-is-at-work":            {"./replica/machine", "TestNewcomersEvictNobodyAtWork"},
+	"applies-without-end":              {"./replica/node", "TestAppliesOfARoundAreBounded"},
 	"any-round-believed":               {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
 	"released-before-next-slot":        {"./replica/storage", "TestJournalIsReleasedBehindADurableSlot"},
 	"window-not-held":                  {"./replica/node", "TestGrantedWindowIsHeldTo"},
