@@ -19,6 +19,7 @@ type Agreement struct {
 	Quorum2     int
 	Machine     machine.Kind
 	MaxSessions uint32
+	StoreLimit  uint64
 
 	// From one start of the whole cluster to the next: a reply promises what the weakest durability of a quorum does,
 	// clients take the way of serving gets from the first replica that they meet, and a lease lasts as long as the others
@@ -31,7 +32,7 @@ type Agreement struct {
 // Agreement returns what the other replicas must have in common with this one.
 func (c *Config) Agreement() Agreement {
 	a := Agreement{
-		Replicas: c.ids(), Quorum2: c.quorum2(), Machine: c.Machine, MaxSessions: c.MaxSessions,
+		Replicas: c.ids(), Quorum2: c.quorum2(), Machine: c.Machine, MaxSessions: c.MaxSessions, StoreLimit: uint64(c.StoreLimit),
 		Durability: c.Durability, Reads: c.Reads,
 	}
 	if c.leases() {
@@ -66,5 +67,6 @@ func (a Agreement) lasting() []wire.Setting {
 		{Name: "max-sessions", Value: strconv.FormatUint(uint64(a.MaxSessions), 10)},
 		{Name: "quorum2", Value: strconv.Itoa(a.Quorum2)},
 		{Name: "replicas", Value: strings.Join(ids, ",")},
+		{Name: "store-limit", Value: strconv.FormatUint(a.StoreLimit, 10)},
 	}
 }

@@ -30,6 +30,7 @@ var agreed = []struct {
 	{flag: "quorum2", lasting: true, values: [2]string{"2", "1"}, change: func(c *Config) { c.Quorum2 = 1 }},
 	{flag: "machine", lasting: true, values: [2]string{"kv", "noop"}, change: func(c *Config) { c.Machine = machine.KindNoop }},
 	{flag: "max-sessions", lasting: true, values: [2]string{"65536", "65537"}, change: func(c *Config) { c.MaxSessions++ }},
+	{flag: "store-limit", lasting: true, values: [2]string{"4294967296", "4294967297"}, change: func(c *Config) { c.StoreLimit++ }},
 	{flag: "durability", values: [2]string{"none", "os"}, change: func(c *Config) { c.Durability = journal.DurabilityOS }},
 	{flag: "reads", values: [2]string{"log", "index"}, change: func(c *Config) { c.Reads = wire.ReadsIndex }},
 	{flag: "election-timeout", lease: true, values: [2]string{"500ms", "1s"}, change: func(c *Config) { c.ElectionTimeout = time.Second }},

@@ -69,6 +69,7 @@ type Config struct {
 	MaxClients   int           `name:"max-clients" default:"10000" help:"Client connections; more are refused, unless one that is idle can give way: see --client-idle."`
 	ClientIdle   time.Duration `name:"client-idle" default:"15m" help:"How long a client connection may be without a command in flight and without a byte from the client before it is closed. Where all --max-clients places are taken, one that has been idle for a second gives way, the longest idle first. 0s: no limit but that."`
 	MaxSessions  uint32        `name:"max-sessions" default:"65536" help:"Client sessions, up to 1048576. When a new one needs the place, that of one goes which has done nothing for a minute, or nothing at all, the least recently active first; otherwise it is refused for now. Equal on all replicas."`
+	StoreLimit   Bytes         `name:"store-limit" default:"4GiB" help:"What the records may weigh: keys and values, each rounded up to 8 bytes, and 64 bytes for each record. A write beyond it is refused (full); gets and deletes go on. 0: no limit. Equal on all replicas."`
 
 	Memory       Bytes `name:"memory" default:"0" help:"Bytes that clients and peers may make this process hold, with what the garbage collector leaves lying: what has arrived of frames, requests and queries that wait, answers that are not taken, what waits for peers, and buffers. 0: an eighth of what the machine or the control group has. At least 256MiB. The store, the sessions, --log-bytes and --pipeline-bytes come on top."`
 	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
@@ -182,7 +183,7 @@ func (c *Config) quorum2() int {
 func (c *Config) quorum1() int { return len(c.Members) - c.quorum2() + 1 }
 
 func (c *Config) state() machine.Config {
-	return machine.Config{MaxSessions: c.MaxSessions, ActiveFor: machine.DefaultConfig().ActiveFor}
+	return machine.Config{MaxSessions: c.MaxSessions, ActiveFor: machine.DefaultConfig().ActiveFor, StoreLimit: uint64(c.StoreLimit)}
 }
 
 // leases reports whether replicas grant the leader leases.

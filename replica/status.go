@@ -37,6 +37,7 @@ type Status struct {
 	Known       wire.Slot       `json:"known"`        // highest commit frontier heard of
 	StateDigest string          `json:"state_digest"` // equal on replicas that have applied the same slot
 	Records     int             `json:"records"`      // in the state machine
+	StoreWeight uint64          `json:"store_weight"` // of the records, as --store-limit counts
 	Sessions    int             `json:"sessions"`
 	CPUNs       int64           `json:"cpu_ns"` // of the process
 	InFlight    int             `json:"in_flight_slots"`
@@ -71,7 +72,7 @@ func (l *loop) status() *Status {
 	s := &Status{
 		ID: l.cfg.ID, PID: os.Getpid(), Role: l.role(), Ballot: core.Ballot(), Leader: l.leader(),
 		Commit: core.Commit(), Applied: state.Applied(), Known: core.Known(), StateDigest: fmt.Sprintf("%016x", state.Digest()),
-		Records: state.Len(), Sessions: state.Sessions(), CPUNs: cpuNs(), Depth: core.Depth(), Version: l.cfg.Version, Config: l.cfg,
+		Records: state.Len(), StoreWeight: state.Weight(), Sessions: state.Sessions(), CPUNs: cpuNs(), Depth: core.Depth(), Version: l.cfg.Version, Config: l.cfg,
 		Node: l.node.Stats(), Paxos: core.Stats(), State: state.Stats(), Journal: l.storage.Stats(),
 		Quorum1: l.cfg.quorum1(), Quorum2: l.cfg.quorum2(), Voters: l.voters(), Peers: l.peers(),
 		NotReady: l.notReady(), NoLeaderReason: l.whyNoLeader(), NoLeaderS: l.leaderless().Seconds(),

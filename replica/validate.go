@@ -143,6 +143,7 @@ func (c *Config) validateSizes(v *violations) {
 	v.want(c.LogBytes >= minLogBytes, "log-bytes", "%d, want at least %d", c.LogBytes, minLogBytes)
 	v.want(c.SegmentBytes >= minSegmentBytes && c.SegmentBytes <= journal.MaxSegmentBytes && c.SegmentBytes%journal.BlockSize == 0,
 		"segment-bytes", "%d, want a multiple of %d, %d to %d", c.SegmentBytes, journal.BlockSize, minSegmentBytes, journal.MaxSegmentBytes)
+	v.want(c.StoreLimit == 0 || c.StoreLimit >= 1<<20, "store-limit", "%d, want at least %d, or 0 for none", c.StoreLimit, 1<<20)
 	v.want(c.SnapshotBytes == 0 || c.SnapshotBytes >= 1<<20, "snapshot-bytes", "%d, want at least %d, or 0 for none", c.SnapshotBytes, 1<<20)
 	err := c.state().Validate()
 	v.want(err == nil, "max-sessions", "%v", err)

@@ -32,7 +32,7 @@ const ResultHeaderSize = 8
 // Status is the outcome of one command.
 type Status uint8
 
-// Statuses. OK, NotFound and Mismatch are results of the state machine. The others mean that the command was not
+// Statuses. OK, NotFound, Mismatch and Full are results of the state machine. The others mean that the command was not
 // executed by this attempt; the remedy is the client's.
 const (
 	StatusOK        Status = 0
@@ -42,10 +42,11 @@ const (
 	StatusGap       Status = 4 // an earlier command of the session is missing: resend from there
 	StatusForgotten Status = 5 // executed once, but the client had said that it holds the reply
 	StatusNoSession Status = 6 // the session does not exist or was evicted: register anew
-	statusCount            = 7
+	StatusFull      Status = 7 // put, compare-and-set: the store has no room; nothing was changed
+	statusCount            = 8
 )
 
-var statusNames = [statusCount]string{"ok", "not-found", "mismatch", "busy", "gap", "forgotten", "no-session"}
+var statusNames = [statusCount]string{"ok", "not-found", "mismatch", "busy", "gap", "forgotten", "no-session", "full"}
 
 // String returns the status as counters and results spell it.
 func (s Status) String() string {
@@ -56,7 +57,7 @@ func (s Status) String() string {
 }
 
 // Executed reports whether the status is the outcome of an executed command.
-func (s Status) Executed() bool { return s <= StatusMismatch }
+func (s Status) Executed() bool { return s <= StatusMismatch || s == StatusFull }
 
 // ReplyRun is a decoded reply run.
 type ReplyRun struct {

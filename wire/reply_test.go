@@ -138,11 +138,11 @@ func TestStatusNames(t *testing.T) {
 		} else {
 			seen[name] = true
 		}
-		if want := status == StatusOK || status == StatusNotFound || status == StatusMismatch; status.Executed() != want {
+		if want := status == StatusOK || status == StatusNotFound || status == StatusMismatch || status == StatusFull; status.Executed() != want {
 			t.Errorf("%v executed: %v", status, status.Executed())
 		}
 	}
-	if got := Status(statusCount).String(); got != "Status(7)" {
+	if got := Status(statusCount).String(); got != "Status(8)" {
 		t.Errorf("an unknown status is called %q", got)
 	}
 }

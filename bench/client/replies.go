@@ -99,7 +99,7 @@ const gapsBelieved = 3
 // outcome handles one status that holds for count operations from first on.
 func (c *conn) outcome(s *Session, first Number, count int, status wire.Status, at time.Duration) {
 	switch status {
-	case wire.StatusOK, wire.StatusNotFound, wire.StatusMismatch:
+	case wire.StatusOK, wire.StatusNotFound, wire.StatusMismatch, wire.StatusFull:
 		c.executed(s, first, count, status, at)
 	case wire.StatusBusy:
 		c.loop.counters.Busy += int64(count)

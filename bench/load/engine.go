@@ -257,6 +257,8 @@ func (e *engine) count(stream int, first target.Number, count int, status wire.S
 	switch status {
 	case wire.StatusNotFound:
 		counts.NotFound += int64(count)
+	case wire.StatusFull:
+		counts.Full += int64(count)
 	case wire.StatusMismatch:
 		counts.Mismatch += int64(count)
 		e.forget(stream, first, count)

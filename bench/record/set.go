@@ -17,6 +17,7 @@ type Counts struct {
 	Late          int64 `json:"late"`             // of TimedOut: answered after all
 	NotFound      int64 `json:"not_found"`        // of OK
 	Mismatch      int64 `json:"mismatch"`         // of OK
+	Full          int64 `json:"full,omitempty"`   // of OK: writes for which the store had no room
 	Early         int64 `json:"early"`            // sent before they were due, which must not happen
 }
 
@@ -32,6 +33,7 @@ func (c *Counts) Add(o *Counts) {
 	c.Late += o.Late
 	c.NotFound += o.NotFound
 	c.Mismatch += o.Mismatch
+	c.Full += o.Full
 	c.Early += o.Early
 }
 

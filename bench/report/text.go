@@ -32,7 +32,7 @@ func Summary(w io.Writer, r *record.Result) error {
 	b.WriteByte('\n')
 	fmt.Fprintf(&b, "operations  %s\n", nonzero([]count{
 		{"ok", r.Ops.OK}, {"failed", r.Ops.Failed}, {"timed out", r.Ops.TimedOut}, {"in flight at end", r.Ops.InFlightAtEnd},
-		{"not sent", r.Ops.NotSent}, {"not found", r.Ops.NotFound}, {"mismatch", r.Ops.Mismatch},
+		{"not sent", r.Ops.NotSent}, {"not found", r.Ops.NotFound}, {"mismatch", r.Ops.Mismatch}, {"store full", r.Ops.Full},
 	}))
 	if c := nonzero([]count{
 		{"sent again", r.Client.Retries}, {"busy", r.Client.Busy}, {"gaps", r.Client.Gaps}, {"redirects", r.Client.Redirects},

@@ -97,6 +97,7 @@ var replicaKnobs = []knob{
 	{"client-window", Replica, whole(1, 1<<20)},
 	{"max-clients", Replica, whole(1, math.MaxInt)},
 	{"max-sessions", Replica, whole(1, 1<<20)},
+	{"store-limit", Replica, either("0", size(1<<20, maxSize))},
 	{"log-bytes", Replica, size(1<<20, maxSize)},
 	{"segment-bytes", Replica, size(8<<20, maxSize)},
 	{"snapshot-bytes", Replica, either("0", size(1<<20, maxSize))},

@@ -32,6 +32,7 @@ var values = map[string]string{
 	"client-window":    "1048576 1048577",
 	"max-clients":      "1 0",
 	"max-sessions":     "1048576 1048577",
+	"store-limit":      "0 1MiB 1023KiB",
 	"log-bytes":        "1MiB 1023KiB",
 	"segment-bytes":    "8MiB 8191KiB",
 	"snapshot-bytes":   "0 1MiB 1023KiB",

@@ -202,7 +202,7 @@ func TestIdleLinkIsNotTakenOver(t *testing.T) {
 func settingsOf(c *cluster) wire.Settings {
 	return wire.MakeSettings(
 		wire.Setting{Name: "machine", Value: "kv"}, wire.Setting{Name: "max-sessions", Value: "65536"}, wire.Setting{Name: "quorum2", Value: "2"},
-		wire.Setting{Name: "replicas", Value: "1,2,3"}, wire.Setting{Name: "durability", Value: "fsync"},
+		wire.Setting{Name: "replicas", Value: "1,2,3"}, wire.Setting{Name: "store-limit", Value: "4294967296"}, wire.Setting{Name: "durability", Value: "fsync"},
 		wire.Setting{Name: "protocol", Value: fmt.Sprint(wire.PeerProtocol)}, wire.Setting{Name: "reads", Value: "log"},
 	)
 }

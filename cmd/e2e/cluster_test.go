@@ -241,14 +241,16 @@ type status struct {
 		Reads    uint64 `json:"reads"` // gets among them
 	} `json:"state"`
 	Paxos struct {
-		Elections uint64 `json:"elections"` // candidacies
+		Elections   uint64 `json:"elections"`   // candidacies
+		Implausible uint64 `json:"implausible"` // messages with ballots that cannot be
 	} `json:"paxos"`
 	Journal struct {
 		Bytes uint64 `json:"bytes"`
 	} `json:"journal"`
 	Node struct {
 		QueriesAnswered uint64 `json:"queries_answered"`
-		Busy            uint64 `json:"busy"` // commands and reads answered with BUSY
+		Busy            uint64 `json:"busy"`             // commands and reads answered with BUSY
+		MessagesRefused uint64 `json:"messages_refused"` // of peers
 	} `json:"node"`
 	Transport struct {
 		Clients   int `json:"clients"`
@@ -371,6 +373,7 @@ type result struct {
 		OK       uint64 `json:"ok"`
 		Failed   uint64 `json:"failed"`
 		TimedOut uint64 `json:"timed_out"`
+		Full     uint64 `json:"full"`
 	} `json:"ops"`
 	Client struct {
 		Reconnects uint64 `json:"reconnects"`

@@ -3,6 +3,7 @@ package machine
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"math/bits"
 
 	"paxosbench/wire"
@@ -18,6 +19,8 @@ type KV struct {
 	index   index
 	records arena
 	held    uint64    // sum of the digests of all records
+	weight  uint64    // of all records
+	limit   uint64    // of weight
 	frozen  uint64    // what it was at the freeze
 	scanned uint64    // the same sum over what has been scanned or set aside since
 	saved   itemQueue // frozen records that were about to change, not yet scanned
@@ -27,7 +30,9 @@ type KV struct {
 }
 
 // NewKV returns an empty store with a hash of its own.
-func NewKV(key HashKey) *KV { return &KV{hash: newHasher(key), index: newIndex()} }
+func NewKV(key HashKey) *KV {
+	return &KV{hash: newHasher(key), index: newIndex(), limit: math.MaxUint64}
+}
 
 // Kind implements StateMachine.
 func (k *KV) Kind() Kind { return KindKV }
@@ -44,8 +49,7 @@ func (k *KV) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, []b
 	}
 	switch op {
 	case wire.OpPut:
-		k.set(g.home, p, g.hash, key, value)
-		return wire.StatusOK, nil
+		return k.put(g.home, p, g.hash, key, value), nil
 	case wire.OpGet:
 		if !p.found() {
 			return wire.StatusNotFound, nil
@@ -103,6 +107,25 @@ func (k *KV) value(p place) []byte {
 	return record[h.keyLen():]
 }
 
+// put stores value under key, whose entry is at p, or nowhere yet, if there is room.
+func (k *KV) put(home *bucket, p place, hash uint64, key, value []byte) wire.Status {
+	weight := recordWeight(len(key), len(value))
+	if k.weight+weight > k.limit && !k.mayReplace(p, weight) {
+		return wire.StatusFull
+	}
+	k.set(home, p, hash, key, value)
+	return wire.StatusOK
+}
+
+// mayReplace reports whether a record of some weight may take the place of that at p, although the store is nearly full.
+func (k *KV) mayReplace(p place, weight uint64) bool {
+	if !p.found() {
+		return false
+	}
+	old := k.weightAt(p)
+	return weight <= old || k.weight-old+weight <= k.limit
+}
+
 // set stores value under key, whose entry is at p, or nowhere yet.
 func (k *KV) set(home *bucket, p place, hash uint64, key, value []byte) {
 	if !p.found() {
@@ -123,8 +146,10 @@ func (k *KV) set(home *bucket, p place, hash uint64, key, value []byte) {
 		k.held += smallDigest(d, *e, *v)
 	default:
 		k.held -= k.records.digest(e.ref())
+		k.weight -= k.weightAt(p)
 		k.rewrite(e, key, value)
 		k.held += k.records.digest(e.ref())
+		k.weight += k.weightAt(p)
 	}
 }
 
@@ -137,6 +162,7 @@ func (k *KV) insert(hash uint64, key, value []byte) {
 		p = k.index.insert(hash, refEntry(hash, k.newRecord(key, value)), 0)
 	}
 	k.held += k.digest(p, hash)
+	k.weight += k.weightAt(p)
 	k.index.grow()
 	k.index.shrink()
 }
@@ -144,6 +170,7 @@ func (k *KV) insert(hash uint64, key, value []byte) {
 // remove deletes the record at p in the chain of the hash, which begins at home.
 func (k *KV) remove(home *bucket, p place, hash uint64) {
 	k.held -= k.digest(p, hash)
+	k.weight -= k.weightAt(p)
 	e := *p.entry()
 	k.index.remove(home, p)
 	if !e.small() {
@@ -239,8 +266,7 @@ func (k *KV) compareAndSet(home *bucket, p place, hash uint64, flags uint8, key,
 	if expectAbsent == p.found() || p.found() && string(k.value(p)) != string(expected) {
 		return wire.StatusMismatch
 	}
-	k.set(home, p, hash, key, update)
-	return wire.StatusOK
+	return k.put(home, p, hash, key, update)
 }
 
 // Digest implements StateMachine.

@@ -104,6 +104,9 @@ func (k *KV) Restore(record wire.Command) error {
 	if k.find(k.index.home(hash), hash, record.Key).found() {
 		return fmt.Errorf("%w: key %q twice", ErrSnapshot, record.Key)
 	}
+	if k.weight+recordWeight(len(record.Key), len(record.Value)) > k.limit {
+		return fmt.Errorf("%w: its records weigh more than %d, the limit of the store", ErrSnapshot, k.limit)
+	}
 	k.insert(hash, record.Key, record.Value)
 	return nil
 }

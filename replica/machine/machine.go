@@ -34,6 +34,13 @@ type StateMachine interface {
 	// it is fast at and that end with StatusOK, at most count. It returns how many, perhaps none, and their size in bytes.
 	ApplyPuts(commands []byte, count int) (done, size int)
 
+	// Limit bounds what the records weigh, see Weight; 0: they are not bounded. A write that would exceed it ends with
+	// StatusFull, unless it makes what is held smaller.
+	Limit(weight uint64)
+
+	// Weight returns what the records weigh: a function of the contents, the same on every replica.
+	Weight() uint64
+
 	// Len returns the number of records held.
 	Len() int
 

@@ -36,6 +36,12 @@ func (m *Noop) Prepare([]byte, int, bool) {}
 // ApplyPuts implements StateMachine: there is no faster way than Apply.
 func (m *Noop) ApplyPuts([]byte, int) (done, size int) { return 0, 0 }
 
+// Limit implements StateMachine: nothing is kept.
+func (m *Noop) Limit(uint64) {}
+
+// Weight implements StateMachine.
+func (m *Noop) Weight() uint64 { return 0 }
+
 // Len implements StateMachine; a Noop holds no records.
 func (m *Noop) Len() int { return 0 }
 

@@ -177,6 +177,8 @@ func (s *State) countOutcome(op wire.Op, status wire.Status) byte {
 		return outcomeRead
 	case status == wire.StatusNotFound:
 		s.stats.NotFound++
+	case status == wire.StatusFull:
+		s.stats.Full++
 	default:
 		s.stats.Mismatch++
 	}

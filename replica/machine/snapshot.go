@@ -25,7 +25,7 @@ import (
 //	48     8    term of the marks of idleness
 //	56     16   the recent mark: nanoseconds, clock
 //	72     16   the one before
-//	88     96   the fields of Stats in their order
+//	88     104  the fields of Stats in their order
 //
 // End item; the value:
 //

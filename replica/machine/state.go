@@ -16,6 +16,9 @@ type Config struct {
 
 	// ActiveFor is how long after its newest run a session is not evicted for a newcomer.
 	ActiveFor time.Duration
+
+	// StoreLimit bounds what the records weigh, in bytes (see recordWeight); 0: they are not bounded.
+	StoreLimit uint64
 }
 
 // DefaultConfig returns room for 65536 sessions, which are active for a minute.
@@ -51,6 +54,7 @@ func NewState(machine StateMachine, config Config) *State {
 	if err := config.Validate(); err != nil {
 		panic("BUG: " + err.Error())
 	}
+	machine.Limit(config.StoreLimit)
 	return &State{machine: machine, config: config, sessions: newSessions(config)}
 }
 
@@ -59,6 +63,9 @@ func (s *State) Kind() Kind { return s.machine.Kind() }
 
 // Len returns the number of records in the state machine.
 func (s *State) Len() int { return s.machine.Len() }
+
+// Weight returns what the records weigh, as the store's limit counts.
+func (s *State) Weight() uint64 { return s.machine.Weight() }
 
 // Sessions returns the number of open sessions.
 func (s *State) Sessions() int { return int(s.sessions.count) }

@@ -14,14 +14,15 @@ type Stats struct {
 	Registered uint64 `json:"registered"` // sessions opened
 	Evictions  uint64 `json:"evictions"`  // sessions closed to make room
 	Refused    uint64 `json:"refused"`    // registrations for which there was none
+	Full       uint64 `json:"full"`       // puts and compare-and-sets among the executed for which the store had none
 }
 
-const statsFields = 12
+const statsFields = 13
 
 // fields lists the counts in the order in which they are hashed and stored.
 func (s *Stats) fields() [statsFields]*uint64 {
 	return [statsFields]*uint64{
 		&s.Executed, &s.Reads, &s.NotFound, &s.Mismatch, &s.Duplicates, &s.Forgotten,
-		&s.Gaps, &s.Busy, &s.Stale, &s.Registered, &s.Evictions, &s.Refused,
+		&s.Gaps, &s.Busy, &s.Stale, &s.Registered, &s.Evictions, &s.Refused, &s.Full,
 	}
 }

@@ -46,6 +46,8 @@ func (n *Node) sift(now time.Duration, c *Client, fragment []byte, info wire.Fra
 	switch {
 	case !n.Leads():
 		return fragment, info, nil // it goes elsewhere
+	case info.Registrations == 0 && n.mayUseAll(c, fragment):
+		return fragment, info, nil
 	case len(fragment)+info.Registrations*wire.StampSize > wire.MaxBatch:
 		n.stats.Busy += uint64(info.Commands)
 		n.refuse(c, fragment, wire.TypeReply, wire.StatusBusy)
@@ -83,6 +85,18 @@ func (n *Node) sift(now time.Duration, c *Client, fragment []byte, info wire.Fra
 		return nil, kept, nil
 	}
 	return n.sifted, kept, nil
+}
+
+// mayUseAll reports whether no run of a checked fragment is for a session of somebody else.
+func (n *Node) mayUseAll(c *Client, fragment []byte) bool {
+	for len(fragment) > 0 {
+		run, size, err := wire.DecodeRun(fragment)
+		if err != nil || !n.state.MayUse(run.Session, c.Owner) {
+			return false
+		}
+		fragment = fragment[size:]
+	}
+	return true
 }
 
 // appendStamped appends a registration with its stamp.

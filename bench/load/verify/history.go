@@ -250,6 +250,9 @@ func registerModel(others bool, recorded map[workload.ValueID]bool) porcupine.Mo
 
 // stepRegister says whether an operation can return what it did in a state, and the state after it.
 func stepRegister(state workload.ValueID, in *historyEntry, out registerOutput) (bool, workload.ValueID) {
+	if out.known && out.status == wire.StatusFull {
+		return in.Op == wire.OpPut || in.Op == wire.OpCompareAndSet, state
+	}
 	switch in.Op {
 	case wire.OpPut:
 		return true, in.id

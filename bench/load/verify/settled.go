@@ -137,6 +137,9 @@ func (v *Verifier) Judged() int64 { return v.found.Reads - v.found.NotJudged }
 func (v *Verifier) replay(most int64) ownKeys {
 	const doubtful = workload.ValueID(2) // no run's
 	keys := make(ownKeys, v.work.Keys())
+	if v.full {
+		return keys // which writes were refused is not kept
+	}
 	for session := range v.sessions {
 		left := v.work.Owned(session)
 		oldest := max(0, int64(v.sessions[session].AnsweredUpTo())-most)

@@ -34,6 +34,7 @@ type Verifier struct {
 	lasting  bool            // an operation of unknown outcome may take effect at any time
 	lost     map[uint64]bool // then: the keys of such operations of the load
 	doubtful []span          // operations of unknown outcome, if nothing else is kept of writes
+	full     bool            // a put was refused because the store is full: what keys hold is not known, if nothing else is kept of writes
 
 	common  *sharedKeys // what was known of shared keys when the load had drained
 	probing bool        // the answers tell whether values are kept, no more
@@ -144,7 +145,7 @@ func (v *Verifier) Sent(stream int, first target.Number, count int, at time.Dura
 func (v *Verifier) Answered(stream int, first target.Number, count int, status wire.Status, sent, at time.Duration) {
 	v.found.Checked += int64(count)
 	if v.keys == nil && v.history == nil {
-		if status != wire.StatusOK {
+		if v.full = v.full || status == wire.StatusFull; status != wire.StatusOK && status != wire.StatusFull {
 			v.violation("session %d: put %d answered %v", stream, first, status)
 		}
 		return
@@ -158,6 +159,10 @@ func (v *Verifier) Answered(stream int, first target.Number, count int, status w
 func (v *Verifier) Result(stream int, n target.Number, status wire.Status, value []byte, sent, at time.Duration) {
 	v.found.Checked++
 	if v.keys == nil && v.history == nil {
+		if status == wire.StatusFull && len(value) == 0 {
+			v.full = true
+			return
+		}
 		v.violation("session %d: put %d answered %v with %d bytes", stream, n, status, len(value))
 		return
 	}
@@ -206,6 +211,7 @@ func (v *Verifier) check(o *outcome) string {
 		wrong := v.judged(v.keys.read(o.Key, o.expected, o.sent))
 		v.wrote(o, v.work.ValueID(o.session, o.n))
 		return wrong
+	case o.status == wire.StatusFull && (o.Op == wire.OpPut || o.Op == wire.OpCompareAndSet): // it has changed nothing
 	case o.Op == wire.OpCompareAndSet && o.status == wire.StatusMismatch:
 		return v.checkMismatch(o)
 	default:

@@ -196,6 +196,8 @@ var mutants = []mutant{
 		"i.activeFor == 0 || s.active <= i.before.clock", "i.activeFor == 0 || s.active <= i.recent.clock"},
 	{"applies-without-end", "heartbeats leave in time, whatever is chosen", "replica/node/apply.go",
 		"if n.work <= 0 || n.answered", "if n.answered"},
+	{"store-without-limit", "the store has a limit", "replica/machine/kv.go",
+		"if k.weight+weight > k.limit && !k.mayReplace(p, weight) {", "if k.weight+weight < weight {"},
 	{"own-outranks-adopted", "phase 1 adopts the value of the highest ballot, over what was accepted here too", "replica/paxos/phase1.go",
 		"own != nil && own.Ballot >= entry.Ballot", "own != nil"},
 	{"gap-in-a-promise", "no part of a promise is passed over", "replica/paxos/phase1.go",

@@ -74,6 +74,7 @@ var foundBy = map[string]named{
 	"session-guessed":                  {"./replica/node", "TestRegistrationsAreStamped"},
 	"evicts-who-is-at-work":            {"./replica/machine", "TestNewcomersEvictNobodyAtWork"},
 	"applies-without-end":              {"./replica/node", "TestAppliesOfARoundAreBounded"},
+	"store-without-limit":              {"./replica/machine", "TestStoreLimit"},
 	"any-round-believed":               {"./replica/paxos", "TestRule31BallotsAdvanceByABoundedStep"},
 	"released-before-next-slot":        {"./replica/storage", "TestJournalIsReleasedBehindADurableSlot"},
 	"window-not-held":                  {"./replica/node", "TestGrantedWindowIsHeldTo"},
