@@ -201,6 +201,10 @@ func IsTLS(b []byte) bool {
 	return len(b) >= 2 && (b[0] == alert || b[0] == handshake) && b[1] == version
 }
 
+// turns lets one handshake compute at a time. The others wait where they take nothing from anybody: in the scheduler's queue they
+// would stand, by the hundred, before the event loop, and strangers could keep a leader from its heartbeats.
+var turns = make(chan struct{}, 1)
+
 // shake does the handshake.
 func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn, refusal []byte) (*Carrier, error) {
 	tcp, ok := nc.(*net.TCPConn)
@@ -211,7 +215,12 @@ func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn, refu
 	raw, err := newSocket(tcp)
 	if err == nil {
 		conn := over(raw)
-		if err = conn.HandshakeContext(ctx); err == nil {
+		raw.turn = turns
+		raw.turn <- struct{}{}
+		err = conn.HandshakeContext(ctx)
+		<-raw.turn
+		raw.turn = nil
+		if err == nil {
 			return &Carrier{conn: conn, raw: raw}, nil
 		}
 	}

@@ -46,6 +46,9 @@ type socket struct {
 	net.Conn
 	raw syscall.RawConn
 
+	// turn is held, during the handshake, while something is computed, and not while something is waited for. nil: no turns are taken.
+	turn chan struct{}
+
 	buffer     *[]byte // nil: nothing has been read that is not taken
 	start, end int     // of what is not taken
 
@@ -72,6 +75,10 @@ func newSocket(nc net.Conn) (*socket, error) {
 func (s *socket) await() error {
 	if s.buffer != nil {
 		return nil
+	}
+	if s.turn != nil {
+		<-s.turn
+		defer func() { s.turn <- struct{}{} }()
 	}
 	n := 0
 	var failed error
