@@ -139,7 +139,9 @@ func (l *loop) hasLeader() bool {
 
 // believed reports whether the term of another replica may be believed to work before that shows, which in a cluster without
 // commands takes a while: unless it comes so late that there have been others.
-func (w *leaderless) believed(electionTakes time.Duration) bool { return w.began-w.since < electionTakes }
+func (w *leaderless) believed(electionTakes time.Duration) bool {
+	return w.began-w.since < electionTakes
+}
 
 // leaderless returns for how long there has been no leader.
 func (l *loop) leaderless() time.Duration {

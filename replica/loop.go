@@ -14,8 +14,8 @@ import (
 	"paxosbench/replica/node"
 	"paxosbench/replica/storage"
 	"paxosbench/replica/transport"
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // loop owns the replica. It is the transport's Handler and the node's Driver, and all its methods run on the event loop's

@@ -33,7 +33,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"paxosbench/secure"
+	"paxosbench/wire/secure"
 )
 
 // Replica is one replica that runs, or has run. Its methods may be called from any goroutine.

@@ -24,8 +24,8 @@ import (
 	"time"
 
 	"paxosbench/bench/target"
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // Number identifies an operation within its session: see target.Number.

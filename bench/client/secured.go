@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"paxosbench/secure"
+	"paxosbench/wire/secure"
 )
 
 // secured is a connection over which both sides prove who they are, and which is encrypted. Goroutines of its own do that; the loop

@@ -10,9 +10,9 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/client/clienttest"
-	"paxosbench/secure"
-	"paxosbench/secure/authority"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
+	"paxosbench/wire/secure/authority"
 )
 
 // credentials are those of a replica and a client of one authority.

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"paxosbench/bench/target"
-	"paxosbench/secure"
+	"paxosbench/wire/secure"
 )
 
 // System is a cluster of replicas, to be measured.

@@ -4,8 +4,8 @@ import (
 	"errors"
 	"path/filepath"
 
-	"paxosbench/secure"
-	"paxosbench/secure/authority"
+	"paxosbench/wire/secure"
+	"paxosbench/wire/secure/authority"
 )
 
 // clientIdentity is who the load generator is.

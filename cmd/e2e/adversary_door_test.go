@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/secure"
-	"paxosbench/secure/authority"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
+	"paxosbench/wire/secure/authority"
 )
 
 // Strangers at the port for peers say nothing, or not enough, or something else, and come again as soon as they are closed: a

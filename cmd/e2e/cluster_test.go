@@ -17,9 +17,9 @@ import (
 
 	"paxosbench/bench/netem"
 	"paxosbench/replica/transport/freeport"
-	"paxosbench/secure"
-	"paxosbench/secure/authority"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
+	"paxosbench/wire/secure/authority"
 )
 
 // bin is where TestMain has built the programs.

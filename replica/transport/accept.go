@@ -7,8 +7,8 @@ import (
 	"net"
 	"time"
 
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // places counts down the connections a listener may still bring. It is taken by the acceptor and given back by the

@@ -7,8 +7,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // Client is one client connection. It belongs to the loop: nothing of it may be called or touched anywhere else.

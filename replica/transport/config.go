@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // Config says who the replica is, where it listens, whom it talks to, and how much it puts up with. Zero values of

@@ -8,8 +8,8 @@ import (
 
 	"github.com/panjf2000/gnet/v2"
 
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // endpoint is what gnet's connection carries as its context: a Client, a link, or the anchor.

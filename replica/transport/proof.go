@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"time"
 
-	"paxosbench/secure"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // With credentials, a connection proves who it is before it is brought to the loop: see package secure. Handshakes, and the copying

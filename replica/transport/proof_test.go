@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/secure"
-	"paxosbench/secure/authority"
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
+	"paxosbench/wire/secure/authority"
 )
 
 // trusted makes credentials of one authority for each identity.

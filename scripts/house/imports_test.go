@@ -15,20 +15,20 @@ type room struct {
 }
 
 // rooms is the plan of the house. Imports go down; the system under test (replica, batching, pipeline) and the
-// instrument (bench) share nothing but wire, and secure, so that neither can inherit the other's mistakes. A new package needs
+// instrument (bench) share nothing but wire and what is below it, so that neither can inherit the other's mistakes. A new package needs
 // a place here.
 var rooms = []room{
 	{dir: "wire"},
 	{dir: "wire/compress", uses: []string{"wire"}},
 	{dir: "wire/ring"},
-	{dir: "secure"},
+	{dir: "wire/secure"},
 	{dir: "batching", uses: []string{"wire", "wire/ring"}},
 	{dir: "pipeline", uses: []string{"wire"}},
 
 	{dir: "replica/paxos", uses: []string{"wire", "pipeline", "wire/ring"}},
 	{dir: "replica/journal", uses: []string{"wire"}},
 	{dir: "replica/machine", uses: []string{"wire"}},
-	{dir: "replica/transport", uses: []string{"wire", "secure"}},
+	{dir: "replica/transport", uses: []string{"wire", "wire/secure"}},
 	{dir: "replica/snapshot", uses: []string{"wire/...", "replica/machine", "replica/journal"}},
 	{dir: "replica/node", uses: []string{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
@@ -43,14 +43,14 @@ var rooms = []room{
 	}},
 	{dir: "replica", uses: []string{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/journal", "replica/snapshot",
-		"replica/node", "replica/storage", "replica/transport", "secure",
+		"replica/node", "replica/storage", "replica/transport",
 	}},
 	{dir: "cmd/replica", uses: []string{"wire/...", "batching", "pipeline", "replica/...", "cmd/program"}},
 
-	{dir: "bench", uses: []string{"wire/...", "secure", "bench/..."}},
+	{dir: "bench", uses: []string{"wire/...", "bench/..."}},
 	{dir: "bench/record", uses: []string{"wire"}},
 	{dir: "bench/target", uses: []string{"wire"}},
-	{dir: "bench/client", uses: []string{"wire", "secure", "bench/target"}},
+	{dir: "bench/client", uses: []string{"wire", "wire/secure", "bench/target"}},
 	{dir: "bench/load/units"},
 	{dir: "bench/load/draw"},
 	{dir: "bench/load/inflight", uses: []string{"bench/target"}},
@@ -63,7 +63,7 @@ var rooms = []room{
 	{dir: "bench/load/verdict", uses: []string{"bench/record", "bench/load/units", "bench/load/pacing"}},
 	{dir: "bench/load/observe", uses: []string{"wire", "bench/record"}},
 	{dir: "bench/load/events", uses: []string{"bench/record", "bench/load/observe", "bench"}},
-	{dir: "cmd/loadgen", uses: []string{"wire/...", "secure", "bench/...", "cmd/program"}},
+	{dir: "cmd/loadgen", uses: []string{"wire/...", "bench/...", "cmd/program"}},
 	{dir: "cmd/bench", uses: []string{"wire/...", "bench/...", "cmd/program"}},
 	{dir: "cmd/program"},
 

@@ -1,6 +1,6 @@
 // Package secure has clients and replicas prove to each other who they are, and encrypts what they say: TLS 1.3 with certificates
-// on both sides, by crypto/tls. It is the one package besides wire that both halves of the project use, for two implementations
-// of who may come in would be twice the doors.
+// on both sides, by crypto/tls. Like wire above it, both halves of the project use it, for two implementations of who may come in would
+// be twice the doors; unlike wire it has sockets, files and goroutines.
 //
 // # Who is who
 //

@@ -18,8 +18,8 @@ import (
 
 	"go.uber.org/goleak"
 
-	"paxosbench/secure"
-	"paxosbench/secure/authority"
+	"paxosbench/wire/secure"
+	"paxosbench/wire/secure/authority"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -17,7 +17,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"paxosbench/secure"
+	"paxosbench/wire/secure"
 )
 
 // lifetime is how long certificates are valid: longer than any trial.
