@@ -6,39 +6,74 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
 
 const (
-	// bufferBytes is how much is read from a socket at a time, and what a direction holds that is held up.
-	bufferBytes = 64 << 10
+	// bufferBytes is how much is read from a socket at a time, smallBytes where largeBuffers are taken: what a direction holds that is
+	// held up.
+	bufferBytes  = 256 << 10
+	smallBytes   = 32 << 10
+	largeBuffers = 64
 
 	// recordBytes is the most that a record holds, and recordHeader what stands before it.
 	recordBytes  = 16 << 10
 	recordHeader = 5
 )
 
-// buffers of one size are taken when there are bytes and not before, so that an idle connection holds none.
-type buffers struct{ pool sync.Pool }
+// buffers of one size are taken when there are bytes and not before, so that an idle connection holds none. Of large ones only so many
+// are out at a time, which is what busy connections need; whoever comes when they are takes a smaller one.
+type buffers struct {
+	pool    sync.Pool
+	size    int
+	left    atomic.Int64
+	smaller *buffers // nil: there is no limit
+}
 
 func newBuffers(size int) *buffers {
-	return &buffers{sync.Pool{New: func() any {
+	return &buffers{size: size, pool: sync.Pool{New: func() any {
 		b := make([]byte, size)
 		return &b
 	}}}
 }
 
-func (b *buffers) take() *[]byte { return b.pool.Get().(*[]byte) }
+func newLimited(size, limit int, smaller *buffers) *buffers {
+	b := newBuffers(size)
+	b.smaller = smaller
+	b.left.Store(int64(limit))
+	return b
+}
 
-func (b *buffers) give(buffer *[]byte) { b.pool.Put(buffer) }
+func (b *buffers) take() *[]byte {
+	if b.smaller != nil && b.left.Add(-1) < 0 {
+		b.left.Add(1)
+		return b.smaller.take()
+	}
+	return b.pool.Get().(*[]byte)
+}
+
+func (b *buffers) give(buffer *[]byte) {
+	if b.smaller != nil {
+		if len(*buffer) != b.size {
+			b.smaller.give(buffer)
+			return
+		}
+		b.left.Add(1)
+	}
+	b.pool.Put(buffer)
+}
 
 var (
-	readBuffers   = newBuffers(bufferBytes)
+	readBuffers   = newLimited(bufferBytes, largeBuffers, newBuffers(smallBytes))
 	recordBuffers = newBuffers(recordBytes)
-	writeBuffers  = newBuffers(bufferBytes + bufferBytes/16) // what has been read, encrypted
+	writeBuffers  = newLimited(sealed(bufferBytes), largeBuffers, newBuffers(sealed(smallBytes)))
 )
+
+// sealed is how long what has been read is at most when it is encrypted.
+func sealed(n int) int { return n + n/16 }
 
 // socket is a socket that is read into a buffer which it holds only while that holds something, and whose writes can be held back
 // to be made at once: crypto/tls reads and writes record by record, which would be a system call for each.
