@@ -133,10 +133,11 @@ func AppendCommand(dst []byte, op Op, flags uint8, key, value []byte) []byte {
 // AppendCommandHeader appends the header of a command; the caller appends keyLen bytes of key and valueLen of value. If these are
 // more than can be sent (see CheckSize) what it appends is refused by every decoder, whatever follows, and can be taken for nothing else.
 func AppendCommandHeader(dst []byte, op Op, flags uint8, keyLen, valueLen int) []byte {
+	header := uint64(op) | uint64(flags)<<8 | uint64(keyLen)<<16 | uint64(valueLen)<<32
 	if tooLong(keyLen, valueLen) {
-		return binary.LittleEndian.AppendUint64(dst, unsendable)
+		header = unsendable
 	}
-	return binary.LittleEndian.AppendUint64(dst, uint64(op)|uint64(flags)<<8|uint64(keyLen)<<16|uint64(valueLen)<<32)
+	return binary.LittleEndian.AppendUint64(dst, header)
 }
 
 // AppendCompareAndSet appends a command that sets key to value if its present value is expected. Its value field is
