@@ -39,6 +39,9 @@ const (
 	stuckShort = time.Second
 	stuckEvery = 250 * time.Millisecond
 
+	// longOut is how much output of a client is not kept until the end of the round.
+	longOut = 1 << 20
+
 	// fewUnread is how many clients are looked at in every round; if there are more they are looked at with every tick.
 	fewUnread = 16
 )
@@ -58,10 +61,15 @@ func (c *Client) Begin() (out []byte, room int, ok bool) {
 	return c.Out, c.room(), true
 }
 
-// End takes back what Begin returned.
+// End takes back what Begin returned. What has become long is written at once: buffers that grow to many megabytes in every round
+// and are thrown away behind it leave more lying than the collector keeps up with.
 func (c *Client) End(out []byte) {
 	c.Out = out
-	c.account()
+	if len(out) >= longOut {
+		c.flush()
+	} else {
+		c.account()
+	}
 }
 
 // room returns how many bytes may be queued besides those that are. A client with none has room for one answer of any
