@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"paxosbench/wire"
@@ -67,9 +68,17 @@ func (w *world) probeRumour(leader *replica) {
 	if w.quorum1 < 2 {
 		return // it has its own
 	}
+	if !w.await(w.electionTimeout, func() bool { return w.follow(leader) }) {
+		return // one that has just started may follow nobody yet, and is believed what it says of that
+	}
 	r := w.others(leader)[0]
 	for at := time.Duration(0); at < 8*w.electionTimeout; at += w.between(w.heartbeat, w.electionTimeout) {
 		r.whileAlive(at, func() { r.hearGone(leader) })
 	}
 	w.expectSteady(leader, 9, "replica %d has heard that it is gone", r.id)
+}
+
+// follow reports whether everybody follows a leader.
+func (w *world) follow(leader *replica) bool {
+	return !slices.ContainsFunc(w.replicas, func(r *replica) bool { return r.node.Core().Leader() != leader.id })
 }

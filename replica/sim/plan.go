@@ -92,6 +92,7 @@ func drawPlan(seed uint64) plan {
 	p.drawWindow()
 	p.drawReads()
 	p.activeFor = []time.Duration{0, 100 * time.Millisecond, time.Second}[rand.New(rand.NewPCG(p.seed, 13)).IntN(3)]
+	p.maxSessions = max(p.maxSessions, uint32(p.clients+1)) // sessions at work keep their places, whoever waits for one
 	return p
 }
 

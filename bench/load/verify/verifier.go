@@ -145,9 +145,7 @@ func (v *Verifier) Sent(stream int, first target.Number, count int, at time.Dura
 func (v *Verifier) Answered(stream int, first target.Number, count int, status wire.Status, sent, at time.Duration) {
 	v.found.Checked += int64(count)
 	if v.keys == nil && v.history == nil {
-		if v.full = v.full || status == wire.StatusFull; status != wire.StatusOK && status != wire.StatusFull {
-			v.violation("session %d: put %d answered %v", stream, first, status)
-		}
+		v.put(stream, first, status, nil)
 		return
 	}
 	for i := range count {
@@ -159,14 +157,18 @@ func (v *Verifier) Answered(stream int, first target.Number, count int, status w
 func (v *Verifier) Result(stream int, n target.Number, status wire.Status, value []byte, sent, at time.Duration) {
 	v.found.Checked++
 	if v.keys == nil && v.history == nil {
-		if status == wire.StatusFull && len(value) == 0 {
-			v.full = true
-			return
-		}
-		v.violation("session %d: put %d answered %v with %d bytes", stream, n, status, len(value))
+		v.put(stream, n, status, value) // one of several with different answers
 		return
 	}
 	v.judge(stream, n, status, value, sent, at)
+}
+
+// put checks the answer to a put of a load that does nothing else.
+func (v *Verifier) put(stream int, n target.Number, status wire.Status, value []byte) {
+	v.full = v.full || status == wire.StatusFull
+	if status != wire.StatusOK && status != wire.StatusFull || len(value) > 0 {
+		v.violation("session %d: put %d answered %v with %d bytes", stream, n, status, len(value))
+	}
 }
 
 func (v *Verifier) judge(stream int, n target.Number, status wire.Status, value []byte, sent, at time.Duration) {

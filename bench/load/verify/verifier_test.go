@@ -586,3 +586,28 @@ func TestVerifierKnowsCommandsBesideQueries(t *testing.T) {
 }
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
+
+// A load that only puts is answered as one, or, where some puts found no room in the store, one by one. Neither is wrong. Anything else is.
+func TestVerifierOfPutsAlone(t *testing.T) {
+	for _, tt := range []struct {
+		status wire.Status
+		value  string
+		wrong  bool
+	}{{wire.StatusOK, "", false}, {wire.StatusFull, "", false}, {wire.StatusOK, "value", true}, {wire.StatusNotFound, "", true}, {wire.StatusMismatch, "", true}} {
+		r := newRig(t, "uniform", "put:1")
+		r.assign(0, 2)
+		r.verifier.Result(0, 1, tt.status, []byte(tt.value), 0, 1)
+		if got := r.verifier.found.Violations > 0; got != tt.wrong {
+			t.Errorf("%v with %q, one by one: wrong %v, want %v", tt.status, tt.value, got, tt.wrong)
+		}
+		if tt.value != "" {
+			continue
+		}
+		r = newRig(t, "uniform", "put:1")
+		r.assign(0, 2)
+		r.verifier.Answered(0, 1, 2, tt.status, 0, 1)
+		if got := r.verifier.found.Violations > 0; got != tt.wrong {
+			t.Errorf("%v, as one: wrong %v, want %v", tt.status, got, tt.wrong)
+		}
+	}
+}
