@@ -75,7 +75,7 @@ func TestForgedMessages(t *testing.T) {
 		defer close(ended)
 		attack(ctx)
 	}()
-	c.victim(siegeLasts, func() {})
+	c.victim(siegeLasts(), func() {})
 	cancel()
 	<-ended
 	if now := elections(); now != before || said.Load() == 0 {

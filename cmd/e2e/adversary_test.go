@@ -101,8 +101,6 @@ type siege struct {
 }
 
 const (
-	siegeQuiet  = 2 * time.Second
-	siegeLasts  = 4 * time.Second
 	siegeRate   = 2000
 	siegeKeys   = 1000
 	siegeSample = 50 * time.Millisecond
@@ -116,8 +114,18 @@ const (
 )
 
 // quietHost has tests check how long a victim waited. How long that is beside whatever else a host does says nothing, so without it they
-// log that, and check what else is promised: right answers, what was acknowledged, who leads, memory.
-var quietHost = flag.Bool("quiet-host", false, "check how long a victim waits: the host has nothing else to do")
+// log that, and check what else is promised, for a shorter time: right answers, what was acknowledged, who leads, memory.
+var quietHost = flag.Bool("quiet-host", false, "check how long a victim waits, and longer: the host has nothing else to do")
+
+// siegeLasts is how long an attack lasts, and siegeQuiet a load that nobody attacks.
+func siegeLasts() time.Duration {
+	if *quietHost {
+		return 4 * time.Second
+	}
+	return 2 * time.Second
+}
+
+func siegeQuiet() time.Duration { return siegeLasts() / 2 }
 
 // besiege loads the cluster as a victim would, alone, while attack goes on, which must return when its context ends, and alone again:
 // quiet is the worse of these two, for the host may be busy with other things at any time. Whatever the attack, the answers are right,
@@ -125,7 +133,7 @@ var quietHost = flag.Bool("quiet-host", false, "check how long a victim waits: t
 func (c *cluster) besiege(attack func(ctx context.Context)) *siege {
 	c.t.Helper()
 	s := &siege{t: c.t, before: map[int]int64{}, peak: map[int]int64{}}
-	s.quiet = c.victim(siegeQuiet, func() {})
+	s.quiet = c.victim(siegeQuiet(), func() {})
 	leader, elections := c.leader(), c.elections()
 	for _, m := range c.members {
 		s.before[m.id] = c.resident(m.id)
@@ -136,7 +144,7 @@ func (c *cluster) besiege(attack func(ctx context.Context)) *siege {
 		defer close(ended)
 		attack(ctx)
 	}()
-	s.attacked = c.victim(siegeLasts, func() {
+	s.attacked = c.victim(siegeLasts(), func() {
 		for _, m := range c.members {
 			s.peak[m.id] = max(s.peak[m.id], c.resident(m.id))
 		}
@@ -145,7 +153,7 @@ func (c *cluster) besiege(attack func(ctx context.Context)) *siege {
 	<-ended
 	after, candidacies := c.leader(), c.elections()-elections
 	c.agree()
-	s.worse(c.victim(siegeQuiet, func() {}))
+	s.worse(c.victim(siegeQuiet(), func() {}))
 	if (after != leader || candidacies > 0) && time.Duration(s.quiet.Latency.Max) < starved {
 		c.t.Errorf("the leader was %d and is %d; %d candidacies meanwhile", leader, after, candidacies)
 	}
