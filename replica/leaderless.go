@@ -102,7 +102,7 @@ func (l *loop) tickLeaderless(now time.Duration) {
 		w.since, w.said = now, 0
 		return
 	}
-	if l.hasLeader() || now-w.since < l.electionTakes() || w.said > 0 && now-w.said < whyAgain {
+	if now-w.since < l.electionTakes() || w.said > 0 && now-w.said < whyAgain {
 		return
 	}
 	verdict := l.verdict(l.peers())
@@ -131,16 +131,10 @@ func (l *loop) noteTerm(now time.Duration) {
 // electionTakes returns how long there may be no leader without anything being wrong.
 func (l *loop) electionTakes() time.Duration { return 2 * l.cfg.ElectionTimeout }
 
-// hasLeader reports whether there is a leader, as far as can be seen from here.
+// hasLeader reports whether there is a leader, as far as can be seen from here: another one is believed at first.
 func (l *loop) hasLeader() bool {
-	leader := l.leader()
-	return l.why.works || leader != 0 && leader != l.cfg.ID && l.why.believed(l.electionTakes())
-}
-
-// believed reports whether the term of another replica may be believed to work before that shows, which in a cluster without
-// commands takes a while: unless it comes so late that there have been others.
-func (w *leaderless) believed(electionTakes time.Duration) bool {
-	return w.began-w.since < electionTakes
+	other := l.leader() != 0 && l.leader() != l.cfg.ID
+	return l.why.works || other && l.transport.Now()-l.why.since < l.electionTakes()
 }
 
 // leaderless returns for how long there has been no leader.

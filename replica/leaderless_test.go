@@ -3,7 +3,6 @@ package replica
 import (
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestVerdict(t *testing.T) {
@@ -33,24 +32,5 @@ func TestSilentLeaderIsNotBelievedForEver(t *testing.T) {
 	}
 	if got := l.stillHeard(3, l.electionTakes()+1); got != 0 {
 		t.Errorf("leader %d, want none: 3 is silent", got)
-	}
-}
-
-// A replica that starts into a cluster without commands hears of a leader some time later, and cannot see at once that it works. That
-// is no reason for alarm. A term that comes after others that did not work is.
-func TestLeaderIsBelievedAtFirst(t *testing.T) {
-	c := Default()
-	takes := (&loop{cfg: &c}).electionTakes()
-	for name, tt := range map[string]struct {
-		began, since time.Duration
-		want         bool
-	}{
-		"soon after the start":           {takes / 10, 0, true},
-		"at the last moment":             {10*takes - 1, 9 * takes, true},
-		"after others that did not work": {10 * takes, 9 * takes, false},
-	} {
-		if got := (&leaderless{began: tt.began, since: tt.since}).believed(takes); got != tt.want {
-			t.Errorf("%s: believed %v, want %v", name, got, tt.want)
-		}
 	}
 }
