@@ -123,7 +123,7 @@ func (l *loop) leader() wire.ReplicaID {
 	if core.Voting() || id == 0 {
 		return id
 	}
-	return l.stillHeard(id, l.transport.Now()-core.Election().Heard[id])
+	return l.stillHeard(id, l.transport.Now()-core.Election().LeaderHeard)
 }
 
 // stillHeard returns the leader that a replica without a vote has heard of, and that has been silent for some time since. Whoever

@@ -17,8 +17,9 @@ type Election struct {
 	// NonVoting are the replicas that have said of late that they do not vote, and this one if it does not.
 	NonVoting pipeline.VoteSet
 
-	// Heard is when each peer was last heard of, 0: never.
-	Heard [wire.MaxReplicas + 1]time.Duration
+	// Heard is when each peer was last heard of, 0: never; LeaderHeard when the leader that this replica follows was, as one that leads.
+	Heard       [wire.MaxReplicas + 1]time.Duration
+	LeaderHeard time.Duration
 
 	DiskStalled bool          // records of this replica have waited for longer than an election timeout
 	LeasedUntil time.Duration // until then this replica promises nothing, because of a lease that it may have granted
@@ -32,7 +33,7 @@ type Election struct {
 func (c *Core) Election() Election {
 	e := Election{
 		PreVotes: c.preVotes, PreVotesRefused: c.preVotesRefused, Promises: c.phase1.promises, Rejections: c.rejections,
-		NonVoting: c.nonVoting(), Heard: c.heardOf, DiskStalled: c.diskStalled(c.cfg.ElectionTimeout), LeasedUntil: c.leaseGranted,
+		NonVoting: c.nonVoting(), Heard: c.heardOf, LeaderHeard: c.leaderHeard, DiskStalled: c.diskStalled(c.cfg.ElectionTimeout), LeasedUntil: c.leaseGranted,
 	}
 	e.Impossible = len(c.cfg.Replicas)-e.NonVoting.Len() < max(c.cfg.Quorum1, c.cfg.Quorum2)
 	return e
