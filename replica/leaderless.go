@@ -125,6 +125,9 @@ func (l *loop) noteTerm(now time.Duration) {
 	}
 	inFlight, _ := core.InFlight() // a leader begins with a no-op
 	chosen := core.Commit() > w.commit || core.Role() == paxos.Leader && inFlight == 0
+	if core.Role() != paxos.Leader {
+		now = core.Election().LeaderHeard // one that has given up is silent until it leads again
+	}
 	w.works = w.works || l.cfg.Unreplicated || chosen || now-w.began >= l.electionTakes()
 }
 
