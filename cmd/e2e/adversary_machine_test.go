@@ -131,7 +131,7 @@ func TestChosenKeys(t *testing.T) {
 					for j := range uint64(count) {
 						commands = wire.AppendCommand(commands, wire.OpPut, 0, key(i+j), []byte("a value that is not small"))
 					}
-					if _, err := s.runs(s.session, s.next, count, commands); err != nil {
+					if _, err := s.runs(wire.TypeRequest, s.session, s.next, count, commands); err != nil {
 						t.Error(err)
 						return
 					}
@@ -144,26 +144,10 @@ func TestChosenKeys(t *testing.T) {
 	}
 }
 
-// runs sends a run of several commands and returns the first answer.
-func (s *speaker) runs(session wire.SessionID, first wire.Seq, count int, commands []byte) (wire.ReplyRun, error) {
-	frame := wire.BeginFrame(nil)
-	frame = append(wire.AppendRunHeader(frame, session, first, first-1, count, len(commands)), commands...)
-	wire.EndFrame(frame, 0, wire.TypeRequest)
-	answer, h, err := s.exchange(frame)
-	if err != nil {
-		return wire.ReplyRun{}, err
-	}
-	if h.Type != wire.TypeReply {
-		return wire.ReplyRun{}, fmt.Errorf("answered with a %v", h.Type)
-	}
-	run, _, err := wire.DecodeReplyRun(answer[h.Size:])
-	return run, err
-}
-
 // moveOn has the speaker go on with its session at another replica, which may be the leader now.
 func (c *cluster) moveOn(s *speaker) {
 	if moved, err := c.speak(int(s.replica)%len(c.members) + 1); err == nil {
-		s.conn, s.unread, s.replica = moved.conn, nil, moved.replica
+		s.conn, s.replica = moved.conn, moved.replica
 	}
 }
 

@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/binary"
 	"fmt"
-	"net"
 	"time"
 
 	"paxosbench/wire"
@@ -12,11 +11,10 @@ import (
 // speaker is a client of one connection that sends one command at a time and waits for what comes back: for tests that must know
 // what a single replica answers, and when.
 type speaker struct {
-	conn    net.Conn
+	conn    *hostile       // by its kind; what is said on it is not
 	replica wire.ReplicaID // that has welcomed it
 	session wire.SessionID
 	next    wire.Seq
-	unread  []byte
 }
 
 // speakTimeout bounds how long a speaker waits for an answer.
@@ -24,7 +22,7 @@ const speakTimeout = 10 * time.Second
 
 // speak connects to a replica and says hello, with a place where the answers go.
 func (c *cluster) speak(id int) (*speaker, error) {
-	conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", c.members[id-1].client))
+	conn, err := hostileAt(c.members[id-1].client)
 	if err != nil {
 		return nil, err
 	}
@@ -89,8 +87,13 @@ func (s *speaker) result(answer wire.ReplyRun, err error) (value []byte, _ error
 
 // run sends a run of one command and returns its answer.
 func (s *speaker) run(t wire.Type, session wire.SessionID, seq wire.Seq, command []byte) (wire.ReplyRun, error) {
+	return s.runs(t, session, seq, 1, command)
+}
+
+// runs sends a run of several commands and returns the first answer.
+func (s *speaker) runs(t wire.Type, session wire.SessionID, first wire.Seq, count int, commands []byte) (wire.ReplyRun, error) {
 	frame := wire.BeginFrame(nil)
-	frame = append(wire.AppendRunHeader(frame, session, seq, seq-1, 1, len(command)), command...)
+	frame = append(wire.AppendRunHeader(frame, session, first, first-1, count, len(commands)), commands...)
 	wire.EndFrame(frame, 0, t)
 	answer, h, err := s.exchange(frame)
 	if err != nil {
@@ -111,19 +114,6 @@ func (s *speaker) exchange(frame []byte) (answer []byte, h wire.Header, err erro
 	if _, err := s.conn.Write(frame); err != nil {
 		return nil, h, err
 	}
-	for part := make([]byte, 4096); ; {
-		h, err = wire.DecodeHeader(s.unread)
-		if err == nil && len(s.unread) >= h.FrameLen() {
-			answer, s.unread = s.unread[:h.FrameLen()], s.unread[h.FrameLen():]
-			return answer, h, nil
-		}
-		if err != nil && err != wire.ErrShort {
-			return nil, h, err
-		}
-		n, err := s.conn.Read(part)
-		if err != nil {
-			return nil, h, err
-		}
-		s.unread = append(s.unread, part[:n]...)
-	}
+	h, answer, err = s.conn.hear()
+	return answer, h, err
 }
