@@ -79,8 +79,9 @@ type trimmer struct {
 	freeing atomic.Bool // a collection is under way
 }
 
-// tick is called with every tick.
+// tick is called with every tick. What was held is noted every time: an onslaught may be over before the next look.
 func (m *trimmer) tick(now time.Duration, buffers *wire.Buffers, t *transport.Transport, most int) {
+	m.peak = max(m.peak, t.Held()+buffers.Kept())
 	if now-m.last < trimEvery {
 		return
 	}
@@ -88,8 +89,7 @@ func (m *trimmer) tick(now time.Duration, buffers *wire.Buffers, t *transport.Tr
 	buffers.Trim()
 	t.Trim()
 	held := t.Held() + buffers.Kept()
-	m.peak = max(m.peak, held)
-	if m.peak-held < most/16 || held > m.peak/2 || !m.freeing.CompareAndSwap(false, true) {
+	if !fallen(m.peak, held, most) || !m.freeing.CompareAndSwap(false, true) {
 		return
 	}
 	m.peak = held
@@ -98,3 +98,6 @@ func (m *trimmer) tick(now time.Duration, buffers *wire.Buffers, t *transport.Tr
 		m.freeing.Store(false)
 	}()
 }
+
+// fallen reports whether what is held has fallen by so much that it is worth a collection.
+func fallen(peak, held, most int) bool { return peak-held >= most/16 && held <= peak/2 }
