@@ -8,12 +8,12 @@ import (
 )
 
 // recorder is one thread's side of the recording: the set of the present interval and the hand-over of finished ones.
-// Before the measurement begins it records all the same, into a set that begin then empties, so that a warm-up costs
+// Before the measurement begins it records all the same, into a set that is then forgotten, so that a warm-up costs
 // exactly what a measurement does.
 type recorder struct {
 	set      *record.Set
 	finished chan<- *record.Set
-	empty    <-chan *record.Set
+	spare    <-chan *record.Set
 
 	start    time.Duration // of the measurement
 	end      time.Duration // of the measurement, if nothing interrupts it
@@ -27,14 +27,17 @@ type recorder struct {
 // spareSets is how many intervals per thread the collector may be behind.
 const spareSets = 4
 
-// newRecorder returns a recorder of its own first set, which takes the others from empty.
-func newRecorder(interval time.Duration, finished chan<- *record.Set, empty <-chan *record.Set) recorder {
-	return recorder{set: record.NewSet(), finished: finished, empty: empty, interval: interval, next: pacing.Never}
+// newRecorder returns a recorder of its own first set, which takes the others from spare.
+func newRecorder(interval time.Duration, finished chan<- *record.Set, spare <-chan *record.Set) recorder {
+	return recorder{set: record.NewSet(), finished: finished, spare: spare, interval: interval, next: pacing.Never}
 }
 
-// begin starts the measurement with nothing in flight.
+// empty forgets what the warm-up has recorded. It takes longer than the threads are given to begin together, so it is done before
+// they agree on when.
+func (r *recorder) empty() { r.set.Reset() }
+
+// begin starts the measurement with nothing in flight, and nothing recorded.
 func (r *recorder) begin(start, end time.Duration) {
-	r.set.Reset()
 	r.start, r.end = start, end
 	r.next = start + r.interval
 	r.changedAt = start
@@ -88,7 +91,7 @@ func (r *recorder) handOver(at time.Duration) {
 	interval := r.set.Interval
 	r.set.End = at - r.start
 	r.finished <- r.set
-	r.set = <-r.empty
+	r.set = <-r.spare
 	r.set.Interval = interval + 1
 	r.set.Start = at - r.start
 }

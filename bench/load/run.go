@@ -225,6 +225,7 @@ func (r *run) phases(e *engine) error {
 	if _, err := r.quiet.await(e.loop.Now()); err != nil {
 		return err
 	}
+	e.rec.empty()
 	if start, err = r.begin.await(e.loop.Now()); err != nil {
 		return err
 	}

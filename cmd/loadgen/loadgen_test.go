@@ -72,7 +72,7 @@ func (o outcome) hostWasBusy() bool {
 	busy := false
 	for line := range strings.Lines(o.out) {
 		if why, ok := strings.CutPrefix(line, "  ! "); ok {
-			if busy = strings.Contains(why, "send lag") || strings.HasPrefix(why, "generator cpu"); !busy {
+			if busy = strings.Contains(why, "send lag") || strings.HasPrefix(why, "generator cpu") || strings.HasPrefix(why, "steal time"); !busy {
 				return false
 			}
 		}
