@@ -1,0 +1,5 @@
+module paxosbench/bench/peers
+
+go 1.26.0
+
+replace paxosbench => ../..
