@@ -56,19 +56,19 @@ func describeCatchUp(m *Message) string {
 }
 
 func describeEntries(m *Message) string {
-	s := ""
+	var s []byte
 	for body := m.Body; len(body) > 0; {
 		e, n, err := DecodeEntry(body)
 		if err != nil {
-			return s + " !" + err.Error()
+			return string(s) + " !" + err.Error()
 		}
 		body = body[n:]
-		s += fmt.Sprintf(", slot %d of %v %s", e.Slot, e.Ballot, DescribeBatch(e.Body))
+		s = fmt.Appendf(s, ", slot %d of %v %s", e.Slot, e.Ballot, DescribeBatch(e.Body))
 	}
 	if m.More() {
-		s += ", more to come"
+		s = append(s, ", more to come"...)
 	}
-	return s
+	return string(s)
 }
 
 // DescribeBatch renders a batch, of which a long one is only counted.
