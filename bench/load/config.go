@@ -7,6 +7,7 @@ import (
 
 	"paxosbench/bench/client"
 	"paxosbench/bench/load/events"
+	"paxosbench/bench/load/observe"
 	"paxosbench/bench/load/pacing"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/load/verdict"
@@ -22,7 +23,7 @@ type Config struct {
 	System target.System
 
 	Addrs []string // client addresses of the replicas
-	Admin []string // admin addresses of the replicas, in the same order; empty: no figures of the replicas
+	Admin []string // admin addresses of the replicas, in the same order; empty: no figures of the replicas, unless System tells them
 
 	// TLS is the directory of the credentials by which this client proves itself; empty: nobody proves anything.
 	TLS string
@@ -81,6 +82,14 @@ func (c *Config) system() target.System {
 // can returns what that can do.
 func (c *Config) can() target.Capabilities { return c.system().Capabilities() }
 
+// nodes returns how the nodes of what is measured are looked at.
+func (c *Config) nodes() observe.Nodes {
+	if o, ok := c.system().(target.Observer); ok {
+		return &observe.Observed{Of: o}
+	}
+	return observe.Pages(c.Admin)
+}
+
 // validateSystem reports what is asked of the system that it cannot do.
 func (c *Config) validateSystem() error {
 	var errs []error
@@ -93,8 +102,8 @@ func (c *Config) validateSystem() error {
 			errs = append(errs, fmt.Errorf("mix %v: %s has no %v: leave it out", c.Mix, c.system().Name(), needed.op))
 		}
 	}
-	if len(c.Admin) > 0 && !can.Status {
-		errs = append(errs, fmt.Errorf("admin addresses: the nodes of %s cannot be asked for their status: give none", c.system().Name()))
+	if _, tells := c.system().(target.Observer); len(c.Admin) > 0 && (tells || !can.Status) {
+		errs = append(errs, fmt.Errorf("admin addresses: the nodes of %s have no pages of status: give none", c.system().Name()))
 	}
 	return errors.Join(errs...)
 }

@@ -50,7 +50,7 @@ func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct
 		return nil, err
 	}
 	var m measurement
-	m.replicas[0] = observe.ScrapeAll(ctx, r.cfg.Admin)
+	m.replicas[0] = r.nodes.Look(ctx)
 	m.note(0, r.report())
 	m.before = readUsage()
 	if ctx.Err() != nil {
@@ -88,7 +88,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	sink := &runSink{newPublisher(output, r.progress), m, newStageSums(r.cfg.Stages)}
 	eventCtx, cancelEvents := context.WithDeadline(ctx, m.started.Add(r.cfg.Duration))
 	done := make(chan []record.Event, 1)
-	runner := events.NewRunner(&r.cfg.Plan, r.cluster, r.cfg.Admin, m.replicas[0])
+	runner := events.NewRunner(&r.cfg.Plan, r.cluster, r.nodes, m.replicas[0])
 	go func() { done <- runner.Run(eventCtx, r.cfg.Events, m.started) }()
 
 	collector := record.NewCollector(len(r.engines), sink)
@@ -101,7 +101,7 @@ func (r *run) accompany(ctx context.Context, output Output, ended <-chan struct{
 	cancelEvents()
 	happened := <-done
 	m.ended = runner.Ended
-	m.replicas[1] = observe.ScrapeAll(context.WithoutCancel(ctx), r.cfg.Admin)
+	m.replicas[1] = r.nodes.Look(context.WithoutCancel(ctx))
 	m.note(1, r.report())
 	if _, err := r.examine.await(0); err != nil {
 		return nil, errors.Join(err, sink.close())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -215,7 +216,7 @@ func TestDrivenSystemOfPuts(t *testing.T) {
 	parse(t, "put:0.4,get:0.2,delete:0.2,cas:0.2", &cfg.Mix)
 	cfg.Admin = []string{"127.0.0.1:1"}
 	err := cfg.Validate()
-	for _, want := range []string{"memory has no get", "memory has no delete", "memory has no cas", "cannot be asked for their status"} {
+	for _, want := range []string{"memory has no get", "memory has no delete", "memory has no cas", "have no pages of status"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -251,5 +252,102 @@ func TestDrivenSystemThatFallsSilent(t *testing.T) {
 	r := outcome.Result
 	if r.Client.Stalls == 0 || r.Ops.Failed == 0 || r.Verification.Violations != 0 || r.Ops.OK == 0 { // a busy host is silent as well
 		t.Errorf("%+v, %+v, %+v", r.Client, r.Ops, r.Verification)
+	}
+}
+
+// teller is a memory of three nodes that tell how they are.
+type teller struct {
+	*memory
+	looks atomic.Int64
+	tell  func(look int64) ([]target.Observation, error)
+}
+
+func (o *teller) Observe(context.Context) ([]target.Observation, error) {
+	return o.tell(o.looks.Add(1))
+}
+
+// nodes is a look at three nodes of which one leads; each has counted so much more at each look.
+func nodes(look int64, leader int) []target.Observation {
+	list := make([]target.Observation, 3)
+	for i := range list {
+		list[i] = target.Observation{Node: string(rune('a' + i)), Role: target.RoleFollower, Term: uint64(leader), PID: 7, Applied: 9, Digest: "d",
+			CPU: time.Duration(look) * time.Second, Commands: 1000 * look, Batches: 10 * look, Syncs: 5 * look,
+			Counters: map[string]float64{"wal writes": float64(3 * look)}, Version: "1.2", Config: map[string]string{"durability": "os"}}
+	}
+	list[leader-1].Role = target.RoleLeader
+	return list
+}
+
+// What a driver tells of the nodes is in the result as what our replicas tell is; what it does not tell, of one node or of all, is said
+// to be missing, and taken for nothing.
+func TestDriverThatObserves(t *testing.T) {
+	down := errors.New("connection refused")
+	for _, tt := range []struct {
+		name    string
+		tell    func(look int64) ([]target.Observation, error)
+		passed  map[string]string // outcomes of checks
+		digests string
+		known   []bool // which nodes have figures
+	}{
+		{"all is told", func(look int64) ([]target.Observation, error) { return nodes(look, 2), nil },
+			map[string]string{"leader changes": "yes", "replicas": "yes"}, "equal", []bool{true, true, true}},
+		{"another leads", func(look int64) ([]target.Observation, error) { return nodes(look, 1+int(min(look, 2))), nil },
+			map[string]string{"leader changes": "NO", "replicas": "yes"}, "equal", []bool{true, true, true}},
+		{"the order is another each time", func(look int64) ([]target.Observation, error) {
+			list := nodes(look, 1)
+			list[1], list[2] = list[1+look%2], list[2-look%2]
+			return list, nil
+		}, map[string]string{"leader changes": "yes", "replicas": "yes"}, "equal", []bool{true, true, true}},
+		{"one is down", func(look int64) ([]target.Observation, error) {
+			list := nodes(look, 2)
+			list[2] = target.Observation{Node: "c", Err: down}
+			return list, nil
+		}, map[string]string{"leader changes": "yes", "replicas": "NO"}, "equal", []bool{true, true, false}},
+		{"the leader is down", func(look int64) ([]target.Observation, error) {
+			list := nodes(look, 2)
+			list[1] = target.Observation{Node: "b", Err: down}
+			return list, nil
+		}, map[string]string{"leader changes": "not observed", "replicas": "NO"}, "equal", []bool{true, false, true}},
+		{"one is forgotten later", func(look int64) ([]target.Observation, error) { return nodes(look, 1)[:3-min(1, look/2)], nil },
+			map[string]string{"leader changes": "yes", "replicas": "NO"}, "equal", []bool{true, true, false}},
+		{"one is found later", func(look int64) ([]target.Observation, error) { return nodes(look, 1)[:2+min(1, look/2)], nil },
+			map[string]string{"leader changes": "yes", "replicas": "NO"}, "equal", []bool{true, true, false}},
+		{"nothing is told", func(int64) ([]target.Observation, error) { return nil, down },
+			map[string]string{"leader changes": "not observed", "replicas": "NO"}, record.DigestsUnseen, []bool{false}},
+		{"nothing is told later", func(look int64) ([]target.Observation, error) {
+			if look > 1 {
+				return nil, down
+			}
+			return nodes(look, 1), nil
+		}, map[string]string{"leader changes": "not observed", "replicas": "NO"}, record.DigestsUnseen, []bool{false, false, false}},
+		{"two are one", func(look int64) ([]target.Observation, error) { return append(nodes(look, 1), nodes(look, 1)...), nil },
+			map[string]string{"leader changes": "not observed", "replicas": "NO"}, record.DigestsUnseen, []bool{false, false, false}},
+		{"states differ", func(look int64) ([]target.Observation, error) {
+			list := nodes(look, 2)
+			list[0].Digest = "e"
+			return list, nil
+		}, map[string]string{"verification": "NO", "replicas": "yes"}, "differ", []bool{true, true, true}},
+	} {
+		m := newMemory()
+		cfg := drivenConfig(m)
+		cfg.Warmup, cfg.Duration = 10*time.Millisecond, 100*time.Millisecond
+		cfg.System = target.Of("memory", &teller{memory: m, tell: tt.tell})
+		r := mustRun(t, cfg).Result
+		m.done.Wait()
+		for _, c := range r.Checks {
+			if want, ok := tt.passed[c.Name]; ok && c.Outcome() != want {
+				t.Errorf("%s: %s: %s, want %s: %s", tt.name, c.Name, c.Outcome(), want, c.Reason)
+			}
+		}
+		var known []bool
+		for i, node := range r.Replicas {
+			known = append(known, node.Error == "" && node.CPUNsPerOp > 0 && node.Batch == 100 && node.Syncs > 0 && node.Deltas["wal writes"] == 3)
+			if node.Error == "" && (int(node.ID) != i+1 || string(node.Version) != `"1.2"` || string(node.Config) != `{"durability":"os"}`) {
+				t.Errorf("%s: %+v", tt.name, node)
+			}
+		}
+		if !slices.Equal(known, tt.known) || r.Verification.Digests != tt.digests {
+			t.Errorf("%s: figures of %v, want %v; digests %s; %+v", tt.name, known, tt.known, r.Verification.Digests, r.Replicas)
+		}
 	}
 }

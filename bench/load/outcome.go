@@ -97,12 +97,13 @@ func (r *run) generator(result *record.Result, m *measurement) record.Generator 
 
 // judged is what the verdict has to know of the run.
 func (r *run) judged(m *measurement) *verdict.Run {
+	changed, known := observe.LeaderChanged(m.replicas[0], m.replicas[1])
 	return &verdict.Run{
 		Open: r.cfg.Open, Threads: r.cfg.Threads, MaxSendLag: r.cfg.MaxSendLag, StallTimeout: r.cfg.StallTimeout,
 		History: r.cfg.Verify == verify.History, Events: len(r.cfg.Events) > 0, Stages: len(r.cfg.Stages), InFlight: m.inFlight,
-		LeaderKnown:   m.leaders[1] != 0 || len(r.cfg.Admin) > 0,
-		LeaderChanged: m.leaders[0] != m.leaders[1] || observe.LeaderChanged(m.replicas[0], m.replicas[1]),
-		Observed:      len(r.cfg.Admin), Unseen: observe.Unseen(m.replicas[0], m.replicas[1]), Exposed: observe.Exposed(m.replicas[1]),
+		LeaderKnown:   m.leaders[1] != 0 || known,
+		LeaderChanged: m.leaders[0] != m.leaders[1] || changed,
+		Observed:      len(m.replicas[1]), Unseen: observe.Unseen(m.replicas[0], m.replicas[1]), Exposed: observe.Exposed(m.replicas[1]),
 	}
 }
 
@@ -124,7 +125,7 @@ func (r *run) verification(ctx context.Context) (record.Verification, *verify.Il
 		illegal = verify.Histories(verifiers, r.cfg.Generator.Of > 1 && r.cfg.KeyDist.Shared(), &v)
 	}
 	if r.cfg.Verify != verify.None {
-		v.Digests = observe.CompareDigests(context.WithoutCancel(ctx), r.cfg.Admin)
+		v.Digests = observe.CompareDigests(context.WithoutCancel(ctx), r.nodes)
 		if v.Digests == "differ" {
 			v.Violations++
 			v.Reports = append(v.Reports, "the replicas have applied the same slots and their state digests differ")

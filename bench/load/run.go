@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"paxosbench/bench/load/draw"
+	"paxosbench/bench/load/observe"
 	"paxosbench/bench/load/verify"
 	"paxosbench/bench/load/workload"
 	"paxosbench/bench/record"
@@ -53,6 +54,7 @@ type Output interface {
 type run struct {
 	cfg      *Config
 	start    time.Time // zero of all clocks
+	nodes    observe.Nodes
 	engines  []*engine
 	finished chan *record.Set // intervals of all threads, for the collector
 	empty    chan *record.Set // sets for the threads to fill
@@ -83,7 +85,7 @@ func Run(ctx context.Context, cfg *Config, output Output, progress Progress) (*O
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg, start: time.Now(), progress: progress}
+	r := &run{cfg: cfg, start: time.Now(), nodes: cfg.nodes(), progress: progress}
 	r.makeSets()
 	r.seeds = newSeeds(cfg)
 	r.warm, r.quiet, r.begin = newBarrier(cfg.Threads+1), newBarrier(cfg.Threads+1), newBarrier(cfg.Threads+1)

@@ -136,11 +136,11 @@ type Generator struct {
 	Version  string  `json:"version"` // what it was built from
 }
 
-// Replica is one replica as its admin endpoint described it around the measurement. What it did not tell is absent.
+// Replica is one replica as its admin endpoint, or a driver, described it around the measurement. What that did not tell is absent.
 type Replica struct {
 	ID          wire.ReplicaID `json:"id"`
 	Role        string         `json:"role"`
-	Admin       string         `json:"admin"`
+	Admin       string         `json:"admin"` // its address, or its name to the driver
 	Error       string         `json:"error,omitempty"`
 	CPUNsPerOp  float64        `json:"cpu_ns_per_op,omitempty"`
 	CPUShare    float64        `json:"cpu_share,omitempty"`

@@ -9,7 +9,8 @@ import (
 
 // Driver is how a system is reached that this project does not know. Its methods are called from any goroutine.
 type Driver interface {
-	// Capabilities says what the system can do. Sessions and Status are not a driver's to promise, and are taken for false.
+	// Capabilities says what the system can do. Sessions are not a driver's to promise, and are taken for false; Status follows from
+	// being an Observer too.
 	Capabilities() Capabilities
 	// Connect opens a connection, until ctx ends. Several may be opened at once.
 	Connect(ctx context.Context) (Conn, error)
@@ -89,8 +90,15 @@ func (c *Call) Reject(err error) { c.loop.finish(c, rejected, 0, nil, err) }
 func (c *Call) Fail(err error) { c.loop.finish(c, failed, 0, nil, err) }
 
 // Of makes a System of a driver. A session has one operation in flight, so that operations take effect in a known order where it
-// matters; how many are in flight altogether is the number of sessions (--clients of loadgen).
-func Of(name string, d Driver) System { return driven{name, d} }
+// matters; how many are in flight altogether is the number of sessions (--clients of loadgen). Of a driver that is an Observer it makes
+// a System that is one.
+func Of(name string, d Driver) System {
+	system := driven{name, d}
+	if o, ok := d.(Observer); ok {
+		return observed{system, o}
+	}
+	return system
+}
 
 type driven struct {
 	name   string

@@ -41,3 +41,22 @@ func ExampleOf() {
 	fmt.Println(system.Name(), "has gets:", system.Capabilities().Get, "and sessions:", system.Capabilities().Sessions)
 	// Output: a map has gets: true and sessions: false
 }
+
+// watched are counters that also tell how they are.
+type watched struct{ counters }
+
+// Observe looks at every node, here the only one.
+func (w watched) Observe(context.Context) ([]target.Observation, error) {
+	return []target.Observation{{
+		Node: "here", Role: target.RoleUnreplicated, Applied: uint64(len(w.counters)),
+		Version: "1.0", Config: map[string]string{"durability": "none"},
+	}}, nil
+}
+
+// A driver that is an Observer makes a system whose nodes are looked at: results have what it tells of them.
+func ExampleObserver() {
+	system := target.Of("a map", watched{make(counters)})
+	nodes, err := system.(target.Observer).Observe(context.Background())
+	fmt.Println(system.Capabilities().Status, nodes[0].Role, nodes[0].Version, err)
+	// Output: true unreplicated 1.0 <nil>
+}

@@ -36,7 +36,7 @@ type Capabilities struct {
 	// Sessions: operations of one session take effect in the order of their numbers, and once, however often they are sent. Without
 	// it a session has one operation in flight, and one of unknown outcome may take effect at any time later.
 	Sessions bool
-	// Status: its nodes can be asked how they are and what they hold, by their admin addresses.
+	// Status: its nodes can be asked how they are and what they hold, by an Observer or by the admin addresses of our replicas.
 	Status bool
 }
 

@@ -62,7 +62,7 @@ var rooms = []room{
 		"wire", "bench/target", "bench/record", "bench/load/workload", "bench/load/streams", "bench/load/pacing",
 	}},
 	{dir: "bench/load/verdict", uses: []string{"bench/record", "bench/load/units", "bench/load/pacing"}},
-	{dir: "bench/load/observe", uses: []string{"wire", "bench/record"}},
+	{dir: "bench/load/observe", uses: []string{"wire", "bench/record", "bench/target"}},
 	{dir: "bench/load/events", uses: []string{"bench/record", "bench/load/observe", "bench"}},
 	{dir: "cmd/loadgen", uses: []string{"wire/...", "bench/...", "cmd/program"}},
 	{dir: "cmd/bench", uses: []string{"wire/...", "bench/...", "cmd/program"}},

@@ -97,8 +97,8 @@ func (p *Plan) Validate(duration time.Duration) error {
 type Runner struct {
 	actor   actor
 	cluster func() string    // id of the cluster under load, empty if it is not known
-	admin   []string         // of the replicas, which are asked who leads
-	before  []observe.Scrape // of the replicas
+	nodes   observe.Nodes    // which are asked who leads
+	before  []observe.Scrape // looks at them
 	victim  string
 	events  []record.Event
 
@@ -107,9 +107,9 @@ type Runner struct {
 }
 
 // NewRunner returns what carries out a plan. cluster returns the id of the cluster under load, empty as long as it is not known;
-// before are looks at the replicas with the given admin addresses.
-func NewRunner(p *Plan, cluster func() string, admin []string, before []observe.Scrape) *Runner {
-	return &Runner{actor: p.actor(), cluster: cluster, admin: admin, before: before}
+// before are looks at its nodes.
+func NewRunner(p *Plan, cluster func() string, nodes observe.Nodes, before []observe.Scrape) *Runner {
+	return &Runner{actor: p.actor(), cluster: cluster, nodes: nodes, before: before}
 }
 
 // Limits of one event.
@@ -203,7 +203,7 @@ func (r *Runner) resolve(ctx context.Context, replica string) (string, error) {
 // leader returns the id of the replica that leads now. The replicas are asked, which takes milliseconds. The actor takes
 // longer and waits for a leader: it is asked only if no replica says that it leads.
 func (r *Runner) leader(ctx context.Context) (string, error) {
-	if id := observe.AskLeader(ctx, r.admin); id != 0 {
+	if id := observe.AskLeader(ctx, r.nodes); id != 0 {
 		return fmt.Sprint(id), nil
 	}
 	id, err := r.underLoad()
@@ -215,23 +215,19 @@ func (r *Runner) leader(ctx context.Context) (string, error) {
 	return r.actor.leader(ctx, id)
 }
 
-// adminOf returns the admin address of a replica, as far as it is known.
-func (r *Runner) adminOf(replica string) (string, bool) {
-	for _, s := range r.before {
-		if s.Err == nil && fmt.Sprint(s.Status.ID) == replica {
-			return s.Admin, true
-		}
-	}
-	return "", false
+// placeOf returns where a replica stands among the nodes, as far as that is known.
+func (r *Runner) placeOf(replica string) (place int, known bool) {
+	place = slices.IndexFunc(r.before, func(s observe.Scrape) bool { return s.Err == nil && fmt.Sprint(s.Status.ID) == replica })
+	return place, place >= 0
 }
 
 // lastLook looks at a replica that is about to be killed: what it has counted ends with it.
 func (r *Runner) lastLook(ctx context.Context, replica string) []observe.Scrape {
-	admin, known := r.adminOf(replica)
+	place, known := r.placeOf(replica)
 	if !known {
 		return nil
 	}
-	if s := observe.ScrapeOne(ctx, admin); s.Err == nil {
+	if s := r.nodes.LookAt(ctx, place); s.Err == nil {
 		return []observe.Scrape{s}
 	}
 	return nil
@@ -240,7 +236,7 @@ func (r *Runner) lastLook(ctx context.Context, replica string) []observe.Scrape 
 // observe waits for the effect of an action on the cluster under load: what is to answer no more does not answer, what is to
 // answer does. It notes what cannot be observed.
 func (r *Runner) observe(ctx context.Context, action, replica string) (note string, err error) {
-	admin, known := r.adminOf(replica)
+	place, known := r.placeOf(replica)
 	answers := action == "start" || action == "cont"
 	switch {
 	case r.actor.sees():
@@ -248,13 +244,13 @@ func (r *Runner) observe(ctx context.Context, action, replica string) (note stri
 	case manager.NeedsNetem(action):
 		return "its effect was not observed: replicas do not show it", nil
 	case !known:
-		return "its effect was not observed: the admin address of the replica is not known", nil
+		return "its effect was not observed: nothing tells how the replica is", nil
 	}
 	silent := false
 	for deadline := time.Now().Add(effectTimeout); time.Now().Before(deadline); time.Sleep(effectPoll) {
-		s, err := observe.FetchStatus(ctx, admin)
-		there := err == nil && fmt.Sprint(s.ID) == replica
-		silent = errors.Is(err, context.DeadlineExceeded)
+		s := r.nodes.LookAt(ctx, place)
+		there := s.Err == nil && fmt.Sprint(s.Status.ID) == replica
+		silent = errors.Is(s.Err, context.DeadlineExceeded)
 		switch {
 		case silent && action == "kill": // it may only be slow: the host of a process that has ended says so
 		case there == answers:
@@ -269,5 +265,5 @@ func (r *Runner) observe(ctx context.Context, action, replica string) (note stri
 		want = "does not answer"
 	}
 	return "", fmt.Errorf("replica %s of the cluster under load, %s, %s at %s after %v: something else was acted on", replica, r.cluster(), want,
-		admin, effectTimeout)
+		r.before[place].Admin, effectTimeout)
 }

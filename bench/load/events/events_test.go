@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"paxosbench/bench/load/observe"
 	"paxosbench/bench/load/observe/observetest"
 	"paxosbench/bench/record"
 )
@@ -57,7 +58,7 @@ func outcomes(events []record.Event) (texts []string) {
 
 func TestEventsCallTheScript(t *testing.T) {
 	script, calls := fakeScript(t)
-	r := &Runner{actor: program(script), cluster: cluster7}
+	r := &Runner{actor: program(script), cluster: cluster7, nodes: observe.Pages(nil)}
 	events := r.Run(context.Background(), planned(t, "2ms start victim", "1ms kill leader", "3ms stop 3", "0s cont 1"), time.Now())
 	if got, want := calls(), "cont 1\nleader\nkill 2\nstart 2\nstop 3\n"; got != want {
 		t.Errorf("the script was called with %q, want %q", got, want)
@@ -95,7 +96,7 @@ func TestReplicasTellWhoLeads(t *testing.T) {
 		{"none is asked", nil, "leader\nkill 2\n"},
 	} {
 		script, calls := fakeScript(t)
-		r := &Runner{actor: program(script), cluster: cluster7, admin: tt.admin}
+		r := &Runner{actor: program(script), cluster: cluster7, nodes: observe.Pages(tt.admin)}
 		r.Run(context.Background(), planned(t, "0s kill leader"), time.Now())
 		if got := calls(); got != tt.want {
 			t.Errorf("%s: the script was called with %q, want %q", tt.name, got, tt.want)
@@ -108,7 +109,7 @@ func TestEventsThatDoNotBegin(t *testing.T) {
 	script, _ := fakeScript(t)
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	r := &Runner{actor: program(script), cluster: cluster7}
+	r := &Runner{actor: program(script), cluster: cluster7, nodes: observe.Pages(nil)}
 	events := r.Run(ctx, planned(t, "1s kill 1", "1h start 1"), time.Now().Add(-time.Minute))
 	if len(events) != 1 || events[0].Text != "kill 1" || events[0].AtS != 1 || !strings.HasPrefix(events[0].Error, "not carried out") {
 		t.Errorf("events %+v", events)

@@ -46,17 +46,18 @@ func cpu(list []lifetime) (ns int64) {
 	return ns
 }
 
-// rises returns what counters have risen by.
-func rises(list []lifetime) map[string]float64 {
-	deltas := make(map[string]float64)
+// rises returns what counters have risen by, and the figures among them.
+func rises(list []lifetime) (map[string]float64, figures) {
+	deltas, sums := make(map[string]float64), figures{}
 	for _, s := range list {
-		var from map[string]float64
-		if s.from != nil {
-			from = s.from.Metrics
+		from := s.from
+		if from == nil {
+			from = &Scrape{}
 		}
-		addRises(deltas, from, s.to.Metrics, s.from == nil)
+		addRises(deltas, from.Counters, s.to.Counters, s.from == nil)
+		sums.add(&from.figures, &s.to.figures)
 	}
-	return deltas
+	return deltas, sums
 }
 
 // describeLives adds what the processes of a replica did between two looks at it.
@@ -73,9 +74,10 @@ func describeLives(r *record.Replica, before, after *Scrape, ended []Scrape, ops
 			r.CPUNsPerOp = float64(used) / float64(ops)
 		}
 	}
-	r.Deltas = rises(list)
-	r.Batch = ratio(r.Deltas[metricCommandsApplied], r.Deltas[metricBatchesApplied])
-	r.Window = ratio(r.Deltas[metricWindowDepth], r.Deltas[metricBatchesProposed])
-	r.Syncs = ratio(r.Deltas[metricSyncs], seconds)
-	r.BytesPerSync = ratio(r.Deltas[metricJournalBytes], r.Deltas[metricSyncs])
+	deltas, sums := rises(list)
+	r.Deltas = deltas
+	r.Batch = ratio(sums.commands, sums.batches)
+	r.Window = ratio(sums.depth, sums.proposed)
+	r.Syncs = ratio(sums.syncs, seconds)
+	r.BytesPerSync = ratio(sums.bytes, sums.syncs)
 }

@@ -1,10 +1,11 @@
-// Package observe looks at the replicas under load from outside, by their admin addresses: who leads, what they count, whether
-// their states are equal; and says what two looks before and after a measurement differ by. It acts on nothing, and knows
-// neither the load nor the verdict: a replica that does not answer is an error in its Scrape, and no figure.
+// Package observe looks at the nodes under load from outside, by the admin addresses of our replicas or by a driver that can tell: who
+// leads, what they count, whether their states are equal; and says what two looks before and after a measurement differ by. It acts on
+// nothing, and knows neither the load nor the verdict: a node that does not answer is an error in its Scrape, and no figure.
 package observe
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,10 +13,10 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"paxosbench/bench/record"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -47,42 +48,57 @@ type Status struct {
 // digest returns the state digest as text, whether it came as a number or a string.
 func (s *Status) digest() string { return strings.Trim(string(s.StateDigest), `"`) }
 
-// Scrape is one look at one replica.
+// Scrape is one look at one node.
 type Scrape struct {
-	Admin   string // its address
-	At      time.Time
-	Status  Status
-	Metrics map[string]float64
-	Err     error
+	Admin    string // its address, or its name
+	At       time.Time
+	Status   Status
+	Counters map[string]float64 // since its process began
+	figures  figures
+	Err      error
 }
 
-// ScrapeAll looks at all replicas at once.
-func ScrapeAll(ctx context.Context, admin []string) []Scrape {
-	scrapes := make([]Scrape, len(admin))
-	var wg sync.WaitGroup
-	for i, addr := range admin {
-		wg.Go(func() { scrapes[i] = ScrapeOne(ctx, addr) })
-	}
-	wg.Wait()
-	return scrapes
+// figures are the counters that have figures of their own in a result.
+type figures struct{ commands, batches, proposed, depth, syncs, bytes float64 }
+
+// add adds what has been counted from one look to another.
+func (f *figures) add(from, to *figures) {
+	f.commands += max(0, to.commands-from.commands)
+	f.batches += max(0, to.batches-from.batches)
+	f.proposed += max(0, to.proposed-from.proposed)
+	f.depth += max(0, to.depth-from.depth)
+	f.syncs += max(0, to.syncs-from.syncs)
+	f.bytes += max(0, to.bytes-from.bytes)
 }
 
-// ScrapeOne looks at one replica.
-func ScrapeOne(ctx context.Context, admin string) Scrape {
-	s := Scrape{Admin: admin, At: time.Now()}
-	s.Status, s.Err = FetchStatus(ctx, admin)
+// scrapePages looks at one replica.
+func scrapePages(ctx context.Context, admin string) Scrape {
+	s := scrapeStatus(ctx, admin)
 	if s.Err != nil {
 		return s
 	}
 	// A replica without metrics is described by its status alone.
 	if body, err := fetch(ctx, admin, "/metrics"); err == nil {
-		s.Metrics = parseMetrics(string(body))
+		s.setCounters(parseCounters(string(body)))
 	}
 	return s
 }
 
-// FetchStatus asks a replica for its status alone.
-func FetchStatus(ctx context.Context, admin string) (Status, error) {
+// setCounters notes what a replica has counted.
+func (s *Scrape) setCounters(c map[string]float64) {
+	s.Counters = c
+	s.figures = figures{c[metricCommandsApplied], c[metricBatchesApplied], c[metricBatchesProposed], c[metricWindowDepth], c[metricSyncs],
+		c[metricJournalBytes]}
+}
+
+// scrapeStatus asks a replica for its status alone.
+func scrapeStatus(ctx context.Context, admin string) Scrape {
+	s := Scrape{Admin: admin, At: time.Now()}
+	s.Status, s.Err = fetchStatus(ctx, admin)
+	return s
+}
+
+func fetchStatus(ctx context.Context, admin string) (Status, error) {
 	var s Status
 	body, err := fetch(ctx, admin, "/status")
 	if err != nil {
@@ -112,24 +128,25 @@ func fetch(ctx context.Context, admin, path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(response.Body, scrapeBytes))
 }
 
-// parseMetrics reads the samples of Prometheus' text format, by name and labels as written.
-func parseMetrics(text string) map[string]float64 {
-	metrics := make(map[string]float64)
+// parseCounters reads the samples of Prometheus' text format that are counters by the naming convention, by name and labels as written.
+func parseCounters(text string) map[string]float64 {
+	counters := make(map[string]float64)
 	scanner := bufio.NewScanner(strings.NewReader(text))
 	for scanner.Scan() {
 		line := scanner.Text()
-		if strings.HasPrefix(line, "#") {
+		cut := strings.LastIndexByte(line, ' ')
+		if strings.HasPrefix(line, "#") || cut < 0 {
 			continue
 		}
-		cut := strings.LastIndexByte(line, ' ')
-		if cut < 0 {
+		base, _, _ := strings.Cut(line[:cut], "{")
+		if !strings.HasSuffix(base, "_total") && !strings.HasSuffix(base, "_sum") && !strings.HasSuffix(base, "_count") {
 			continue
 		}
 		if v, err := strconv.ParseFloat(line[cut+1:], 64); err == nil {
-			metrics[line[:cut]] = v
+			counters[line[:cut]] = v
 		}
 	}
-	return metrics
+	return counters
 }
 
 // Describe compares two looks at the replicas, between which ops operations were answered, and some replicas were
@@ -137,9 +154,19 @@ func parseMetrics(text string) map[string]float64 {
 func Describe(before, after, ended []Scrape, ops int64) []record.Replica {
 	replicas := make([]record.Replica, 0, len(after))
 	for i := range after {
-		replicas = append(replicas, describeReplica(&before[i], &after[i], ended, ops))
+		replicas = append(replicas, describeReplica(earlier(before, &after[i]), &after[i], ended, ops))
 	}
 	return replicas
+}
+
+// earlier returns the look before at the node that is seen after. Nodes may have been added, or could not even be named.
+func earlier(before []Scrape, after *Scrape) *Scrape {
+	for i := range before {
+		if before[i].Admin == after.Admin {
+			return &before[i]
+		}
+	}
+	return &Scrape{Admin: after.Admin, Err: fmt.Errorf("%s: was not seen before the measurement", after.Admin)}
 }
 
 func describeReplica(before, after *Scrape, ended []Scrape, ops int64) record.Replica {
@@ -186,27 +213,25 @@ func Exposed(scrapes []Scrape) (who []string) {
 	return who
 }
 
-// Unseen lists the replicas that could not be asked at both looks, with the reason.
+// Unseen lists the nodes that could not be asked at both looks, with the reason.
 func Unseen(before, after []Scrape) (who []string) {
 	for i := range after {
-		for _, look := range []*Scrape{&before[i], &after[i]} {
-			if look.Err != nil {
-				who = append(who, look.Err.Error())
-				break
-			}
+		if err := cmp.Or(earlier(before, &after[i]).Err, after[i].Err); err != nil {
+			who = append(who, err.Error())
 		}
 	}
 	return who
 }
 
-// LeaderChanged reports whether two looks at the replicas saw different leaders. Replicas that did not answer have no
-// say.
-func LeaderChanged(before, after []Scrape) bool {
+// LeaderChanged reports whether two looks at the nodes saw different leaders, and whether each saw one. Nodes that did not answer have
+// no say.
+func LeaderChanged(before, after []Scrape) (changed, known bool) {
 	one, two := newestLeader(before), newestLeader(after)
-	return one != two && one != 0 && two != 0
+	known = one != 0 && two != 0
+	return known && one != two, known
 }
 
-// newestLeader returns the leader according to the newest ballot that any replica knows.
+// newestLeader returns the leader according to the newest ballot that any node knows.
 func newestLeader(scrapes []Scrape) wire.ReplicaID {
 	var newest Status
 	for _, s := range scrapes {
@@ -217,55 +242,50 @@ func newestLeader(scrapes []Scrape) wire.ReplicaID {
 	return newest.Leader
 }
 
-// askTimeout bounds how long replicas may take to say whether they lead: one that hangs does not.
-const askTimeout = 250 * time.Millisecond
-
-// AskLeader returns the replica that says that it leads, or works alone; of several the one with the newest ballot. It
-// returns 0 if none says so.
-func AskLeader(ctx context.Context, admin []string) wire.ReplicaID {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	statuses := make([]Status, len(admin))
-	var wg sync.WaitGroup
-	for i, addr := range admin {
-		wg.Go(func() {
-			if s, err := FetchStatus(ctx, addr); err == nil && (s.Role == "leader" || s.Role == "unreplicated") {
-				statuses[i] = s
-			}
-		})
-	}
-	wg.Wait()
+// leading returns the node that says that it leads, or works alone; of several the one with the newest ballot. It returns 0 if none
+// says so.
+func leading(scrapes []Scrape) wire.ReplicaID {
 	var newest Status
-	for _, s := range statuses {
-		if s.ID != 0 && s.Ballot >= newest.Ballot {
-			newest = s
+	for i := range scrapes {
+		s := &scrapes[i].Status
+		leads := s.Role == target.RoleLeader || s.Role == target.RoleUnreplicated
+		if scrapes[i].Err == nil && leads && s.ID != 0 && s.Ballot >= newest.Ballot {
+			newest = *s
 		}
 	}
 	return newest.ID
 }
 
-// addRises adds to deltas what counters, by the naming convention _total, _sum and _count, have risen by, from 0 for a
-// process that is seen from its beginning.
+// askTimeout bounds how long nodes may take to say whether they lead: one that hangs does not.
+const askTimeout = 250 * time.Millisecond
+
+// AskLeader returns the node that says that it leads, 0 if none says so.
+func AskLeader(ctx context.Context, nodes Nodes) wire.ReplicaID {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return leading(nodes.Statuses(ctx))
+}
+
+// addRises adds to deltas what counters have risen by, from 0 for a process that is seen from its beginning.
 func addRises(deltas, before, after map[string]float64, fromZero bool) {
 	for name, v := range after {
-		base, _, _ := strings.Cut(name, "{")
-		counter := strings.HasSuffix(base, "_total") || strings.HasSuffix(base, "_sum") || strings.HasSuffix(base, "_count")
-		if old, ok := before[name]; counter && (ok || fromZero) && v > old {
+		if old, ok := before[name]; (ok || fromZero) && v > old {
 			deltas[name] += v - old
 		}
 	}
 }
 
-// CompareDigests waits until the replicas that answer have applied the same slots and compares their states: equal,
-// differ, or unknown if they do not get that far. Of fewer than two that answer nothing is observed.
-func CompareDigests(ctx context.Context, admin []string) string {
-	if len(admin) == 1 {
-		return "" // nothing to compare it with
-	}
+// CompareDigests waits until the nodes that answer have applied the same slots and compares their states: equal, differ, or unknown if
+// they do not get that far. Of fewer than two that answer nothing is observed.
+func CompareDigests(ctx context.Context, nodes Nodes) string {
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
 	defer cancel()
 	for {
-		outcome := digestsOf(scrapeStatus(ctx, admin))
+		scrapes := nodes.Statuses(ctx)
+		if len(scrapes) == 1 && scrapes[0].Err == nil {
+			return "" // nothing to compare it with
+		}
+		outcome := digestsOf(scrapes)
 		if outcome != "unknown" {
 			return outcome
 		}
@@ -277,17 +297,14 @@ func CompareDigests(ctx context.Context, admin []string) string {
 	}
 }
 
-func scrapeStatus(ctx context.Context, admin []string) []Status {
-	var statuses []Status
-	for _, addr := range admin {
-		if s, err := FetchStatus(ctx, addr); err == nil && s.digest() != "" {
-			statuses = append(statuses, s)
+// digestsOf compares the states of the nodes that have told their digest.
+func digestsOf(scrapes []Scrape) string {
+	var statuses []*Status
+	for i := range scrapes {
+		if s := &scrapes[i]; s.Err == nil && s.Status.digest() != "" {
+			statuses = append(statuses, &s.Status)
 		}
 	}
-	return statuses
-}
-
-func digestsOf(statuses []Status) string {
 	if len(statuses) < 2 {
 		return record.DigestsUnseen
 	}

@@ -10,6 +10,7 @@ import (
 
 	"paxosbench/bench/load/observe/observetest"
 	"paxosbench/bench/record"
+	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -25,9 +26,9 @@ func TestReplicasAreDescribed(t *testing.T) {
 			return fmt.Sprintf("# HELP x y\n%s %g\n%s %g\n%s %g\n%s %g\nx_depth 3\nx_seconds_sum{le=\"1 s\"} %g\n",
 				metricCommandsApplied, 1000*n, metricBatchesApplied, 10*n, metricBatchesProposed, 10*n, metricWindowDepth, 25*n, n/2)
 		})
-	addrs := []string{admin, "127.0.0.1:1"}
-	before := ScrapeAll(context.Background(), addrs)
-	after := ScrapeAll(context.Background(), addrs)
+	addrs := Pages{admin, "127.0.0.1:1"}
+	before := addrs.Look(context.Background())
+	after := addrs.Look(context.Background())
 	replicas := Describe(before, after, nil, 1000)
 	r := replicas[0]
 	if r.ID != 2 || r.Role != "leader" || r.Commit != 7 || r.StateDigest != "ab12" || string(r.Config) != `{"batch":"adaptive"}` {
@@ -42,7 +43,7 @@ func TestReplicasAreDescribed(t *testing.T) {
 	if replicas[1].Error == "" {
 		t.Error("an unreachable replica is not reported")
 	}
-	if LeaderChanged(before, after) {
+	if changed, _ := LeaderChanged(before, after); changed {
 		t.Error("a change of leader is seen where there was none")
 	}
 }
@@ -56,8 +57,8 @@ func TestRestartedReplicaHasNoFigures(t *testing.T) {
 			return fmt.Sprintf(`{"id":2,"pid":%d,"role":"follower","cpu_ns":%d,"config":{"batch":"adaptive"},"version":"v1"}`, 100+n, 1_000_000*n)
 		},
 		func() string { return fmt.Sprintf("%s %d\n", metricCommandsApplied, 1000*looks.Load()) })
-	before := ScrapeAll(context.Background(), []string{admin})
-	r := Describe(before, ScrapeAll(context.Background(), []string{admin}), nil, 1000)[0]
+	before := Pages{admin}.Look(context.Background())
+	r := Describe(before, Pages{admin}.Look(context.Background()), nil, 1000)[0]
 	if r.Restarts != 1 || r.CPUNsPerOp != 0 || r.CPUShare != 0 || len(r.Deltas) != 0 || string(r.Config) == "" || string(r.Version) != `"v1"` {
 		t.Errorf("%+v", r)
 	}
@@ -86,7 +87,7 @@ func TestDigestsAreCompared(t *testing.T) {
 		{"none asked", nil, record.DigestsUnseen},
 	}
 	for _, tt := range tests {
-		if got := CompareDigests(context.Background(), tt.addrs); got != tt.want {
+		if got := CompareDigests(context.Background(), Pages(tt.addrs)); got != tt.want {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}
@@ -94,8 +95,9 @@ func TestDigestsAreCompared(t *testing.T) {
 
 // seen is a look at a process of replica 1 that has used that many seconds of CPU time and applied as many batches.
 func seen(pid int, seconds float64) Scrape {
-	return Scrape{At: time.Unix(int64(pid), 0), Status: Status{ID: 1, Role: "follower", PID: pid, CPUNs: int64(seconds * 1e9)},
-		Metrics: map[string]float64{metricBatchesApplied: seconds, metricCommandsApplied: 10 * seconds}}
+	s := Scrape{At: time.Unix(int64(pid), 0), Status: Status{ID: 1, Role: "follower", PID: pid, CPUNs: int64(seconds * 1e9)}}
+	s.setCounters(map[string]float64{metricBatchesApplied: seconds, metricCommandsApplied: 10 * seconds})
+	return s
 }
 
 // A replica that is started again begins to count anew. What it did is the sum over its processes, and if one of them ended
@@ -131,7 +133,7 @@ func TestRestartedReplicasAreDescribed(t *testing.T) {
 	}
 }
 
-// TestLeaderChanged believes the newest ballot, and takes silence for no change.
+// TestLeaderChanged believes the newest ballot, and takes silence for nothing known.
 func TestLeaderChanged(t *testing.T) {
 	led := func(leader wire.ReplicaID, ballot wire.Ballot) Scrape {
 		return Scrape{Status: Status{Leader: leader, Ballot: ballot}}
@@ -140,14 +142,43 @@ func TestLeaderChanged(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
 		before, after []Scrape
-		want          bool
+		want, known   bool
 	}{
-		{"the same", []Scrape{one, one}, []Scrape{one, one}, false},
-		{"another, of which not all know", []Scrape{one}, []Scrape{one, led(2, 2)}, true},
-		{"nobody answers", []Scrape{one}, []Scrape{silent}, false},
+		{"the same", []Scrape{one, one}, []Scrape{one, one}, false, true},
+		{"another, of which not all know", []Scrape{one}, []Scrape{one, led(2, 2)}, true, true},
+		{"nobody answers", []Scrape{one}, []Scrape{silent}, false, false},
+		{"nobody was asked", nil, nil, false, false},
 	} {
-		if got := LeaderChanged(tt.before, tt.after); got != tt.want {
-			t.Errorf("%s: %v", tt.name, got)
+		if got, known := LeaderChanged(tt.before, tt.after); got != tt.want || known != tt.known {
+			t.Errorf("%s: %v, known %v", tt.name, got, known)
+		}
+	}
+}
+
+// teller is a driver that tells of nodes.
+type teller []target.Observation
+
+func (t teller) Observe(context.Context) ([]target.Observation, error) { return t, nil }
+
+// Of nodes that a driver tells of, the one leads that says so, in the highest term, and goes by its place in the first look.
+func TestObservedLeader(t *testing.T) {
+	in := func(node, role string, term uint64) target.Observation {
+		return target.Observation{Node: node, Role: role, Term: term}
+	}
+	gone := target.Observation{Node: "c", Role: target.RoleLeader, Term: 9, Err: errors.New("connection refused")}
+	for _, tt := range []struct {
+		name  string
+		nodes teller
+		want  wire.ReplicaID
+	}{
+		{"one says so", teller{in("a", target.RoleFollower, 3), in("b", target.RoleLeader, 3), gone}, 2},
+		{"two say so", teller{in("a", target.RoleLeader, 3), in("b", target.RoleLeader, 2)}, 1},
+		{"none says so", teller{in("a", target.RoleFollower, 3), in("b", "learner", 3)}, 0},
+		{"one alone", teller{in("a", target.RoleUnreplicated, 0)}, 1},
+		{"none is told of", nil, 0},
+	} {
+		if got := AskLeader(context.Background(), &Observed{Of: tt.nodes}); got != tt.want {
+			t.Errorf("%s: node %d leads, want %d", tt.name, got, tt.want)
 		}
 	}
 }

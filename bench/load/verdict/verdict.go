@@ -192,10 +192,11 @@ func (v *judging) identity(run *Run) {
 }
 
 // observed says whose replicas' figures, configuration and state nobody has seen: what depends on them has not been checked.
-// It was not to be seen if there are no admin addresses; a replica that events kill is excused.
+// It was not to be seen if there are neither admin addresses nor a driver that can tell; a replica that events kill is excused.
 func (v *judging) observed(run *Run) {
 	if run.Observed == 0 {
-		v.unobserved("replicas", "no admin addresses were given: figures, configuration and version of the replicas are not known, their states not compared")
+		v.unobserved("replicas", "nothing tells how the replicas are, neither admin addresses nor a driver: their figures, configuration and version are "+
+			"not known, their states not compared")
 		return
 	}
 	missing := run.Unseen
