@@ -107,8 +107,7 @@ func (c *Client) received(data []byte) {
 func (c *Client) closed() {
 	c.detach()
 	c.account()
-	c.t.partials.held -= c.gathering.held
-	c.gathering.held = 0
+	c.t.partials.leave(c)
 	c.t.clients.remove(c)
 	c.t.idle.remove(c)
 	c.t.clientPlaces.give()

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,51 @@ func TestPartialCost(t *testing.T) {
 		if a, b := worst[i-1].cost(now), worst[i].cost(now); a <= b {
 			t.Errorf("%+v costs %g, %+v costs %g", worst[i-1], a, worst[i], b)
 		}
+	}
+}
+
+// Among ten thousand clients the one that costs most is found by a look at each size, whatever comes and goes.
+func TestCostliestIsFoundAtOnce(t *testing.T) {
+	const crowd, sizes = 10_000, 14
+	rng := rand.New(rand.NewPCG(5, 0))
+	var p partials
+	clients := make([]*Client, crowd)
+	now := time.Duration(0)
+	hear := func(c *Client) {
+		p.leave(c)
+		if rng.IntN(3) == 0 {
+			c.gathering.begun = now
+		}
+		c.gathering.heard = now
+		p.join(c, wire.MinBuffer<<rng.IntN(sizes))
+	}
+	for i := range clients {
+		now += time.Microsecond
+		clients[i] = new(Client)
+		hear(clients[i])
+	}
+	for range 300 {
+		for range 50 {
+			now += time.Duration(rng.IntN(1000)) * time.Microsecond
+			hear(clients[rng.IntN(crowd)])
+		}
+		p.looks = 0
+		worst := p.costliest(now)
+		if p.looks > sizes {
+			t.Fatalf("%d looks at %d clients of %d sizes", p.looks, crowd, sizes)
+		}
+		for _, c := range clients {
+			if c.gathering.held > 0 && c.gathering.cost(now) > worst.gathering.cost(now) {
+				t.Fatalf("%+v is closed, and %+v costs more", worst.gathering, c.gathering)
+			}
+		}
+		p.leave(worst)
+	}
+	for _, c := range clients {
+		p.leave(c)
+	}
+	if p.held != 0 || p.costliest(now) != nil {
+		t.Errorf("%d bytes are left", p.held)
 	}
 }
 
