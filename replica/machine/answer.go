@@ -15,10 +15,19 @@ type answer struct {
 	most    int  // Limits.End
 }
 
-// Limits bound an answer, by the length of what it is appended to.
+// Limits bound an answer, by the length of what it is appended to, and the work that it is.
 type Limits struct {
-	Begin int // behind it no result begins, but the first
-	End   int // behind it no value ends
+	Begin    int // behind it no result begins, but the first
+	End      int // behind it no value ends
+	Commands int // so many are executed, and as many repeated, at most; 0: any number
+}
+
+// atMost returns how many of n commands may be executed.
+func (l *Limits) atMost(n int) int {
+	if l.Commands == 0 {
+		return n
+	}
+	return min(n, l.Commands)
 }
 
 // newAnswer returns an answer that end will have appended to dst, or, if it is not wanted, will not. No value in it ends behind

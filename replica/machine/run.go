@@ -17,7 +17,8 @@ func (s *State) ApplyRun(slot wire.Slot, run *wire.Run, dst []byte, reply bool) 
 }
 
 // ApplyPart is ApplyRun for the first commands of a run, which it takes off: at least one, and as many as the
-// limits allow; a get for whose value there is no room is executed like any other and answered BUSY. The states of replicas that cut a run at different places, or not at all, are the same behind it.
+// limits allow; a get for whose value there is no room is executed like any other and answered BUSY. The states of replicas that cut
+// a run at different places, or not at all, are the same behind it.
 func (s *State) ApplyPart(slot wire.Slot, run *wire.Run, dst []byte, reply bool, limits Limits) []byte {
 	if slot != s.applied+1 {
 		panic(fmt.Sprintf("BUG: run of slot %d after slot %d", slot, s.applied))
@@ -58,13 +59,13 @@ func (s *State) applyTo(client *session, part *stretch, dst []byte, reply bool, 
 		dst = refuse(part.cut(n), wire.StatusForgotten, &s.stats.Forgotten, newAnswer(dst, reply, limits.End))
 	}
 	if n := part.upTo(client.last); n > 0 {
-		dst = s.recall(client, part, n, newAnswer(dst, reply, limits.End), limits.Begin)
+		dst = s.recall(client, part, limits.atMost(n), newAnswer(dst, reply, limits.End), limits.Begin)
 		if part.upTo(client.last) > 0 || len(dst) >= limits.Begin {
 			return dst
 		}
 	}
 	if part.count > 0 {
-		dst = s.execute(client, part, newAnswer(dst, reply, limits.End), limits.Begin)
+		dst = s.execute(client, part, limits.atMost(part.count), newAnswer(dst, reply, limits.End), limits.Begin)
 	}
 	return dst
 }
@@ -124,16 +125,16 @@ func (s *State) recall(client *session, part *stretch, n int, a answer, limit in
 	return a.end(&head)
 }
 
-// execute executes commands of part that have not been executed before. Those that it does not come to stay in part.
-func (s *State) execute(client *session, part *stretch, a answer, limit int) []byte {
+// execute executes commands of part, at most n, that have not been executed before. Those that it does not come to stay in part.
+func (s *State) execute(client *session, part *stretch, n int, a answer, limit int) []byte {
 	first, place := part.first, part.session.Index()
 	s.sessions.advance(client, place, part.count)
-	s.machine.Prepare(part.commands, part.count, !a.quiet)
+	s.machine.Prepare(part.commands, n, !a.quiet)
 	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
-	for done == 0 || done < part.count && len(a.dst) < limit {
+	for done == 0 || done < n && len(a.dst) < limit {
 		if wire.Op(part.commands[at]) == wire.OpPut {
-			if n, size := s.machine.ApplyPuts(part.commands[at:], part.count-done); n > 0 {
-				oks, done, at = oks+n, done+n, at+size
+			if puts, size := s.machine.ApplyPuts(part.commands[at:], n-done); puts > 0 {
+				oks, done, at = oks+puts, done+puts, at+size
 				continue
 			}
 		}

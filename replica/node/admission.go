@@ -147,9 +147,6 @@ func (a *answers) begin(n *Node) {
 	var room int
 	if a.out, room, a.open = n.driver.Begin(a.origin); a.open {
 		a.start = len(a.out)
-		if a.kind == wire.TypeReply {
-			room = min(room, max(0, roundValues-n.answered))
-		}
 		a.limits.End = a.start + room
 		a.out = wire.BeginFrame(a.out)
 		a.limits.Begin += len(a.out)

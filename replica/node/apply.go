@@ -2,6 +2,7 @@ package node
 
 import (
 	"fmt"
+	"math"
 
 	"paxosbench/batching"
 	"paxosbench/replica/machine"
@@ -9,38 +10,105 @@ import (
 	"paxosbench/wire"
 )
 
-// roundValues bounds the answers that one round makes while it applies. No batch is begun once roundWork bytes of them have been
-// made, and no value is given out beyond roundValues: its get is answered BUSY, and asked again.
-const roundValues = 4 * roundWork
-
-// applyWork is the default of Config.ApplyWork: about a millisecond's, in bytes of batches and applyCommand for each command. One
-// batch may exceed it: the largest there is, of 4 MiB of the shortest commands, is half a million of them.
+// applyWork is the default of Config.ApplyWork: about a millisecond's, in bytes of batches and applyCommand for each command.
 const (
 	applyWork    = 1 << 20
 	applyCommand = 64
 )
 
 // apply applies chosen batches in slot order, and answers those that this replica proposed, as far as there is time in this
-// round: heartbeats must leave in time, whatever is chosen. It reports whether there were any.
+// round: heartbeats must leave in time, whatever is chosen. It reports whether it has come to the end of any.
 func (n *Node) apply() (applied bool) {
 	for n.err == nil && !n.caughtUp() {
-		if n.work <= 0 || n.answered >= roundWork {
+		if n.spent(0) {
 			n.unfinished = true
 			break
 		}
-		slot := n.state.Applied() + 1
-		e := n.core.Entry(slot)
-		body, sum := n.unpack(slot, e)
-		before := n.stats.CommandsApplied
-		n.applyBatch(slot, body)
-		n.state.EndBatch(slot, sum)
-		n.work -= len(body) + applyCommand*int(n.stats.CommandsApplied-before)
-		n.digests.note(slot, n.state.Digest())
-		n.snapshots.since += len(e.Body) + batchOverhead
-		n.stats.BatchesApplied++
-		applied = true
+		if n.begun.slot == 0 {
+			n.beginBatch()
+		}
+		if n.applySome() {
+			n.endBatch()
+			applied = true
+		}
 	}
 	return applied
+}
+
+// spent reports whether this round has done as much as it may, and more by so much: that many bytes of work, or roundWork of answers.
+func (n *Node) spent(beyond int) bool { return n.work <= -beyond || n.answered >= roundWork }
+
+// begun is the batch that is being applied. A round may end in the midst of it, as often as its length makes necessary: what has been
+// chosen of the next slot is then in the state in part, and in no snapshot and no digest.
+type begun struct {
+	slot  wire.Slot      // 0: there is none
+	sum   uint32         // that stands for it in the state's digest
+	cost  int            // of its entry, for snapshots
+	rest  []byte         // the runs that have not been begun
+	run   wire.Run       // what is left of the one that has been
+	batch batching.Batch // as this replica proposed it, empty if it did not
+	next  int            // of batch.Spans
+	span  batching.Span  // of the runs that come next, so many of them
+}
+
+// beginBatch begins the batch of the next slot. The origins of one that was proposed by this replica are spans of runs; the runs of
+// any other have nobody to answer here.
+func (n *Node) beginBatch() {
+	slot := n.state.Applied() + 1
+	e := n.core.Entry(slot)
+	body, sum := n.unpack(slot, e)
+	n.begun = begun{slot: slot, sum: sum, cost: len(e.Body) + batchOverhead, rest: body, batch: n.takeProposal(slot)}
+}
+
+// applySome applies what there is time for of the batch that has been begun, and reports whether that was all of it. A batch that is a
+// little longer than a round may be is not taken in two.
+func (n *Node) applySome() (whole bool) {
+	for !n.begun.over() {
+		if n.spent(n.cfg.ApplyWork) {
+			return false
+		}
+		n.applySpan()
+	}
+	return true
+}
+
+// endBatch ends the batch that has been begun.
+func (n *Node) endBatch() {
+	b := &n.begun
+	n.builder.Recycle(&b.batch)
+	n.state.EndBatch(b.slot, b.sum)
+	n.digests.note(b.slot, n.state.Digest())
+	n.snapshots.since += b.cost
+	n.stats.BatchesApplied++
+	n.begun = begun{}
+}
+
+// over reports whether everything is applied.
+func (b *begun) over() bool { return b.run.Count == 0 && len(b.rest) == 0 }
+
+// turn turns to the next run, of the next span if need be, when the one before is over.
+func (b *begun) turn() {
+	if b.run.Count > 0 {
+		return
+	}
+	for b.span.Runs == 0 {
+		b.span = batching.Span{Runs: maxRuns}
+		if b.next < len(b.batch.Spans) {
+			b.span = b.batch.Spans[b.next]
+			b.next++
+		}
+	}
+	run, size, err := wire.DecodeRun(b.rest)
+	if err != nil {
+		panic("BUG: checked batch does not decode: " + err.Error())
+	}
+	b.run, b.rest = run, b.rest[size:]
+	b.span.Runs--
+}
+
+// forget has nobody answered any more.
+func (b *begun) forget() {
+	b.span.Origin, b.next = 0, len(b.batch.Spans)
 }
 
 // caughtUp reports whether everything is applied that is known to be chosen. Until it is, nothing new is proposed: what is chosen
@@ -76,17 +144,6 @@ func (n *Node) noteNotBatch(slot wire.Slot, err error) {
 	}
 }
 
-// applyBatch applies the runs of one batch. The origins of a batch proposed by this replica are spans of runs; the runs
-// of any other batch have nobody to answer here.
-func (n *Node) applyBatch(slot wire.Slot, body []byte) {
-	proposed := n.takeProposal(slot)
-	for _, span := range proposed.Spans {
-		body = n.applySpan(slot, body, span)
-	}
-	n.applySpan(slot, body, batching.Span{Runs: maxRuns})
-	n.builder.Recycle(&proposed)
-}
-
 // maxRuns is more runs than a batch can hold.
 const maxRuns = wire.MaxBatch
 
@@ -96,45 +153,50 @@ const replyFrameBytes = 1 << 20
 // Even if the last reply is of the largest size, the replies must fit into a frame.
 const _ uint = wire.MaxBody - (replyFrameBytes + wire.ReplyRunHeaderSize + wire.ResultHeaderSize + wire.MaxValue)
 
-// applySpan applies runs from the front of body, and answers their origin if there is one, in as many frames as that
-// takes. It returns the rest.
-func (n *Node) applySpan(slot wire.Slot, body []byte, span batching.Span) []byte {
-	a := answers{origin: span.Origin, kind: wire.TypeReply, limits: machine.Limits{Begin: n.cfg.ReplyFrame}}
+// applySpan applies runs of one origin, as far as there is time, and answers it if there is one, in as many frames as that takes.
+func (n *Node) applySpan() {
+	b := &n.begun
+	b.turn()
+	a := answers{origin: b.span.Origin, kind: wire.TypeReply, limits: machine.Limits{Begin: n.cfg.ReplyFrame}}
 	if a.origin != 0 {
 		a.begin(n)
 	}
-	for ; span.Runs > 0 && len(body) > 0; span.Runs-- {
-		run, size, err := wire.DecodeRun(body)
-		if err != nil {
-			panic("BUG: checked batch does not decode: " + err.Error())
+	for {
+		n.applyRun(&a)
+		if b.over() || n.spent(n.cfg.ApplyWork) || b.run.Count == 0 && b.span.Runs == 0 {
+			break
 		}
-		n.stats.CommandsApplied += uint64(run.Count)
-		n.applyRun(slot, &run, &a)
-		body = body[size:]
+		b.turn()
 	}
 	a.end(n)
-	return body
 }
 
-// applyRun applies a run, and begins another frame of replies whenever one is full.
-func (n *Node) applyRun(slot wire.Slot, run *wire.Run, a *answers) {
-	for run.Count > 0 {
+// applyRun applies what there is time for of a run, and begins another frame of replies whenever one is full.
+func (n *Node) applyRun(a *answers) {
+	run := &n.begun.run
+	for run.Count > 0 && !n.spent(n.cfg.ApplyWork) {
 		if a.full() {
 			a.end(n)
 			a.begin(n)
 		}
-		before := run.Count
-		a.out = n.state.ApplyPart(slot, run, a.out, a.open, a.limits)
-		a.count += before - run.Count
+		before, size := run.Count, len(run.Commands)
+		a.limits.Commands = max(1, (n.work+n.cfg.ApplyWork)/applyCommand)
+		a.out = n.state.ApplyPart(n.begun.slot, run, a.out, a.open, a.limits)
+		done := before - run.Count
+		a.count += done
+		n.stats.CommandsApplied += uint64(done)
+		n.work -= size - len(run.Commands) + applyCommand*done
 	}
 }
 
-// applyDirectly applies a fragment as it comes, as a batch of its own.
+// applyDirectly applies a fragment as it comes, as a batch of its own, and all of it: nothing is chosen, and no peer waits for heartbeats.
 func (n *Node) applyDirectly(origin batching.Origin, fragment []byte, info wire.FragmentInfo) {
-	slot := n.state.Applied() + 1
-	n.applySpan(slot, fragment, batching.Span{Origin: origin, Runs: info.Runs})
-	n.state.EndBatch(slot, wire.Checksum(fragment))
-	n.stats.BatchesApplied++
+	n.begun = begun{
+		slot: n.state.Applied() + 1, sum: wire.Checksum(fragment), rest: fragment, span: batching.Span{Origin: origin, Runs: info.Runs},
+	}
+	for n.work, n.answered = math.MaxInt/2, 0; !n.applySome(); n.answered = 0 {
+	}
+	n.endBatch()
 }
 
 // proposal is a batch that this replica has proposed for a slot that is not applied yet: it says whom to answer.

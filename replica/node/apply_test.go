@@ -3,6 +3,7 @@ package node_test
 import (
 	"testing"
 
+	"paxosbench/batching"
 	"paxosbench/wire"
 )
 
@@ -38,7 +39,101 @@ func TestAppliesOfARoundAreBounded(t *testing.T) {
 	c.settle()
 }
 
-// BenchmarkLargestBatch applies the batch that takes the longest: 4 MiB of the shortest commands.
+// fill has the leader take one batch of so many runs of 100 gets, on behalf of a client.
+func (c *trio) fill(origin batching.Origin, runs int) *replica {
+	c.t.Helper()
+	const count = 100
+	var fragment []byte
+	for range runs {
+		fragment = wire.AppendRunHeader(fragment, wire.MakeSessionID(1, 0), c.seq+1, c.seq, count, count*wire.CommandHeaderSize)
+		for range count {
+			fragment = wire.AppendCommand(fragment, wire.OpGet, 0, nil, nil)
+		}
+		c.seq += count
+	}
+	leader := c.leader()
+	if err := leader.node.Request(c.now, leader.client(origin), fragment); err != nil {
+		c.t.Fatal(err)
+	}
+	return leader
+}
+
+// TestBatchTakesSeveralRounds: a batch that is too long for a round is applied and answered in parts, in order and once. Snapshots,
+// which are due all the time, are of whole batches.
+func TestBatchTakesSeveralRounds(t *testing.T) {
+	c := newTrio(t, false)
+	c.work, c.snapshot = 1<<10, 1
+	c.start()
+	const runs, work = 7, 2 << 10 / 64
+	leader, client := c.fill(7, runs), c.leader().client(7)
+	rounds := 0
+	for client.InFlight > 0 && rounds < 1000 {
+		before := leader.node.Stats().CommandsApplied
+		c.step()
+		if done := leader.node.Stats().CommandsApplied - before; done > 0 {
+			rounds++
+		}
+		if err := leader.node.Round(c.now); err != nil {
+			t.Fatal(err)
+		}
+		most := uint64(0)
+		for range 3 {
+			before = leader.node.Stats().CommandsApplied
+			leader.round()
+			most = max(most, leader.node.Stats().CommandsApplied-before)
+		}
+		if most > work+1 {
+			t.Fatalf("%d commands applied in one round, want at most %d", most, work)
+		}
+	}
+	next := c.seq - runs*100
+	for _, a := range leader.answers {
+		for rest := a.runs; len(rest) > 0; {
+			run, size, err := wire.DecodeReplyRun(rest)
+			if err != nil || run.First != next+1 || run.Status != wire.StatusNotFound {
+				t.Fatalf("answered %+v after %d: %v", run, next, err)
+			}
+			next, rest = run.First+wire.Seq(run.Count)-1, rest[size:]
+		}
+	}
+	if next != c.seq || rounds < 5 {
+		t.Errorf("answered up to %d of %d, in %d rounds", next, c.seq, rounds)
+	}
+	c.settle()
+	if leader.node.Stats().SnapshotsTaken == 0 {
+		t.Error("no snapshot was taken")
+	}
+}
+
+// TestLeadershipEndsWithinABatch: who no longer leads answers nothing more of a batch that it has applied in part.
+func TestLeadershipEndsWithinABatch(t *testing.T) {
+	c := newTrio(t, true)
+	c.work = 1 << 10
+	c.start()
+	leader, client := c.fill(7, 7), c.leader().client(7)
+	c.until("a part of the answers", func() bool { return client.InFlight < 700 })
+	if client.InFlight == 0 {
+		t.Fatal("the batch is applied in one round")
+	}
+	c.lose = func(m *wire.Message) bool { return m.From == leader.id || m.To == leader.id }
+	answered := len(leader.answers)
+	for leader.node.Leads() { // time passes, and it does not come to its work
+		c.now += testTimeout
+		leader.node.Tick(c.now)
+	}
+	for range 100 {
+		leader.round()
+	}
+	if len(leader.answers) != answered {
+		t.Errorf("%d answers after the end of the leadership", len(leader.answers)-answered)
+	}
+	c.lose = nil
+	c.until("a leader", func() bool { return c.leader() != nil })
+	c.settle()
+}
+
+// BenchmarkLargestBatch applies the batch that takes the longest, as nothing but an unreplicated state does at once: 4 MiB of the
+// shortest commands.
 func BenchmarkLargestBatch(b *testing.B) {
 	n, env := newSink(b)
 	command := wire.AppendCommand(nil, wire.OpDelete, 0, []byte("k"), nil)

@@ -12,7 +12,7 @@ import (
 
 const (
 	SnapshotPiece = snapshotPiece
-	RoundValues   = roundValues
+	RoundWork     = roundWork
 )
 
 // Pull is how far the fetching of a peer's snapshot has come.

@@ -54,8 +54,8 @@ type Config struct {
 	// the defaults, 256 KiB and 1 MiB, which are the most that makes sense; tests take less.
 	SnapshotPiece, ReplyFrame int
 
-	// ApplyWork is about how much of what is chosen is applied in one round, in bytes, where each command counts as 64 more. 0
-	// stands for 1 MiB.
+	// ApplyWork is about how much of what is chosen is applied in one round, in bytes, where each command counts as 64 more: no batch is
+	// begun after it, and none goes on after twice as much. 0 stands for 1 MiB.
 	ApplyWork int
 
 	// KeptDigests is for how many slots the digest of the state is kept, so that replicas can be compared: a power of two. 0
@@ -130,6 +130,7 @@ type Node struct {
 	leading   bool // as the driver was told last
 	leader    wire.ReplicaID
 	proposals ring.Queue[proposal]
+	begun     begun
 	queries   queries
 	snapshots snapshots
 	pull      pull
@@ -229,7 +230,7 @@ func (n *Node) Restore(r *wire.Record) error {
 		r = &wire.Record{Kind: wire.RecordPromise, Ballot: r.Ballot, Commit: r.Commit}
 	}
 	n.core.Restore(r)
-	n.work = math.MaxInt
+	n.work = math.MaxInt / 2 // everything at once: nobody waits
 	n.apply()
 	n.core.Trim(n.state.Applied())
 	return n.err
@@ -350,6 +351,7 @@ func (n *Node) observe() {
 	n.leading, n.leader = leads, leader
 	if lost {
 		n.builder.Drop(nil)
+		n.begun.forget()
 		n.dropProposals()
 		n.queries.dropAll(n.cfg.Paxos.Buffers)
 	}

@@ -111,6 +111,7 @@ func (n *Node) install(state *machine.State) bool {
 		return false
 	}
 	n.cancelTaking()
+	n.begun = begun{} // its answers are nobody's: this replica does not lead
 	n.state = state
 	n.digests.note(state.Applied(), state.Digest())
 	n.core.InstallSnapshot(state.Applied())
@@ -195,11 +196,11 @@ func (n *Node) snapshotLimit() int {
 	return n.cfg.SnapshotBytes + n.cfg.Paxos.PinBytes
 }
 
-// mayTake reports whether a snapshot can be begun: there is something new to put into it, and the store is not busy
-// with another one.
+// mayTake reports whether a snapshot can be begun: no batch is applied in part, there is something new to put into it, and the store
+// is not busy with another one.
 func (n *Node) mayTake() bool {
 	s := &n.snapshots
-	return s.taking == nil && s.storing == 0 && n.pull.slot == 0 && n.state.Applied() > s.newest.Slot
+	return n.begun.slot == 0 && s.taking == nil && s.storing == 0 && n.pull.slot == 0 && n.state.Applied() > s.newest.Slot
 }
 
 func (n *Node) beginTaking() {

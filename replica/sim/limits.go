@@ -20,6 +20,7 @@ type limits struct {
 	segmentBytes  int64
 	snapshotPiece int
 	replyFrame    int
+	applyWork     int
 }
 
 // drawLimits draws them, with random numbers of its own. A third of the runs have those of production.
@@ -41,6 +42,7 @@ func (p *plan) drawLimits() {
 		// A snapshot takes a round for each piece, and who has nothing else to do has a round a tick: with pieces of 64 bytes one takes longer
 		// than a failover may. Production has a constant of 256 KiB and no flag.
 		snapshotPiece: pick(1<<10, 4<<10, 256<<10), replyFrame: pick(64, 4<<10, 1<<20),
+		applyWork: pick(1<<10, 16<<10, 1<<20),
 	}
 	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
 		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away

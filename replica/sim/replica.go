@@ -89,7 +89,7 @@ func (r *replica) config() node.Config {
 		Identity: snapshot.Identity{Cluster: 1, Settings: 1}, SnapshotBytes: p.snapshotBytes,
 		Volatile: p.durability == journal.DurabilityNone, Reads: p.reads, ClientWindow: maxWindow, PendingBytes: p.pendingBytes,
 		Random:        rand.New(rand.NewPCG(p.seed, uint64(r.id)<<32|uint64(r.life))).Uint64,
-		SnapshotPiece: p.snapshotPiece, ReplyFrame: p.replyFrame,
+		SnapshotPiece: p.snapshotPiece, ReplyFrame: p.replyFrame, ApplyWork: p.applyWork,
 	}
 }
 
