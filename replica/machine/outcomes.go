@@ -15,6 +15,7 @@ type outcomes struct {
 	ring   []byte
 	noted  uint32    // of those remembered, how many are not StatusOK: at least one between runs
 	weight uint32    // what it counted in outcomeTable.weight after the session's newest run
+	class  uint8     // of the smallest ring that would have been enough then
 	next   *outcomes // if unused
 }
 
@@ -28,10 +29,11 @@ const (
 	ringClasses   = 11 // powers of two from minRing to maxRing
 	outcomesBytes = 48 // of the struct, as it is allocated
 
-	// maxOutcomesWeight bounds what the outcomes of all sessions weigh. If they weigh more, the least recently active
-	// sessions that have any are evicted, through the log as always. A weight is a function of the state, the same on
-	// every replica: of a ring as small as it may be. A ring may be twice that, so all of them take 64 MiB at most, and
-	// maxSpareRings more.
+	// maxOutcomesWeight bounds what the outcomes of all sessions weigh. If they weigh more, sessions are evicted, through the log
+	// as always: those with the heaviest outcomes, and of these the least recently active. So whoever leaves few replies
+	// unconfirmed does not go for those that leave many: no number of sessions that default to 65536 places evicts one that
+	// leaves 256. A weight is a function of the state, the same on every replica: of a ring as small as it may be. A ring
+	// may be twice that, so all of them take 64 MiB at most, and maxSpareRings more.
 	maxOutcomesWeight = 32 << 20
 
 	// maxSpareRings bounds the bytes of rings that are kept for other sessions.
@@ -57,12 +59,12 @@ func (t *outcomeTable) take(n int) *outcomes {
 	class := ringClass(n)
 	o := t.spare[class]
 	if o == nil {
-		return &outcomes{ring: make([]byte, minRing<<class)}
+		return &outcomes{ring: make([]byte, minRing<<class), class: uint8(class)}
 	}
 	t.spare[class] = o.next
 	t.spareBytes -= len(o.ring)
 	clear(o.ring)
-	*o = outcomes{ring: o.ring}
+	*o = outcomes{ring: o.ring, class: uint8(class)}
 	return o
 }
 
@@ -83,20 +85,21 @@ func (t *outcomeTable) resize(s *session, n int) {
 	for seq := s.seen + 1; seq <= s.last; seq++ {
 		*o.at(seq) = *old.at(seq)
 	}
-	o.noted, o.weight = old.noted, old.weight
+	o.noted, o.weight, o.class = old.noted, old.weight, old.class
 	s.outcomes = o
 	t.give(old)
 }
 
-// weigh brings the weight of the session's outcomes up to date, and makes their ring smaller if a quarter is enough.
+// weigh brings the weight and the class of the session's outcomes up to date, and makes their ring smaller if a quarter is enough.
 func (t *outcomeTable) weigh(s *session) {
-	need := minRing << ringClass(s.remembered())
+	class := ringClass(s.remembered())
+	need := minRing << class
 	if need <= len(s.outcomes.ring)/4 {
 		t.resize(s, s.remembered())
 	}
 	o := s.outcomes
 	t.weight += outcomesBytes + need - int(o.weight)
-	o.weight = uint32(outcomesBytes + need)
+	o.weight, o.class = uint32(outcomesBytes+need), uint8(class)
 }
 
 // at returns the place of a command's outcome.

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"math"
 	"math/rand/v2"
 	"testing"
 	"unsafe"
@@ -11,19 +12,24 @@ import (
 // outcomeBytes returns what the outcomes of all sessions take, and checks the order and the weights.
 func outcomeBytes(t *testing.T, s *State) (held, spare int) {
 	t.Helper()
-	table, ends := &s.sessions.outcomes, s.sessions.ends[amongRemembering]
-	weight, active := 0, uint64(0)
-	before := nobody
-	for place := ends.oldest; place != nobody; place = s.sessions.at(place).links[amongRemembering].newer {
-		it := s.sessions.at(place)
-		if it.links[amongRemembering].older != before || it.active <= active {
-			t.Fatalf("outcomes of place %d are not where they should be", place)
+	table := &s.sessions.outcomes
+	weight := 0
+	for class := range ringClasses {
+		ends, before, active := s.sessions.ends[amongRemembering+class], nobody, uint64(0)
+		for place := ends.oldest; place != nobody; place = s.sessions.at(place).links[1].newer {
+			it := s.sessions.at(place)
+			if it.links[1].older != before || it.active <= active || ringClass(it.remembered()) != class {
+				t.Fatalf("outcomes of place %d are not where they should be", place)
+			}
+			held += outcomesBytes + len(it.outcomes.ring)
+			weight += int(it.outcomes.weight)
+			before, active = place, it.active
 		}
-		held += outcomesBytes + len(it.outcomes.ring)
-		weight += int(it.outcomes.weight)
-		before, active = place, it.active
+		if before != ends.newest {
+			t.Fatalf("class %d ends with %d, want %d", class, ends.newest, before)
+		}
 	}
-	if before != ends.newest || weight != table.weight || held > 2*weight {
+	if weight != table.weight || held > 2*weight {
 		t.Fatalf("outcomes take %d bytes and weigh %d, the table has %d", held, weight, table.weight)
 	}
 	for class, o := range table.spare {
@@ -91,6 +97,91 @@ func TestOutcomesAreBounded(t *testing.T) {
 		t.Fatalf("%d bytes after everything was confirmed", held)
 	}
 	checkHeld(t, s)
+}
+
+// TestWhoKeepsMostGoesFirst: sessions that leave many replies unconfirmed evict each other, however recently they were active and
+// however many they are, and none that leaves fewer; of several that leave as many the one goes that was active the longest ago.
+func TestWhoKeepsMostGoesFirst(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		hoard, modest int // commands that are left unconfirmed
+	}{
+		{"whole windows", wire.MaxSessionWindow, 4096},
+		{"twice as many", 600, 300},
+		{"a few more than fit the smallest ring", minRing + 1, minRing},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			const room = 16
+			s := NewState(NewKV(HashKey{}), DefaultConfig())
+			weight := func(n int) int { return outcomesBytes + minRing<<ringClass(n) }
+			s.sessions.outcomes.limit = room*weight(tt.hoard) + weight(tt.modest)
+			modest := openSession(s)
+			s.applyQuietly(gets(modest, 1, 0, tt.modest))
+			var hoarders []wire.SessionID
+			for range 4 * room {
+				hoarders = append(hoarders, openSession(s))
+				s.applyQuietly(gets(hoarders[len(hoarders)-1], 1, 0, tt.hoard))
+			}
+			if s.sessions.find(modest) == nil {
+				t.Fatal("who keeps little is evicted")
+			}
+			for i, id := range hoarders {
+				if found := s.sessions.find(id) != nil; found != (i >= 3*room) {
+					t.Fatalf("session %d, of %d with room for %d, is there: %v", i, len(hoarders), room, found)
+				}
+			}
+			outcomeBytes(t, s)
+			checkHeld(t, s)
+			restored, err := restoreAll(takeAll(s.BeginSnapshot(), nil, 1<<20), 1<<16, KindKV, DefaultConfig())
+			if err != nil {
+				t.Fatal(err)
+			}
+			outcomeBytes(t, restored)
+			s.sessions.outcomes.limit = 0
+			restored.sessions.outcomes.limit = 0
+			for _, state := range []*State{s, restored} { // what goes next is the same
+				state.applyQuietly(gets(hoarders[len(hoarders)-1], wire.Seq(tt.hoard)+1, wire.Seq(tt.hoard), 1))
+			}
+			if s.sessions.held != restored.sessions.held {
+				t.Error("after a restore others are evicted")
+			}
+		})
+	}
+}
+
+// TestWhoKeepsMostIsTheSameInParts: the same sessions go, whether a run is taken whole or command by command.
+func TestWhoKeepsMostIsTheSameInParts(t *testing.T) {
+	rng := rand.New(rand.NewPCG(11, 0))
+	whole, parts := NewState(NewKV(HashKey{}), DefaultConfig()), NewState(NewKV(HashKey{}), DefaultConfig())
+	var ids []wire.SessionID
+	for range 50 {
+		ids = append(ids, openSession(whole))
+		openSession(parts)
+	}
+	for _, s := range []*State{whole, parts} {
+		s.sessions.outcomes.limit = 6000
+	}
+	last := make([]wire.Seq, len(ids))
+	for range 2000 {
+		i := rng.IntN(len(ids))
+		n := 1 + rng.IntN(1<<rng.IntN(10))
+		run := gets(ids[i], last[i]+1, last[i]-min(last[i], wire.Seq(rng.IntN(400))), n)
+		whole.applyQuietly(run)
+		rest := *run
+		for rest.Count > 0 {
+			parts.ApplyPart(parts.Applied()+1, &rest, nil, false, Limits{Begin: math.MaxInt, Commands: 1 + rng.IntN(100)})
+		}
+		parts.EndBatch(parts.Applied()+1, 0)
+		if s := whole.sessions.find(ids[i]); s != nil {
+			last[i] = s.last
+		}
+		if whole.Digest() != parts.Digest() {
+			t.Fatal("a run that is taken in parts evicts others")
+		}
+	}
+	if whole.Stats().Evictions < 20 {
+		t.Errorf("%d evictions show nothing", whole.Stats().Evictions)
+	}
 }
 
 // TestPutsNeedNoOutcomes: a session whose commands all end well takes no more than its place.

@@ -28,10 +28,10 @@ type link struct{ older, newer uint32 }
 // Orders of sessions. Every session is in the first, and in at most one of the others.
 const (
 	amongAll         = iota
-	amongRemembering // that have outcomes
 	amongUnused      // that have executed no command
 	amongVacant      // that have been evicted, and whose places are free
-	orders
+	amongRemembering // and the following: that have outcomes, by outcomes.class
+	orders           = amongRemembering + ringClasses
 )
 
 // linkOf returns the session's link in an order.
@@ -45,7 +45,7 @@ func (s *session) kind() int {
 	case s.last == 0:
 		return amongUnused
 	case s.outcomes != nil:
-		return amongRemembering
+		return amongRemembering + int(s.outcomes.class)
 	}
 	return amongAll
 }

@@ -18,7 +18,7 @@ const nobody = ^uint32(0)
 // from what somebody has guessed. When the table is full, a newcomer gets the place of the session whose last run is the
 // longest ago in the log, if that has been idle for long enough (see idleness.go), else that of one that has executed nothing
 // yet, or none: so newcomers, however many, evict nobody who is at work. When the outcomes to be remembered are too many (see
-// outcomes.go), the session that was active the longest ago among those that have any goes.
+// outcomes.go), the session that has most of them goes.
 type sessions struct {
 	pages []*sessionsPage // a session never moves
 	count uint32          // places, vacant ones included
@@ -171,7 +171,7 @@ func (t *sessions) seat(place uint32) {
 	if kind != amongAll {
 		t.link(kind, place)
 	}
-	if kind == amongRemembering {
+	if kind >= amongRemembering {
 		sum, _ := s.outcomesDigest(s.id(place), s.seen+1, s.last, s.last)
 		t.held += sum
 		t.settle(s, place)
@@ -193,14 +193,26 @@ func (t *sessions) endRun(s *session, place uint32) (evicted int) {
 		t.settle(s, place)
 	}
 	for t.outcomes.weight > t.outcomes.limit {
-		oldest := t.ends[amongRemembering].oldest
-		if oldest == place {
+		heaviest := t.heaviest(place)
+		if heaviest == nobody {
 			break
 		}
-		t.vacate(oldest)
+		t.vacate(heaviest)
 		evicted++
 	}
 	return evicted
+}
+
+// heaviest returns the place of the session with the heaviest outcomes, of several the one that was active the longest ago, or
+// nobody. That at place, which is the most recently active one and whose run may not be over, is left aside: so the same go,
+// however many parts a run is taken in.
+func (t *sessions) heaviest(place uint32) uint32 {
+	for order := orders - 1; order >= amongRemembering; order-- {
+		if oldest := t.ends[order].oldest; oldest != nobody && oldest != place {
+			return oldest
+		}
+	}
+	return nobody
 }
 
 // confirm notes that the client of the session, which is at that place, holds the replies up to seen. What it claims beyond
@@ -242,7 +254,7 @@ func (t *sessions) advance(s *session, place uint32, n int) {
 // remember gives the session at that place outcomes, all StatusOK so far.
 func (t *sessions) remember(s *session, place uint32) {
 	s.outcomes = t.outcomes.take(s.remembered())
-	t.link(amongRemembering, place)
+	t.link(s.kind(), place)
 }
 
 // settle ends a run of the session at that place, which has outcomes: none are kept that are all StatusOK.
@@ -251,12 +263,17 @@ func (t *sessions) settle(s *session, place uint32) {
 		t.drop(s, place)
 		return
 	}
+	before := s.kind()
 	t.outcomes.weigh(s)
+	if kind := s.kind(); kind != before {
+		t.unlink(before, place)
+		t.link(kind, place)
+	}
 }
 
 // drop lets the outcomes of the session at that place go.
 func (t *sessions) drop(s *session, place uint32) {
-	t.unlink(amongRemembering, place)
+	t.unlink(s.kind(), place)
 	t.outcomes.weight -= int(s.outcomes.weight)
 	t.outcomes.give(s.outcomes)
 	s.outcomes = nil

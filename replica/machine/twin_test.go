@@ -97,16 +97,21 @@ func (w *twin) register(first wire.Seq) []twinResult {
 	return []twinResult{{Seq: first, Status: wire.StatusOK, Value: string(value)}}
 }
 
-// evict makes the least recently active sessions forget until the outcomes of all weigh no more than they may.
+// evict takes out the sessions whose outcomes weigh most, of several the least recently active, until all weigh no more than they may.
 func (w *twin) evict(self int) {
-	for _, place := range w.activity {
-		total := 0
-		for _, s := range w.places {
-			total += s.weight()
+	for {
+		total, heaviest := 0, -1
+		for _, place := range w.activity {
+			weight := w.places[place].weight()
+			total += weight
+			if place != self && weight > 0 && (heaviest < 0 || weight > w.places[heaviest].weight()) {
+				heaviest = place
+			}
 		}
-		if total > w.maxWeight && place != self && w.places[place].weight() > 0 {
-			w.places[place] = &twinSession{outcomes: map[wire.Seq]twinOutcome{}}
+		if total <= w.maxWeight || heaviest < 0 {
+			return
 		}
+		w.places[heaviest] = &twinSession{outcomes: map[wire.Seq]twinOutcome{}}
 	}
 }
 
@@ -379,8 +384,9 @@ func TestStateAgainstTwin(t *testing.T) {
 func applyInParts(t *rapid.T, s *State, run wire.Run) (replies []byte) {
 	for run.Count > 0 {
 		limit := len(replies) + rapid.IntRange(0, 300).Draw(t, "limit")
+		commands := rapid.IntRange(0, 20).Draw(t, "commands")
 		before := run.Count
-		if replies = s.ApplyPart(s.Applied()+1, &run, replies, true, Limits{Begin: limit, End: math.MaxInt}); run.Count >= before {
+		if replies = s.ApplyPart(s.Applied()+1, &run, replies, true, Limits{Begin: limit, End: math.MaxInt, Commands: commands}); run.Count >= before {
 			t.Fatalf("no command of %d was taken", before)
 		}
 	}

@@ -49,6 +49,9 @@ var foundBy = map[string]named{
 	"lease-lowered-at-once":         {"./replica/journal", "TestGrantedLease"},
 	"divergence-not-kept":           {"./replica/journal", "TestDiverged"},
 
+	"hoards-outlast-others":    {"./replica/machine", "TestWhoKeepsMostGoesFirst"},
+	"snapshot-of-half-a-batch": {"./replica/node", "TestBatchTakesSeveralRounds"},
+
 	"divergent-leader-stays":              {"./replica/node", "TestReplicaThatDiffersStops"},
 	"divergence-without-majority-ignored": {"./replica/node", "TestWithoutAMajorityAllThatDifferStop"},
 	"digest-of-a-slot-passed":             {"./replica/node", "TestDigestsAreOfTheirSlots"},
