@@ -79,6 +79,9 @@ type Config struct {
 
 	// Version says what the program was built from, in /status. It is no setting.
 	Version any `kong:"-"`
+
+	// OwnProcess says that the replica has the process for itself: it sets how large the heap may become. It is no setting either.
+	OwnProcess bool `kong:"-"`
 }
 
 // Member is one replica of the cluster as all its replicas know it.
@@ -232,10 +235,10 @@ const pinnedSnapshots = 4
 // pinBytes is how much more than usual is kept for a peer that would otherwise be left behind: of the journal, or of the
 // memory where there is none.
 func (c *Config) pinBytes() int {
-	if n := c.snapshotBytes(); n > 0 {
-		return pinnedSnapshots * n
+	if c.Durability == journal.DurabilityNone {
+		return c.memoryParts().pinned
 	}
-	return 1 << 30
+	return pinnedSnapshots * c.snapshotBytes()
 }
 
 // storage derives the configuration of the storage.

@@ -38,6 +38,7 @@ type loop struct {
 	err     atomic.Pointer[error]          // why the replica stops
 	alarm   alarm
 	trimmer trimmer
+	heap    heap
 }
 
 // open recovers the replica's state and prepares everything that needs no network.
@@ -214,6 +215,7 @@ func (l *loop) Tick(now time.Duration) {
 	l.storage.Tick()
 	l.tickLeaderless(now)
 	l.trimmer.tick(now, l.buffers, l.transport, l.cfg.memory())
+	l.limitHeap(now)
 	l.noteReady()
 }
 

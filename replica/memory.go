@@ -13,7 +13,8 @@ import (
 )
 
 // memoryParts is how --memory is divided, in bytes. Each part has a bound of its own, so that what is done to one, by whomever,
-// leaves the others as they are. Half of the whole is in no part: the collector lets the heap grow to twice what is in use.
+// leaves the others as they are. Three eighths of the whole are in no part, because the collector lets the heap grow to twice what is
+// in use; where that is not enough, when all parts are used up, it works more (see heap.go).
 type memoryParts struct {
 	partial int // frames from clients that have not arrived whole
 	unread  int // answers that clients have not taken
@@ -22,6 +23,7 @@ type memoryParts struct {
 	outs    int // buffers for answers that are kept for the next ones
 	kept    int // all other buffers that are
 	relayed int // on its way between clients and the leader
+	pinned  int // chosen batches that a peer still needs and no journal holds
 }
 
 const (
@@ -36,7 +38,7 @@ const (
 )
 
 // memoryParts divides the memory, in thirty-seconds. What gnet queues, for clients and for peers, is in buffers of up to twice
-// the size, and pending counts twice as well: that makes sixteen.
+// the size, and pending counts twice as well: that makes twenty.
 func (c *Config) memoryParts() memoryParts {
 	unit := c.memory() / 32
 	peers := max(1, len(c.Members)-1)
@@ -48,6 +50,7 @@ func (c *Config) memoryParts() memoryParts {
 		outs:    unit / 2,
 		kept:    unit,
 		relayed: unit / 2,
+		pinned:  4 * unit,
 	}
 }
 

@@ -140,14 +140,10 @@ func newTrial(t *testing.T) func(id secure.Identity) (dir string) {
 
 // shakes takes part in a handshake with a certificate that must not open the port, or with none, says something, and is to hear nothing.
 func shakes(ctx context.Context, t *testing.T, port int, dir string, says []byte) {
-	config := &tls.Config{InsecureSkipVerify: true}
-	if dir != "" {
-		own, err := tls.LoadX509KeyPair(filepath.Join(dir, secure.CertificateFile), filepath.Join(dir, secure.KeyFile))
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		config.Certificates = append(config.Certificates, own)
+	config, err := presenting(dir)
+	if err != nil {
+		t.Error(err)
+		return
 	}
 	time.Sleep(comesAgain)
 	h, err := hostileAt(port)

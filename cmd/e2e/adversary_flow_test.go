@@ -116,19 +116,19 @@ func TestHalfFramesFromStrangers(t *testing.T) {
 	})
 }
 
-// asking returns a Query of gets of one key.
-func asking(first wire.Seq, key string, gets int) []byte {
+// asking returns a frame of gets of one key.
+func asking(t wire.Type, session wire.SessionID, first wire.Seq, key string, gets int) []byte {
 	frame := wire.BeginFrame(nil)
-	frame = wire.AppendRunHeader(frame, 1, first, first-1, gets, gets*(wire.CommandHeaderSize+len(key)))
+	frame = wire.AppendRunHeader(frame, session, first, first-1, gets, gets*(wire.CommandHeaderSize+len(key)))
 	for range gets {
 		frame = wire.AppendCommand(frame, wire.OpGet, 0, []byte(key), nil)
 	}
-	wire.EndFrame(frame, 0, wire.TypeQuery)
+	wire.EndFrame(frame, 0, t)
 	return frame
 }
 
-// Small requests for large answers, and for many small ones, that nobody reads, or hardly: by query, to the leader and handed
-// on by a follower.
+// Small requests for large answers, and for many small ones, that nobody reads, or hardly: by query and through the log, to the
+// leader and handed on by a follower.
 func TestUnreadAnswers(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -140,6 +140,9 @@ func TestUnreadAnswers(t *testing.T) {
 	}{
 		{name: "large, by index", reads: "index", value: 1 << 20, gets: 60},
 		{name: "large, by lease", reads: "lease", value: 1 << 20, gets: 60},
+		{name: "large, through the log", reads: "log", value: 1 << 20, gets: 60},
+		{name: "large, through the log, a byte a second", reads: "log", value: 1 << 20, gets: 60, reading: time.Second},
+		{name: "middling, through the log", reads: "log", value: 100 << 10, gets: 600},
 		{name: "large, a byte a second", reads: "lease", value: 1 << 20, gets: 60, reading: time.Second},
 		{name: "small", reads: "lease", value: 10, gets: 1000},
 		{name: "handed on", reads: "lease", forward: true, value: 1 << 20, gets: 60},
@@ -175,17 +178,25 @@ func TestUnreadAnswers(t *testing.T) {
 					defer h.abort()
 					defer context.AfterFunc(ctx, h.abort)()
 					go h.sip(ctx, tt.reading)
-					h.ask(ctx, tt.gets)
+					h.ask(ctx, tt.reads == "log", tt.gets)
 				})
 			})
 		})
 	}
 }
 
-// ask sends frames of gets until that fails.
-func (h *hostile) ask(ctx context.Context, gets int) {
+// ask sends frames of gets until that fails, as queries or through the log.
+func (h *hostile) ask(ctx context.Context, log bool, gets int) {
+	t, session := wire.TypeQuery, wire.SessionID(1)
+	if log {
+		s := &speaker{conn: h, next: 1}
+		if s.register() != nil {
+			return
+		}
+		t, session = wire.TypeRequest, s.session
+	}
 	for first := wire.Seq(1); ctx.Err() == nil; first += wire.Seq(gets) {
-		if _, err := h.Write(asking(first, "large", gets)); err != nil {
+		if _, err := h.Write(asking(t, session, first, "large", gets)); err != nil {
 			return
 		}
 	}
@@ -222,7 +233,8 @@ func TestMemoryInSum(t *testing.T) {
 				h.ended(time.Minute)
 			}
 		},
-		func(ctx context.Context, h *hostile) { h.ask(ctx, 60) },
+		func(ctx context.Context, h *hostile) { h.ask(ctx, false, 60) },
+		func(ctx context.Context, h *hostile) { h.ask(ctx, true, 60) },
 	}
 	var turn atomic.Int64
 	c.unhurt(func(ctx context.Context) {

@@ -145,6 +145,7 @@ func newSecured(t testing.TB, n int, flags ...string) *cluster {
 		t.Fatal(err)
 	}
 	c.tls, err = true, trial.Issue(loadIdentity, c.credentials(loadIdentity))
+	err = errors.Join(err, trial.Issue(otherIdentity, c.credentials(otherIdentity)))
 	for id := 1; id <= n; id++ {
 		replica := secure.ReplicaIdentity(id)
 		if err = errors.Join(err, trial.Issue(replica, c.credentials(replica))); err != nil {
@@ -203,8 +204,11 @@ func (c *cluster) credentials(id secure.Identity) string {
 	return filepath.Join(c.dir, "tls", string(id.Role)+"-"+id.Name)
 }
 
-// loadIdentity is who loadgen is.
-var loadIdentity = secure.Identity{Role: secure.Client, Name: "loadgen"}
+// loadIdentity is who loadgen is, and otherIdentity another client.
+var (
+	loadIdentity  = secure.Identity{Role: secure.Client, Name: "loadgen"}
+	otherIdentity = secure.Identity{Role: secure.Client, Name: "other"}
+)
 
 func (c *cluster) start(id int, extra ...string) {
 	c.t.Helper()

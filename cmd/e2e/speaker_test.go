@@ -1,11 +1,14 @@
 package e2e
 
 import (
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // speaker is a client of one connection that sends one command at a time and waits for what comes back: for tests that must know
@@ -26,6 +29,36 @@ func (c *cluster) speak(id int) (*speaker, error) {
 	if err != nil {
 		return nil, err
 	}
+	return c.greet(conn)
+}
+
+// speakAs does the same with TLS, with the credentials of a directory.
+func (c *cluster) speakAs(id int, dir string) (*speaker, error) {
+	conn, err := hostileAt(c.members[id-1].client)
+	if err != nil {
+		return nil, err
+	}
+	config, err := presenting(dir)
+	if err != nil {
+		return nil, err
+	}
+	conn.Conn = tls.Client(conn.Conn, config)
+	return c.greet(conn)
+}
+
+// presenting is how a TLS client that believes everybody presents the certificate in a directory, or none.
+func presenting(dir string) (*tls.Config, error) {
+	config := &tls.Config{InsecureSkipVerify: true}
+	if dir == "" {
+		return config, nil
+	}
+	own, err := tls.LoadX509KeyPair(filepath.Join(dir, secure.CertificateFile), filepath.Join(dir, secure.KeyFile))
+	config.Certificates = append(config.Certificates, own)
+	return config, err
+}
+
+// greet says hello on a connection.
+func (c *cluster) greet(conn *hostile) (*speaker, error) {
 	c.t.Cleanup(func() { _ = conn.Close() }) // the test may have closed it
 	s := &speaker{conn: conn, next: 1}
 	frame, h, err := s.exchange(wire.AppendClientHello(nil, wire.ClientHello{}))

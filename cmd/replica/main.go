@@ -25,7 +25,7 @@ func main() {
 		return
 	}
 	parser.FatalIfErrorf(c.parse(parser, os.Args[1:]))
-	c.Version = program.ThisVersion()
+	c.Version, c.OwnProcess = program.ThisVersion(), true
 	useHugePages()
 	os.Exit(run(&c))
 }

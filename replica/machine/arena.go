@@ -103,6 +103,7 @@ type arena struct {
 	numbers    []uint32 // unused ones
 	spare      [][]byte // unused slabs of the common size
 	spareLarge int      // bytes of holes of large classes
+	held       int      // bytes of all slabs that have a number
 	classes    [classCount]sizeClass
 }
 

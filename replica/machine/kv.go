@@ -40,6 +40,11 @@ func (k *KV) Kind() Kind { return KindKV }
 // Len implements StateMachine.
 func (k *KV) Len() int { return k.index.len }
 
+// Bytes implements StateMachine.
+func (k *KV) Bytes() int {
+	return k.records.held + (len(k.index.table.pages)+len(k.index.overflow.pages))*bucketPageSize*bucketBytes
+}
+
 // Apply implements StateMachine: put, get, delete and compare-and-set.
 func (k *KV) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, []byte) {
 	g := k.glance(key)

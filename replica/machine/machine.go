@@ -41,6 +41,9 @@ type StateMachine interface {
 	// Weight returns what the records weigh: a function of the contents, the same on every replica.
 	Weight() uint64
 
+	// Bytes returns about how much memory the records take.
+	Bytes() int
+
 	// Len returns the number of records held.
 	Len() int
 

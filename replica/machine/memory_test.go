@@ -22,6 +22,9 @@ func checkMemory(t *testing.T, k *KV, when string) {
 	if n := k.records.size(); n > storeFactor*live+storeOverhead {
 		t.Fatalf("%s: the arena takes %d bytes for records of %d", when, n, live)
 	}
+	if got, want := k.records.held+len(k.records.spare)*slabSize, k.records.size(); got != want || k.Bytes() < got-maxSpareSlabs*slabSize {
+		t.Fatalf("%s: %d bytes of slabs are counted, and %d in all, of %d", when, got, k.Bytes(), want)
+	}
 	x := &k.index
 	if x.table.count > bucketPageSize && x.load < x.table.count*minLoad {
 		t.Fatalf("%s: %d buckets for a load of %d", when, x.table.count, x.load)

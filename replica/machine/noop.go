@@ -42,6 +42,9 @@ func (m *Noop) Limit(uint64) {}
 // Weight implements StateMachine.
 func (m *Noop) Weight() uint64 { return 0 }
 
+// Bytes implements StateMachine.
+func (m *Noop) Bytes() int { return 0 }
+
 // Len implements StateMachine; a Noop holds no records.
 func (m *Noop) Len() int { return 0 }
 

@@ -23,6 +23,7 @@ func (a *arena) giveSpare(number uint32) {
 
 // addSlab gives a slab a number.
 func (a *arena) addSlab(slab []byte) uint32 {
+	a.held += len(slab)
 	if last := len(a.numbers) - 1; last >= 0 {
 		n := a.numbers[last]
 		a.numbers = a.numbers[:last]
@@ -38,6 +39,7 @@ func (a *arena) addSlab(slab []byte) uint32 {
 
 // dropSlab lets a slab go.
 func (a *arena) dropSlab(number uint32) {
+	a.held -= len(a.slabs[number])
 	a.slabs[number] = nil
 	a.numbers = append(a.numbers, number)
 }

@@ -3,6 +3,7 @@ package machine
 import (
 	"fmt"
 	"time"
+	"unsafe"
 
 	"paxosbench/wire"
 )
@@ -66,6 +67,11 @@ func (s *State) Len() int { return s.machine.Len() }
 
 // Weight returns what the records weigh, as the store's limit counts.
 func (s *State) Weight() uint64 { return s.machine.Weight() }
+
+// Bytes returns about how much memory the state takes.
+func (s *State) Bytes() int {
+	return s.machine.Bytes() + len(s.sessions.pages)*int(unsafe.Sizeof(sessionsPage{})) + 2*s.sessions.outcomes.weight
+}
 
 // Sessions returns the number of open sessions.
 func (s *State) Sessions() int { return int(s.sessions.count) }
