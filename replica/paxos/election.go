@@ -26,7 +26,7 @@ func (c *Core) follow(id wire.ReplicaID, b wire.Ballot) {
 	if c.leader != id {
 		c.stats.LeaderChanges++
 	}
-	c.leader, c.leaderBallot, c.leaderHeard, c.candidate = id, b, c.now, 0
+	c.leader, c.leaderBallot, c.leaderHeard, c.candidate, c.insisting = id, b, c.now, 0, 0
 	c.see(b)
 	c.resetDeadline()
 }
@@ -57,15 +57,30 @@ const goneShare = 16
 // Gone says that a peer's process seems to have ended. Nobody has to wait then for the election timeout: who followed it
 // follows nobody, and so gives and asks for pre-votes. It is a hint that changes no promise, breaks no lease, and needs to be
 // right for no invariant. A leader that lives after all is not deposed by it, unless a quorum has been misled. Nor is an answer
-// waited for that it was asked for.
+// waited for that it was asked for, and a leader does not count on it instead of one that lags. Others may hear of it late or
+// never, and refuse votes until they have not heard the leader for an election timeout: so votes are asked for again and again.
 func (c *Core) Gone(now time.Duration, id wire.ReplicaID) {
 	c.now = now
 	if c.fetching.peer == id {
 		c.fetchElsewhere()
 	}
+	if c.role == Leader {
+		c.countNotOn(id)
+	}
 	if c.role == Follower && c.leader == id {
 		c.leader = 0
 		c.deadline = min(c.deadline, c.now+c.random(c.cfg.ElectionTimeout/goneShare))
+		c.insisting = c.now + c.cfg.ElectionTimeout*5/4
+	}
+}
+
+// countNotOn has a leader send those whom it needs without a replica what it has not sent them.
+func (c *Core) countNotOn(gone wire.ReplicaID) {
+	c.replied[gone] = false
+	for _, id := range c.cfg.Replicas {
+		if id != c.cfg.Self {
+			c.sendOpen(id)
+		}
 	}
 }
 
@@ -100,6 +115,9 @@ func (c *Core) startPreVote() {
 	c.preVotes, c.preVotesRefused = 0, 0
 	c.preVotes.Add(c.cfg.Self)
 	c.resetDeadline()
+	if c.now < c.insisting {
+		c.deadline = c.now + c.cfg.ElectionTimeout/goneShare + c.random(c.cfg.ElectionTimeout/goneShare)
+	}
 	c.broadcast(wire.NewPreVote(c.preVoteBallot, c.commit))
 	c.countPreVotes()
 }
@@ -160,24 +178,31 @@ func (c *Core) diskStalled(d time.Duration) bool {
 // DiskStalled reports whether this replica's records have waited to become durable for longer than a leader may let them.
 func (c *Core) DiskStalled() bool { return c.diskStalled(c.cfg.ElectionTimeout) }
 
-// quorumHeard reports whether enough replicas for either phase have answered within the election timeout.
-func (c *Core) quorumHeard() bool { return c.heardBut(0) >= max(c.cfg.Quorum1, c.cfg.Quorum2) }
-
-// canSpare reports whether this replica leads, and enough for either phase answer it without a replica.
-func (c *Core) canSpare(id wire.ReplicaID) bool {
-	return c.role == Leader && c.heardBut(id) >= max(c.cfg.Quorum1, c.cfg.Quorum2)
-}
-
-// heardBut returns how many replicas, this one included and but for one, have answered within the election timeout.
-func (c *Core) heardBut(but wire.ReplicaID) int {
+// quorumHeard reports whether enough replicas for either phase have answered within the election timeout, or may still do so
+// because the leadership is young.
+func (c *Core) quorumHeard() bool {
 	n := 1
 	for _, id := range c.cfg.Replicas {
-		if id != c.cfg.Self && id != but && c.now <= c.heard[id]+c.cfg.ElectionTimeout {
+		if id != c.cfg.Self && c.heardLately(id) {
 			n++
 		}
 	}
-	return n
+	return n >= max(c.cfg.Quorum1, c.cfg.Quorum2)
 }
+
+// canSpare reports whether this replica leads, and enough for either phase answer it without a replica: not one that has neither
+// promised nor answered, and may have been dead before, nor one that is gone.
+func (c *Core) canSpare(spared wire.ReplicaID) bool {
+	n := 1
+	for _, id := range c.cfg.Replicas {
+		if id != c.cfg.Self && id != spared && c.replied[id] && c.heardLately(id) {
+			n++
+		}
+	}
+	return c.role == Leader && n >= max(c.cfg.Quorum1, c.cfg.Quorum2)
+}
+
+func (c *Core) heardLately(id wire.ReplicaID) bool { return c.now <= c.heard[id]+c.cfg.ElectionTimeout }
 
 func (c *Core) onHeartbeat(m *wire.Message) {
 	if m.Ballot.Replica() != m.From || m.Ballot < max(c.promised, c.leaderBallot) || m.Ballot == c.faulty || c.isBeyond(m) {

@@ -14,7 +14,7 @@ func (c *Core) lead() {
 	c.stats.Leaderships++
 	c.stopFetching()
 	for id := range c.heard {
-		c.heard[id] = c.now
+		c.heard[id], c.replied[id] = c.now, c.phase1.promises.Has(wire.ReplicaID(id))
 	}
 	c.rounds.restart()
 	c.confirmed, c.leaseBegan = c.rounds.newest.number, 0

@@ -159,7 +159,7 @@ func (c *Core) hears(from wire.ReplicaID) {
 		p.flow.Resume()
 		p.rewind(c.commit+1, 0)
 	}
-	c.heard[from] = c.now
+	c.heard[from], c.replied[from] = c.now, true
 }
 
 // tickSending gives up what has not been acknowledged for too long.

@@ -24,8 +24,9 @@ type watch struct {
 // watchTimeout is for how long an answer is worth waiting for: without one the peer may as well be cut off.
 const watchTimeout = 250 * time.Millisecond
 
-// watchPauses come before the attempts. A process that ends closes its connections and its listeners one after the other.
-var watchPauses = [...]time.Duration{0, 2 * time.Millisecond, 8 * time.Millisecond}
+// watchPauses come before the attempts. A process that ends closes its connections and its listeners one after the other, which
+// takes a busy host its time; what it has accepted last it resets.
+var watchPauses = [...]time.Duration{0, 2 * time.Millisecond, 8 * time.Millisecond, 30 * time.Millisecond, 100 * time.Millisecond}
 
 func newWatch(t *Transport, id wire.ReplicaID, addr string) *watch {
 	return &watch{t: t, id: id, addr: addr, alone: make(chan struct{}, 1)}
@@ -50,10 +51,14 @@ func (w *watch) gone(ctx context.Context) bool {
 	for _, pause := range watchPauses {
 		sleep(ctx, pause)
 		nc, err := dialer.DialContext(ctx, "tcp", w.addr)
-		if err != nil {
-			return errors.Is(err, syscall.ECONNREFUSED)
+		switch {
+		case err == nil:
+			_ = nc.Close() // it had nothing to say
+		case errors.Is(err, syscall.ECONNREFUSED):
+			return true
+		case !errors.Is(err, syscall.ECONNRESET):
+			return false
 		}
-		_ = nc.Close() // it had nothing to say
 	}
 	return false
 }

@@ -1,0 +1,112 @@
+package paxos
+
+import (
+	"testing"
+	"time"
+
+	"paxosbench/wire"
+)
+
+// small proposes some small batches each millisecond, for a while: 2,000 slots a second.
+func (s *slowNet) small(leader *node, d time.Duration) {
+	for end := s.now + d; s.now < end; s.step() {
+		s.propose(leader, 2, 16)
+	}
+}
+
+// others returns the followers of a leader.
+func (s *slowNet) others(leader *node) (ids []wire.ReplicaID) {
+	for _, id := range s.cfg.Replicas {
+		if id != leader.id {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// hiccup has a follower miss what is proposed for a while, however it is sent. Heartbeats come.
+func (s *slowNet) hiccup(leader *node, late wire.ReplicaID, d time.Duration) {
+	s.lose = func(m *wire.Message) bool {
+		return m.To == late && (m.Type == wire.TypeAccept || m.Type == wire.TypeEntries)
+	}
+	s.small(leader, d)
+	s.lose = nil
+}
+
+// A follower that has missed something for a moment is sent what is proposed again, and does not live on fetches for as long as
+// the load lasts: it would know of what is chosen as late as heartbeats come, and the leader's end would find it far behind.
+func TestAHiccupLeavesNobodyBehind(t *testing.T) {
+	for _, missed := range []time.Duration{40 * time.Millisecond, 150 * time.Millisecond, 2 * time.Second} {
+		t.Run(missed.String(), func(t *testing.T) {
+			s := newSlowNet(t, 3)
+			leader := s.elect(3)
+			s.small(leader, 400*time.Millisecond)
+			s.hiccup(leader, 3, missed)
+			s.small(leader, time.Second)
+			fetched, before := s.nodes[3].core.Stats().Fetched, leader.core.Commit()
+			s.small(leader, time.Second)
+			if n := s.nodes[3].core.Stats().Fetched - fetched; n > 0 {
+				t.Errorf("a second after it missed %v it still fetches, %d of %d slots: %s", missed, n, leader.core.Commit()-before, s)
+			}
+		})
+	}
+}
+
+// Whom a new leader has not heard of is not one that it can do with instead of another, who lags.
+func TestANewLeaderSparesNobodyForTheDead(t *testing.T) {
+	for _, told := range []bool{true, false} {
+		s := newSlowNet(t, 3)
+		leader := s.elect(3)
+		s.small(leader, 400*time.Millisecond)
+		others := s.others(leader)
+		s.hiccup(leader, others[0], 300*time.Millisecond)
+		if leader.up = false; told {
+			s.tell(leader.id, others...)
+		}
+		s.until("next leader", 3*s.cfg.ElectionTimeout, func() bool { return s.leads != leader.id })
+		next := s.nodes[s.leads]
+		s.small(next, 2*s.cfg.Heartbeat)
+		if next.core.Commit() < next.core.firstOfTerm+50 {
+			t.Errorf("told %v: two heartbeats after its election the leader has chosen nothing: %s", told, s)
+		}
+	}
+}
+
+// tell has replicas hear that one is gone.
+func (s *slowNet) tell(gone wire.ReplicaID, whom ...wire.ReplicaID) {
+	for _, id := range whom {
+		s.at(id, func(n *node) { n.core.Gone(s.now, gone) })
+	}
+}
+
+// Nor does a leader do without one that lags once another is gone.
+func TestWhoIsGoneIsNotCountedOn(t *testing.T) {
+	s := newSlowNet(t, 3)
+	leader := s.elect(3)
+	s.small(leader, 400*time.Millisecond)
+	others := s.others(leader)
+	s.hiccup(leader, others[0], 300*time.Millisecond)
+	s.nodes[others[1]].up = false
+	s.tell(others[1], leader.id)
+	before := leader.core.Commit()
+	s.small(leader, 2*s.cfg.Heartbeat)
+	if leader.core.Commit() < before+50 {
+		t.Errorf("two heartbeats after one follower is gone nothing is chosen with the other: %s", s)
+	}
+}
+
+// Where only one replica hears of the leader's end, there is another as soon as the others give votes again.
+func TestOneIsEnoughToKnowThatTheLeaderIsGone(t *testing.T) {
+	for seed := range uint64(10) {
+		s := newSlowNet(t, 3, func(c *Config) { c.Seed = seed })
+		leader := s.elect(3)
+		s.small(leader, 400*time.Millisecond)
+		died := s.now
+		leader.up = false
+		s.tell(leader.id, s.others(leader)[seed%2])
+		s.until("next leader", 3*s.cfg.ElectionTimeout, func() bool { return s.leads != leader.id })
+		if took := s.now - died; took > s.cfg.ElectionTimeout*5/4 {
+			t.Errorf("seed %d: there is a leader %v after the end of the last", seed, took)
+		}
+	}
+}
