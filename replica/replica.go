@@ -199,6 +199,9 @@ func (r *Replica) serve(ctx context.Context) error {
 		return errors.Join(err, l.storage.Close())
 	}
 	defer release()
+	if !r.cfg.Unreplicated {
+		l.node.Core().Begin(l.transport.ReadClock())
+	}
 	r.loop.Store(l)
 	err = l.transport.Run(ctx)
 	if l.failure() == nil {

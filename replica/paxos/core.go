@@ -94,7 +94,7 @@ type Core struct {
 	maxSeen        wire.Ballot // highest ballot heard of
 	faulty         wire.Ballot // whose leader has contradicted itself, or what is chosen: it is not followed (see suspicion.go)
 	deadline       time.Duration
-	insisting      time.Duration  // until when votes are asked for again and again, because the leader is gone; 0: not
+	insisting      time.Duration  // until when votes are asked for again and again; 0: not
 	candidate      wire.ReplicaID // that has been promised last, 0 once there is a leader
 	candidateHeard time.Duration
 	preVotes       pipeline.VoteSet

@@ -50,8 +50,8 @@ func (c *Core) leaderAlive() bool {
 	return c.role == Leader || c.leader != 0 && c.now < c.leaderHeard+c.cfg.ElectionTimeout
 }
 
-// goneShare of the election timeout is what replicas that hear of the leader's end wait at most, each a random part of it, so
-// that one of them asks for votes before the others.
+// goneShare of the election timeout is what replicas that know of no leader wait at most, each a random part of it, so that one of
+// them asks for votes before the others.
 const goneShare = 16
 
 // Gone says that a peer's process seems to have ended. Nobody has to wait then for the election timeout: who followed it
@@ -69,9 +69,23 @@ func (c *Core) Gone(now time.Duration, id wire.ReplicaID) {
 	}
 	if c.role == Follower && c.leader == id {
 		c.leader = 0
-		c.deadline = min(c.deadline, c.now+c.random(c.cfg.ElectionTimeout/goneShare))
-		c.insisting = c.now + c.cfg.ElectionTimeout*5/4
+		c.insist()
 	}
+}
+
+// Begin says that this replica can talk to others from now on, which it may have started before. Nobody can have heard a leader
+// if all have just been started: none of them has to wait then. If there is a leader, it is heard sooner than a vote is given.
+func (c *Core) Begin(now time.Duration) {
+	c.now = now
+	if c.role == Follower && c.leader == 0 {
+		c.insist()
+	}
+}
+
+// insist has votes asked for soon, and again and again.
+func (c *Core) insist() {
+	c.deadline = min(c.deadline, c.now+c.random(c.cfg.ElectionTimeout/goneShare))
+	c.insisting = c.now + c.cfg.ElectionTimeout*5/4
 }
 
 // countNotOn has a leader send those whom it needs without a replica what it has not sent them.

@@ -110,3 +110,30 @@ func TestOneIsEnoughToKnowThatTheLeaderIsGone(t *testing.T) {
 		}
 	}
 }
+
+// Replicas that have all just been started do not wait for a leader that nobody can have heard, and one that is started again
+// deposes none.
+func TestWhoHasBegunDoesNotWait(t *testing.T) {
+	for seed := range uint64(10) {
+		s := newSlowNet(t, 3, func(c *Config) { c.Seed = seed })
+		s.begin(s.cfg.Replicas...)
+		s.until("leader", s.cfg.ElectionTimeout/4, func() bool { return s.leads != 0 })
+		leader := s.nodes[s.leads]
+		s.small(leader, 100*time.Millisecond)
+		for _, id := range s.others(leader) {
+			s.nodes[id].crash(false)
+			s.nodes[id].start(s.cfg, s.now)
+			s.begin(id)
+			s.small(leader, 2*s.cfg.ElectionTimeout)
+		}
+		if s.elected != 1 || leader.core.Role() != Leader {
+			t.Errorf("seed %d: %d elections: %s", seed, s.elected, s)
+		}
+	}
+}
+
+func (s *slowNet) begin(ids ...wire.ReplicaID) {
+	for _, id := range ids {
+		s.at(id, func(n *node) { n.core.Begin(s.now) })
+	}
+}

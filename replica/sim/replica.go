@@ -125,6 +125,9 @@ func (r *replica) start(mode startMode) {
 		w.fail("replica %d starts as one that has forgotten: %v, want %v", r.id, r.storage.Amnesiac(), r.forgetful)
 	}
 	w.check.restarted(r)
+	if w.chance(0.5) {
+		core.Begin(r.clock())
+	}
 	life := r.life
 	w.after(w.between(0, tickInterval), func() { r.tick(life) })
 }
