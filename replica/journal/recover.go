@@ -291,6 +291,7 @@ func (r *recovery) view(number uint32, f func() error) error {
 		return err
 	}
 	defer file.Close()
+	defer r.window.close()
 	if err := r.window.open(file, r.path(number)); err != nil {
 		return err
 	}

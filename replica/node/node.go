@@ -232,7 +232,7 @@ func (n *Node) Restore(r *wire.Record) error {
 	n.core.Restore(r)
 	n.work = math.MaxInt / 2 // everything at once: nobody waits
 	n.apply()
-	n.core.Trim(n.state.Applied())
+	n.core.TrimRestored(n.state.Applied())
 	return n.err
 }
 

@@ -53,6 +53,15 @@ func (c *Core) Restore(r *wire.Record) {
 	c.recorded = max(c.recorded, c.commit)
 }
 
+// TrimRestored lets go of slots that have been applied during the replay. The journal has them, and memory that is used again at once
+// need not be cleared by the system first. The last ones are kept: the newest says what a leader must know (see isBeyond).
+func (c *Core) TrimRestored(applied wire.Slot) {
+	c.log.trim(min(applied, c.commit), min(c.cfg.LogBytes, restoredBytes))
+}
+
+// restoredBytes has room for two of the largest batches.
+const restoredBytes = 8 << 20
+
 // RestoreSnapshot tells the core, before the records, that a snapshot of an earlier life stands for every slot up to s.
 func (c *Core) RestoreSnapshot(s wire.Slot) {
 	c.log.restart(s)

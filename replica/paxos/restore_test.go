@@ -2,6 +2,7 @@ package paxos
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"paxosbench/wire"
@@ -161,5 +162,23 @@ func TestRule25StopOfAllAfterAnIdleChangeOfLeader(t *testing.T) {
 				t.Errorf("%d slots are applied after the restart", got)
 			}
 		})
+	}
+}
+
+// A replay keeps no more in memory than it needs: the last slots, by which a leader is judged, and what is not known chosen.
+func TestReplayKeepsLittle(t *testing.T) {
+	h := newHand(t, 1, 3, func(c *Config) { c.LogBytes = 64 << 20 })
+	text := strings.Repeat("x", 1<<20)
+	for s := wire.Slot(1); s <= 40; s++ {
+		h.Restore(&wire.Record{Kind: wire.RecordAccept, Ballot: ballot(1, 2), Slot: s, Commit: s - min(s, 3), Payload: batch(text).Payload})
+		h.TrimRestored(h.Commit())
+		if most := restoredBytes + 4*(len(text)+entryOverhead); h.log.bytes > most {
+			t.Fatalf("%d bytes in memory after slot %d, want %d at most", h.log.bytes, s, most)
+		}
+	}
+	for s := wire.Slot(36); s <= 40; s++ {
+		if h.log.get(s) == nil {
+			t.Errorf("slot %d is not in memory, %d are known chosen", s, h.Commit())
+		}
 	}
 }
