@@ -19,7 +19,9 @@ type progress struct {
 	start    time.Time
 	total    int64 // bytes of the files that may have to be read, at most
 	read     atomic.Int64
+	reading  atomic.Int64 // for how long; while one piece is read the one before is applied
 	finished atomic.Int64 // how long it took, 0 as long as it goes on
+	cpu      atomic.Int64 // CPU time of the process when it had finished
 }
 
 // Recovery says how far the recovery of a replica from its data directory has come, or how it went.
@@ -29,6 +31,8 @@ type Recovery struct {
 	TotalBytes int64 `json:"total_bytes"` // to be read at most; files that were made ahead of need are among them
 	BytesPerS  int64 `json:"bytes_per_s"`
 	ElapsedNs  int64 `json:"elapsed_ns"`
+	ReadingNs  int64 `json:"reading_ns"` // spent in reading, beside the rest
+	CPUNs      int64 `json:"cpu_ns"`     // of the process, up to its end
 }
 
 func newProgress(ctx context.Context, dir string) *progress {
@@ -51,7 +55,9 @@ func recoverable(dir string) (bytes int64) {
 // report returns how far it has come.
 func (p *progress) report() Recovery {
 	finished := time.Duration(p.finished.Load())
-	r := Recovery{Done: finished > 0, Bytes: min(p.read.Load(), p.total), TotalBytes: p.total}
+	r := Recovery{
+		Done: finished > 0, Bytes: min(p.read.Load(), p.total), TotalBytes: p.total, ReadingNs: p.reading.Load(), CPUNs: p.cpu.Load(),
+	}
 	elapsed := finished
 	if elapsed == 0 {
 		elapsed = max(time.Since(p.start), 1)
@@ -61,7 +67,10 @@ func (p *progress) report() Recovery {
 }
 
 // finish ends it.
-func (p *progress) finish() { p.finished.Store(int64(max(time.Since(p.start), 1))) }
+func (p *progress) finish() {
+	p.cpu.Store(cpuNs())
+	p.finished.Store(int64(max(time.Since(p.start), 1)))
+}
 
 // log logs how far it has come, every second until stop is closed.
 func (p *progress) log(log *slog.Logger, stop <-chan struct{}) {
@@ -102,12 +111,15 @@ type countedFile struct {
 
 // ReadAt implements journal.File.
 func (c *countedFile) ReadAt(b []byte, off int64) (int, error) {
-	if c.p.finished.Load() == 0 {
-		if err := context.Cause(c.p.ctx); err != nil {
-			return 0, err
-		}
+	if c.p.finished.Load() > 0 {
+		return c.File.ReadAt(b, off)
 	}
+	if err := context.Cause(c.p.ctx); err != nil {
+		return 0, err
+	}
+	began := time.Now()
 	n, err := c.File.ReadAt(b, off)
 	c.p.read.Add(int64(n))
+	c.p.reading.Add(int64(time.Since(began)))
 	return n, err
 }

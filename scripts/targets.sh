@@ -15,6 +15,9 @@ Usage: scripts/targets.sh [--since COMMIT] [--only TEXT] [--list] [OPTIONS of be
   --list           Print the lines and measure nothing.
   OPTIONS          For each comparison, as in: --pairs 20 --duration 3s (default: --pairs 8 --duration 2s).
 
+Three replicas are started again with what small commands of some seconds have left in their journals, no snapshot among it. What must be is the
+longest time that one of them spent in reading, or the CPU time of all shared by the processors, whichever is more.
+
 A leader is killed under 20,000 puts a second; what counts is the longest that one of them took from when it was due.
 
 A line is: name, figure, A / B with its 95 % interval, target, and whether the median reaches it. What A and B are, --list says.
@@ -102,6 +105,40 @@ kills() {
   rmdir "$scratch"
 }
 
+# recoveries prints a line for each replica of the cluster: bytes read, and nanoseconds of reading and of CPU time.
+recoveries() {
+  local id
+  for id in 1 2 3; do
+    curl -sf "http://127.0.0.1:$((${PAXOSBENCH_PORT_BASE:-7000} + 200 + id))/status" | tr -d ' \n' |
+      sed 's/.*"recovery":{[^}]*"bytes":\([0-9]*\)[^}]*"reading_ns":\([0-9]*\),"cpu_ns":\([0-9]*\).*/\1 \2 \3\n/'
+  done
+}
+
+# restart prints how long a cluster with long journals takes until it has a leader, and how long it must take.
+restart() {
+  local scratch=$ROOT/.cluster/targets began took
+  export PAXOSBENCH_STATE=$scratch/cluster
+  mkdir -p "$scratch"
+  "$ROOT/bin/bench" cluster up -- --snapshot-bytes 16GiB >/dev/null
+  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration "$1" --examine 0s --quiet >/dev/null || return 1
+  "$ROOT/bin/bench" cluster down >/dev/null
+  began=$(date +%s%N)
+  "$ROOT/bin/bench" cluster up --keep -- --snapshot-bytes 16GiB >/dev/null
+  took=$(($(date +%s%N) - began))
+  recoveries | awk -v took="$took" -v cpus="$(nproc)" '
+    {bytes += $1; cpu += $3}
+    $2 > reading {reading = $2}
+    END {
+      must = cpu / cpus > reading ? cpu / cpus : reading
+      ratio = took / must
+      printf "%-40s %-15s %6.2f %-16s < 1.5   %s  (%.2f s / %.2f s: reading %.2f, CPU %.2f on %d; %.0f MB in all)\n", "restart of three", "time", ratio, "",
+        ratio <= 1.5 ? "reached" : "short", took / 1e9, must / 1e9, reading / 1e9, cpu / 1e9, cpus, bytes / 1e6
+    }'
+  "$ROOT/bin/bench" cluster down >/dev/null
+  "$ROOT/bin/bench" cluster clean >/dev/null
+  rmdir "$scratch"
+}
+
 main() {
   KILLS=20
   SINCE='' TREES='' OPTIONS=(--pairs 8 --duration 2s)
@@ -134,6 +171,7 @@ main() {
     [[ $name == *"$only"* ]] || continue
     measure "$name" "$figure" "$sense" "$target" "$a" "$b" </dev/null
   done < <(lines)
+  [[ 'restart of three' != *"$only"* ]] || restart 6s
   [[ $KILLS == 0 || 'SIGKILL of the leader' != *"$only"* ]] || kills "$KILLS"
 }
 
