@@ -3,6 +3,7 @@
 package draw
 
 import (
+	"encoding/binary"
 	"math"
 	"math/bits"
 )
@@ -16,6 +17,31 @@ func Hash(x uint64) uint64 {
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
+}
+
+// Fill fills b with bytes that follow from a seed and pass for random. Its words do not wait for each other, as those of a chain
+// of hashes would: one multiplication each (as in wyrand, of Wang Yi), several under way at a time.
+func Fill(b []byte, seed uint64) {
+	at := Hash(seed)
+	for ; len(b) >= 8; b = b[8:] {
+		at += fillStep
+		binary.LittleEndian.PutUint64(b, scatter(at))
+	}
+	var last [8]byte
+	binary.LittleEndian.PutUint64(last[:], scatter(at+fillStep))
+	copy(b, last[:])
+}
+
+// Odd, with half of their bits set, otherwise arbitrary.
+const (
+	fillStep = 0xa0761d6478bd642f
+	fillMix  = 0xe7037ed1a0b428db
+)
+
+// scatter makes a word that passes for random of one of a sequence of equal steps.
+func scatter(x uint64) uint64 {
+	hi, lo := bits.Mul64(x, x^fillMix)
+	return hi ^ lo
 }
 
 // Below maps a random word to 0..n-1 evenly (Lemire's multiplication).

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"paxosbench/bench/load/draw"
@@ -194,25 +195,12 @@ func (v *values) append(dst []byte, id ValueID, size int) []byte {
 // appendFiller appends size bytes of which the first share is a pseudo-random sequence and the rest zeros.
 func (v *values) appendFiller(dst []byte, id ValueID, size int) []byte {
 	start := len(dst)
-	dst = append(dst, zeros[:min(size, len(zeros))]...)
-	for len(dst)-start < size {
-		dst = append(dst, zeros[:min(size-(len(dst)-start), len(zeros))]...)
-	}
-	random := dst[start : start+int(float64(size)*v.random)]
-	state := uint64(id)
-	for len(random) >= 8 {
-		state = draw.Hash(state)
-		binary.LittleEndian.PutUint64(random, state)
-		random = random[8:]
-	}
-	state = draw.Hash(state)
-	for i := range random {
-		random[i] = byte(state >> (8 * i))
-	}
+	dst = slices.Grow(dst, size)[:start+size]
+	random := start + int(float64(size)*v.random)
+	draw.Fill(dst[start:random], uint64(id))
+	clear(dst[random:])
 	return dst
 }
-
-var zeros [4096]byte
 
 // check reports whether value is the whole value with the given id. scratch is used and returned.
 func (v *values) check(value []byte, id ValueID, scratch []byte) (bool, []byte) {

@@ -122,3 +122,18 @@ func TestSeedDeterminesSizes(t *testing.T) {
 		t.Error("sizes are the same with another seed")
 	}
 }
+
+func BenchmarkValue(b *testing.B) {
+	for _, size := range []string{"16", "16KiB"} {
+		b.Run(size, func(b *testing.B) {
+			v := testValues(b, size, 1)
+			var value []byte
+			number := uint64(0)
+			for b.Loop() {
+				number++
+				value = v.append(value[:0], makeValueID(1, 1, number), v.sizes.bounds[0].size)
+			}
+			b.SetBytes(int64(len(value)))
+		})
+	}
+}
