@@ -94,8 +94,9 @@ type Core struct {
 	maxSeen        wire.Ballot // highest ballot heard of
 	faulty         wire.Ballot // whose leader has contradicted itself, or what is chosen: it is not followed (see suspicion.go)
 	deadline       time.Duration
-	insisting      time.Duration  // until when votes are asked for again and again; 0: not
-	candidate      wire.ReplicaID // that has been promised last, 0 once there is a leader
+	insisting      time.Duration                       // until when votes are asked for again and again; 0: not
+	goneAt         [wire.MaxReplicas + 1]time.Duration // when a replica was said to be gone, 0: never
+	candidate      wire.ReplicaID                      // that has been promised last, 0 once there is a leader
 	candidateHeard time.Duration
 	preVotes       pipeline.VoteSet
 	preVoteBallot  wire.Ballot
@@ -114,7 +115,7 @@ type Core struct {
 	window      *pipeline.Window
 	rounds      rounds
 	heard       [wire.MaxReplicas + 1]time.Duration // last answer to this leader, by replica
-	replied     [wire.MaxReplicas + 1]bool          // whether there has been one, a promise included, and the replica is not said to be gone
+	replied     [wire.MaxReplicas + 1]bool          // whether there has been one, a promise included
 	rejoins     [wire.MaxReplicas + 1]rejoin
 	sending     [wire.MaxReplicas + 1]sending // by acceptor
 	firstOfTerm wire.Slot                     // of the no-op that follows the backlog

@@ -56,16 +56,16 @@ const goneShare = 16
 
 // Gone says that a peer's process seems to have ended. Nobody has to wait then for the election timeout: who followed it
 // follows nobody, and so gives and asks for pre-votes. It is a hint that changes no promise, breaks no lease, and needs to be
-// right for no invariant. A leader that lives after all is not deposed by it, unless a quorum has been misled. Nor is an answer
-// waited for that it was asked for, and a leader does not count on it instead of one that lags. Others may hear of it late or
+// right for no invariant. A leader that lives after all is not deposed by it, unless a quorum has been misled. Until it says
+// something again it is asked for nothing, and a leader does not count on it instead of one that lags. Others may hear of it late or
 // never, and refuse votes until they have not heard the leader for an election timeout: so votes are asked for again and again.
 func (c *Core) Gone(now time.Duration, id wire.ReplicaID) {
-	c.now = now
+	c.now, c.goneAt[id] = now, max(now, 1)
 	if c.fetching.peer == id {
 		c.fetchElsewhere()
 	}
 	if c.role == Leader {
-		c.countNotOn(id)
+		c.sendNeeded()
 	}
 	if c.role == Follower && c.leader == id {
 		c.leader = 0
@@ -88,9 +88,13 @@ func (c *Core) insist() {
 	c.insisting = c.now + c.cfg.ElectionTimeout*5/4
 }
 
-// countNotOn has a leader send those whom it needs without a replica what it has not sent them.
-func (c *Core) countNotOn(gone wire.ReplicaID) {
-	c.replied[gone] = false
+// isGone reports whether a replica is said to be gone and has said nothing since.
+func (c *Core) isGone(id wire.ReplicaID) bool {
+	return c.goneAt[id] > 0 && c.heardOf[id] <= c.goneAt[id]
+}
+
+// sendNeeded has a leader send what it has not sent to those whom it could spare as long as another was there.
+func (c *Core) sendNeeded() {
 	for _, id := range c.cfg.Replicas {
 		if id != c.cfg.Self {
 			c.sendOpen(id)
@@ -209,7 +213,7 @@ func (c *Core) quorumHeard() bool {
 func (c *Core) canSpare(spared wire.ReplicaID) bool {
 	n := 1
 	for _, id := range c.cfg.Replicas {
-		if id != c.cfg.Self && id != spared && c.replied[id] && c.heardLately(id) {
+		if id != c.cfg.Self && id != spared && c.replied[id] && c.heardLately(id) && !c.isGone(id) {
 			n++
 		}
 	}

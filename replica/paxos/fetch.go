@@ -70,6 +70,9 @@ func (c *Core) fetch() {
 		if c.commit < f.knows {
 			f.peer = f.source
 		}
+		if c.isGone(f.peer) {
+			f.peer = c.peerAfter(f.peer)
+		}
 		f.next, f.heard, f.nothing, f.ahead = c.commit+1, c.now, false, wire.Message{}
 	}
 	if f.asked == 0 {
@@ -151,11 +154,12 @@ func (f *fetching) wait(heartbeat time.Duration) time.Duration {
 	return f.flows[f.peer].Patience()
 }
 
+// peerAfter returns the next peer in a circle, one that is not gone if there is any.
 func (c *Core) peerAfter(id wire.ReplicaID) wire.ReplicaID {
 	n := len(c.cfg.Replicas)
-	for i := range 2 * n {
+	for i := range 3 * n {
 		peer := c.cfg.Replicas[i%n]
-		if peer != c.cfg.Self && (peer > id || i >= n) {
+		if peer != c.cfg.Self && (peer > id || i >= n) && (!c.isGone(peer) || i >= 2*n) {
 			return peer
 		}
 	}

@@ -65,6 +65,27 @@ func TestAPeerThatIsGoneIsNotAsked(t *testing.T) {
 	}
 }
 
+// Nor is it asked later, for what it has said to be chosen and nobody else has: what is missing may have been on its way as an Accept
+// when it ended.
+func TestAPeerThatIsGoneIsNotAskedLater(t *testing.T) {
+	for _, back := range []bool{false, true} {
+		h := newHand(t, 3, 3)
+		if got := fetches(h.gets(1, accept(ballot(1, 1), 1, 4, "a"))); len(got) != 0 {
+			t.Fatalf("fetched what may be on its way: %v", got)
+		}
+		h.Gone(h.now, 1)
+		h.now += time.Microsecond
+		want := wire.ReplicaID(2)
+		if back {
+			h.gets(1, wire.NewPreVote(ballot(9, 1), 4))
+			want = 1
+		}
+		if got := fetches(h.waits(time.Millisecond)); len(got) != 1 || got[0].To != want || got[0].Slot != 2 {
+			t.Errorf("it is back: %v; fetched: %v, want that of %d", back, got, want)
+		}
+	}
+}
+
 // Nor does it wait for the rest of a promise whose first part says what is chosen: it cannot lead without that, whether the rest comes
 // or not.
 func TestCandidateFetchesWithTheFirstPartOfAPromise(t *testing.T) {

@@ -89,6 +89,7 @@ var foundBy = map[string]named{
 	"told-once":                   {"./replica/paxos", "TestOneIsEnoughToKnowThatTheLeaderIsGone"},
 	"lag-never-made-up":           {"./replica/paxos", "TestAHiccupLeavesNobodyBehind"},
 	"counts-on-the-gone":          {"./replica/paxos", "TestWhoIsGoneIsNotCountedOn"},
+	"asks-the-gone":               {"./replica/paxos", "TestAPeerThatIsGoneIsNotAskedLater"},
 	"there-and-gone":              {"./replica/transport", "TestPeerNotGone"},
 	"put-where-it-was":            {"./replica/machine", "TestChurnAcrossSizes"},
 	"put-under-a-snapshot":        {"./replica/machine", "TestSnapshotDuringGrowth"},
