@@ -105,6 +105,33 @@ kills() {
   rmdir "$scratch"
 }
 
+# bytes prints what a follower receives and writes for a put of 8 and 8 bytes, which takes 17 at least: they, and which of several operations it is.
+bytes() {
+  local scratch=$ROOT/.cluster/targets
+  export PAXOSBENCH_STATE=$scratch/cluster
+  mkdir -p "$scratch"
+  "$ROOT/bin/bench" cluster up >/dev/null
+  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration 3s --examine 0s --quiet --out "$scratch/out" >/dev/null || return 1
+  "$ROOT/bin/bench" cluster down >/dev/null
+  "$ROOT/bin/bench" cluster clean >/dev/null
+  awk '
+    /"role":/ {follows = /follower/}
+    follows && /"paxosbench_(network_bytes_received|journal_bytes|commands_applied)_total":/ {
+      gsub(/[":,]/, "")
+      sum[$1] += $2
+    }
+    function line(name, metric, target) {
+      each = sum["paxosbench_" metric "_total"] / sum["paxosbench_commands_applied_total"]
+      printf "%-40s %-15s %6.2f %-16s %s\n", name, "bytes", each, "", target ? sprintf("< %-5s %s", target, each <= target ? "reached" : "short") : "stated"
+    }
+    END {
+      line("a small put, to each follower", "network_bytes_received", 24)
+      line("a small put, in a journal", "journal_bytes", "")
+    }' "$scratch/out/result.json"
+  rm -rf "$scratch/out"
+  rmdir "$scratch"
+}
+
 # recoveries prints a line for each replica of the cluster: bytes read, and nanoseconds of reading and of CPU time.
 recoveries() {
   local id
@@ -171,6 +198,7 @@ main() {
     [[ $name == *"$only"* ]] || continue
     measure "$name" "$figure" "$sense" "$target" "$a" "$b" </dev/null
   done < <(lines)
+  [[ 'a small put' != *"$only"* ]] || bytes
   [[ 'restart of three' != *"$only"* ]] || restart 6s
   [[ $KILLS == 0 || 'SIGKILL of the leader' != *"$only"* ]] || kills "$KILLS"
 }
