@@ -11,7 +11,7 @@ import (
 
 // Records live in slabs of bytes without pointers, so the garbage collector never looks into them. Every size class has
 // slabs of its own, or, if it is large, one for each record. Memory comes back: a record that is released leaves a hole,
-// which the next one of its class fills; where there are more holes than a third of the records, the last record of the
+// which the next one of its class fills; where there are more holes than an eighth of the records, the last record of the
 // class moves into one (see KV.compact), and slabs are let go from the end. So with every release at most two records of
 // the same class move, and nothing ever waits for more. A record's layout is:
 //
@@ -35,17 +35,20 @@ const (
 	slabGranules = slabSize / granule
 	cacheLine    = 64
 
-	// Classes are 1 to 8 granules, then four to every doubling: at most a fifth of a larger record is slack.
-	linearClasses = 8
-	classCount    = 61
-	firstLarge    = linearClasses + 4*6 // from 10 KiB on: a record has a slab of its own, and never moves
+	// Classes are 1 to 16 granules, then eight to every doubling: at most a ninth of a larger record is slack.
+	linearClasses = 16
+	classCount    = linearClasses + 8*12 + 1
+	firstLarge    = linearClasses + 8*5 + 1 // from 10 KiB on: a record has a slab of its own, and never moves
+
+	// A class has at most one hole for so many records.
+	recordsPerHole = 8
 
 	holeMark = 0xff
 
 	// What a store may take: storeFactor times the bytes of its records, headers included, and storeOverhead: a slab for
-	// each class and what is kept for reuse. The factor is made of a record that may be twice as large as its value needs
-	// (see KV.fits), a quarter of slack in a class, a third of holes, and a few hundredths at the ends of slabs.
-	storeFactor   = 4
+	// each class and what is kept for reuse. The factor is made of a record that may be a quarter larger than its value needs (see
+	// KV.fits), an eighth of slack in a class, an eighth of holes, and a few hundredths at the ends of slabs.
+	storeFactor   = 2
 	storeOverhead = firstLarge*slabSize + maxSpareSlabs*slabSize + maxSpareLarge
 
 	maxSpareSlabs = 8       // unused slabs kept for any class that is not large
@@ -54,7 +57,7 @@ const (
 
 // The largest record must fit in the largest class.
 const (
-	largestClass = 5 << 14
+	largestClass = 9 << 13
 	_            = uint(largestClass*granule - recordHeaderSize - wire.MaxKey - wire.MaxValue)
 )
 
@@ -83,9 +86,9 @@ func classOf(size int) int {
 	if g <= linearClasses {
 		return int(g) - 1
 	}
-	doublings := bits.Len(g-1) - 3
-	quarters := (g-1)>>doublings + 1 // 5 to 8 quarters of the doubling below
-	return linearClasses + 4*(doublings-1) + int(quarters) - 5
+	doublings := bits.Len(g-1) - 4
+	eighths := (g-1)>>doublings + 1 // 9 to 16 eighths of the doubling below
+	return linearClasses + 8*(doublings-1) + int(eighths) - 9
 }
 
 // classGranules is the inverse of classOf: the size of a class.
@@ -94,7 +97,7 @@ func classGranules(class int) ref {
 		return ref(class + 1)
 	}
 	step := class - linearClasses
-	return ref(5+step&3) << (step>>2 + 1)
+	return ref(9+step&7) << (step>>3 + 1)
 }
 
 // arena hands out records. The zero value is ready to use.
@@ -228,7 +231,7 @@ func (a *arena) holeAt(r ref) (before, after ref) {
 // sparse reports whether the class has too many holes, so that retire has to be called.
 func (a *arena) sparse(class int) bool {
 	c := &a.classes[class]
-	return class < firstLarge && 3*c.holes > c.used-c.holes
+	return class < firstLarge && recordsPerHole*c.holes > c.used-c.holes
 }
 
 // retire gives up the last slot of a sparse class. If there was a record, it has been copied to another place.

@@ -23,7 +23,7 @@ func TestSizeClasses(t *testing.T) {
 	}
 	for _, size := range []int{recordHeaderSize, 9, 15, 16, 17, 100, 1000, wire.MaxCommand} {
 		granules := int(classGranules(classOf(size)))
-		if granules*granule < size || size > 8*granule && granules*granule > size*5/4+granule {
+		if granules*granule < size || size > linearClasses*granule && granules*granule > size*9/8+granule {
 			t.Errorf("%d bytes take %d", size, granules*granule)
 		}
 	}

@@ -203,10 +203,10 @@ func (k *KV) rewrite(e *entry, key, value []byte) {
 	}
 }
 
-// fits tells whether a record that needs one class may stay in a place of another: the place is large enough, and at most
-// twice as large.
+// fits tells whether a record that needs one class may stay in a place of another: the place is large enough, and at most a
+// quarter larger.
 func fits(need, has int) bool {
-	return need <= has && classGranules(has) <= 2*classGranules(need)
+	return need <= has && 4*classGranules(has) <= 5*classGranules(need)
 }
 
 // release gives back the record at r, which no entry leads to any more, and the memory of its class if it has become too
