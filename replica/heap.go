@@ -20,19 +20,20 @@ const (
 	securedMemory = 160 << 10 // of one that is encrypted
 )
 
-// heapLimit returns how large the heap of a replica may become that has so many clients and a state of so many bytes: all of --memory,
-// and what comes on top of it twice, because the collector lets it grow to that. As long as the parts of --memory take no more than half of
-// it, which is as good as always, the collector does what it does without a limit.
+// heapLimit returns how large the heap of a replica may become that has so many clients and a state of so many bytes: three quarters of
+// --memory, which all its parts fit into and what the collector is late with has place beside, and what comes on top of it twice, because the
+// collector lets it grow to that; the state once more, for there are two of it while one is restored. As long as the parts of --memory
+// take no more than three eighths of it, which is as good as always, the collector does what it does without a limit.
 func (c *Config) heapLimit(clients, state int) int64 {
 	each, base := clientMemory, baseMemory
 	if c.TLS != "" {
 		each, base = securedMemory, 2*baseMemory
 	}
-	return int64(c.memory() + base + 2*(int(c.LogBytes)+2*int(c.PipelineBytes)+clients*each+state))
+	return int64(c.memory()/4*3 + base + 2*(int(c.LogBytes)+2*int(c.PipelineBytes)+clients*each) + 3*state)
 }
 
-// limitHeap keeps the limit up to date, if the heap is this replica's alone and whoever has started the process has set none. Setting it
-// stops the process for some microseconds, so small changes wait.
+// limitHeap keeps the limit up to date, if the heap is this replica's alone and whoever has started the process has set none. It is no
+// stricter than it has to be: what grows raises it at once, by a little more, and what becomes less lowers it when that is much.
 func (l *loop) limitHeap(now time.Duration) {
 	h := &l.heap
 	if !l.cfg.OwnProcess || h.given || h.limit != 0 && now-h.lastLook < trimEvery {

@@ -11,7 +11,7 @@ import (
 func TestHeapLimit(t *testing.T) {
 	cfg := Default()
 	cfg.Memory, cfg.LogBytes, cfg.PipelineBytes = 256<<20, 8<<20, 4<<20
-	const small = 256<<20 + 32<<20 + 2*(8<<20+2*4<<20)
+	const small = 192<<20 + 32<<20 + 2*(8<<20+2*4<<20)
 	for _, tt := range []struct {
 		clients, state int
 		tls            string
@@ -19,7 +19,7 @@ func TestHeapLimit(t *testing.T) {
 	}{
 		{want: small},
 		{clients: 1000, want: small + 2*1000*16<<10},
-		{state: 1 << 30, want: small + 2<<30},
+		{state: 1 << 30, want: small + 3<<30},
 		{clients: 1000, tls: "somewhere", want: small + 32<<20 + 2*1000*160<<10},
 	} {
 		cfg.TLS = tt.tls

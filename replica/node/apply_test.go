@@ -105,6 +105,31 @@ func TestBatchTakesSeveralRounds(t *testing.T) {
 	}
 }
 
+// TestNoSnapshotWithinABatch: a peer that asks for a snapshot while a batch is applied in part has to ask again.
+func TestNoSnapshotWithinABatch(t *testing.T) {
+	c := newTrio(t, true)
+	c.work = 1 << 10
+	c.start()
+	leader, client := c.fill(7, 7), c.leader().client(7)
+	c.until("a part of the answers", func() bool { return client.InFlight < 700 })
+	asks := func() bool {
+		fetch := wire.NewSnapshotFetch(0, 0, 1<<20)
+		fetch.From, fetch.To = leader.id%3+1, leader.id
+		if err := leader.node.Step(c.now, &fetch); err != nil {
+			t.Fatal(err)
+		}
+		return leader.node.Taking()
+	}
+	if client.InFlight == 0 || asks() {
+		t.Fatalf("%d gets without an answer, and a snapshot is begun", client.InFlight)
+	}
+	c.until("all answers", func() bool { return client.InFlight == 0 })
+	if !asks() {
+		t.Error("between two batches none is begun")
+	}
+	c.settle()
+}
+
 // TestLeadershipEndsWithinABatch: who no longer leads answers nothing more of a batch that it has applied in part.
 func TestLeadershipEndsWithinABatch(t *testing.T) {
 	c := newTrio(t, true)

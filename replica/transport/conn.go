@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"paxosbench/wire"
 	"paxosbench/wire/secure"
@@ -133,12 +134,25 @@ func (c *conn) overdue(greeted bool) {
 	}
 }
 
+// writePiece is how much gnet is given at a time of what the socket does not take. It copies that into buffers which are as long as what
+// it is given, or twice, and which a connection holds on to for as long as a byte is left in them.
+const writePiece = 16 << 10
+
 // write sends b, which gnet copies if the socket does not take all of it. The connection may be closed afterwards.
 func (c *conn) write(b []byte) {
 	c.t.stats.Writes++
 	c.t.stats.BytesOut += uint64(len(b))
 	c.sent += uint64(len(b))
-	_, _ = c.raw.Write(b) // an error has closed the connection, and closed has seen it
+	if len(b) > writePiece && c.raw.OutboundBuffered() == 0 {
+		if n, err := unix.Write(c.raw.Fd(), b); err == nil {
+			b = b[n:]
+		}
+	}
+	for len(b) > 0 && c.live() {
+		n := min(len(b), writePiece)
+		_, _ = c.raw.Write(b[:n]) // an error has closed the connection, and closed has seen it
+		b = b[n:]
+	}
 }
 
 // fault tells the other end why and closes the connection.

@@ -86,11 +86,14 @@ func (c *Client) room() int {
 	return max(room, 0)
 }
 
-// account notes how much is queued for the client: in gnet, and in Out.
+// account notes how much is queued for the client: in gnet, where a few bytes take as much as a piece, and in Out.
 func (c *Client) account() {
 	queued := 0
 	if c.live() {
-		queued = c.raw.OutboundBuffered() + len(c.Out)
+		queued = len(c.Out)
+		if n := c.raw.OutboundBuffered(); n > 0 {
+			queued += max(n, writePiece)
+		}
 	}
 	c.t.unread.held += queued - c.queued
 	c.queued = queued

@@ -88,8 +88,8 @@ func TestManySlowReaders(t *testing.T) {
 		clog(t, tr, join(t, tr), body)
 	}
 	clients, held := paused(tr)
-	if clients != crowd || held > minUnread {
-		t.Errorf("%d of %d clients are not read, %d bytes held, limit %d", clients, crowd, held, minUnread)
+	if clients != crowd || held > minUnread || held < crowd*writePiece {
+		t.Errorf("%d of %d clients are not read, %d bytes held, limit %d, and %d at least for each", clients, crowd, held, minUnread, writePiece)
 	}
 	one := join(t, tr)
 	one.send(requestFrame(body))

@@ -50,7 +50,7 @@ var foundBy = map[string]named{
 	"divergence-not-kept":           {"./replica/journal", "TestDiverged"},
 
 	"hoards-outlast-others":    {"./replica/machine", "TestWhoKeepsMostGoesFirst"},
-	"snapshot-of-half-a-batch": {"./replica/node", "TestBatchTakesSeveralRounds"},
+	"snapshot-of-half-a-batch": {"./replica/node", "TestNoSnapshotWithinABatch"},
 
 	"divergent-leader-stays":              {"./replica/node", "TestReplicaThatDiffersStops"},
 	"divergence-without-majority-ignored": {"./replica/node", "TestWithoutAMajorityAllThatDifferStop"},
