@@ -23,12 +23,14 @@ import (
 // Strangers at the port for peers say nothing, or not enough, or something else, and come again as soon as they are closed: a
 // follower that restarts comes in all the same, and the victim feels little.
 func TestStrangersKeepNoPeerOut(t *testing.T) {
+	beside(t)
 	for name, says := range map[string][]byte{
 		"silent":       nil,
 		"half a hello": wire.AppendPeerHello(nil, &wire.PeerHello{From: 3, To: 1, Lane: wire.LaneControl})[:20],
 		"a client's":   wire.AppendClientHello(nil, wire.ClientHello{}),
 	} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3)
 			leader := c.leader()
 			var came atomic.Int64
@@ -77,6 +79,7 @@ func (c *cluster) knock(ctx context.Context, port int, says []byte) {
 // With TLS, who has no certificate is told nothing and gets nowhere: not by silence, not by hellos, not by handshakes without a
 // certificate or with one of another authority, not at the port of the other role. The victim and a follower that restarts get on.
 func TestStrangersWithoutIdentity(t *testing.T) {
+	beside(t)
 	c, foreign := newSecured(t, 3), newTrial(t)
 	leader := c.leader()
 	m := c.members[leader-1]
@@ -163,6 +166,7 @@ func shakes(ctx context.Context, t *testing.T, port int, dir string, says []byte
 // Who says that it is a replica that is connected gets nowhere, however long that one has said nothing: followers have nothing
 // to say to each other for as long as they have a leader.
 func TestIdleLinkIsNotTakenOver(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	leader := c.leader()
 	follower, other := leader%3+1, (leader+1)%3+1 // who dials is the one with the higher id
@@ -205,9 +209,11 @@ func settingsOf(c *cluster) wire.Settings {
 
 // Greeted clients that do nothing fill all places: one that has something to do comes in, and so do many that come and go.
 func TestIdleStrangersLockNobodyOut(t *testing.T) {
+	beside(t)
 	const places = 200
 	for name, greets := range map[string]bool{"greeted": true, "silent": false} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3, "--max-clients", fmt.Sprint(places))
 			port := c.members[c.leader()-1].client
 			var says []byte
@@ -232,6 +238,7 @@ func TestIdleStrangersLockNobodyOut(t *testing.T) {
 
 // The admin address answers who asks for this host, and not a page on the web whose name resolves to it.
 func TestAdminTellsWebPagesNothing(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3, "--pprof")
 	c.leader()
 	for _, path := range []string{"/status", "/metrics", "/debug/pprof/heap", "/healthz"} {
@@ -267,6 +274,7 @@ func TestAdminTellsWebPagesNothing(t *testing.T) {
 
 // An address that others reach is not listened at by accident.
 func TestNobodyListensToTheWorldByAccident(t *testing.T) {
+	beside(t)
 	c := &cluster{t: t, dir: t.TempDir(), replicas: map[int]*process{}}
 	c.addMembers(1)
 	m := c.members[0]

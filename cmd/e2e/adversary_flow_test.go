@@ -67,6 +67,7 @@ func frameOf(t wire.Type, size int) []byte {
 
 // Frames that lack their end, from hundreds of clients that come again as soon as they are closed.
 func TestHalfFrames(t *testing.T) {
+	beside(t)
 	whole := frameOf(wire.TypeRequest, wire.MaxBatch)
 	for name, send := range map[string]func(ctx context.Context, h *hostile){
 		"all but a byte": func(_ context.Context, h *hostile) {
@@ -88,6 +89,7 @@ func TestHalfFrames(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3, scarcely()...)
 			leader := c.leader()
 			c.unhurt(func(ctx context.Context) {
@@ -105,6 +107,7 @@ func TestHalfFrames(t *testing.T) {
 
 // The same at the port for peers, where nobody has said yet who he is.
 func TestHalfFramesFromStrangers(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3, scarcely()...)
 	leader := c.leader()
 	hello := frameOf(wire.TypeAccept, 16)
@@ -130,6 +133,7 @@ func asking(t wire.Type, session wire.SessionID, first wire.Seq, key string, get
 // Small requests for large answers, and for many small ones, that nobody reads, or hardly: by query and through the log, to the
 // leader and handed on by a follower.
 func TestUnreadAnswers(t *testing.T) {
+	beside(t)
 	for _, tt := range []struct {
 		name    string
 		reads   string
@@ -148,6 +152,7 @@ func TestUnreadAnswers(t *testing.T) {
 		{name: "handed on", reads: "lease", forward: true, value: 1 << 20, gets: 60},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			beside(t)
 			flags := scarcely("--reads", tt.reads)
 			if tt.forward {
 				flags = append(flags, "--forward")
@@ -213,6 +218,7 @@ func (h *hostile) sip(ctx context.Context, every time.Duration) {
 
 // All of it at a time keeps to the same sum.
 func TestMemoryInSum(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3, scarcely("--reads", "lease")...)
 	leader := c.leader()
 	s, err := c.speak(leader)

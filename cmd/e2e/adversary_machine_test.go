@@ -116,6 +116,7 @@ func regular(i uint64) []byte { return binary.LittleEndian.AppendUint64(nil, i<<
 
 // Keys that collide for a hash that is known, and keys that differ in a few bits, cost no more than others.
 func TestChosenKeys(t *testing.T) {
+	beside(t)
 	const keys = 60_000
 	for name, chosen := range map[string]struct {
 		key   func(uint64) []byte
@@ -124,6 +125,7 @@ func TestChosenKeys(t *testing.T) {
 		"colliding": {collide, 500}, "regular": {regular, 500}, "colliding, in one request": {collide, keys},
 	} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3)
 			leader := c.leader()
 			attack := func(ctx context.Context) {
@@ -179,6 +181,7 @@ func (c *cluster) mustSpeak(id int) *speaker {
 
 // Nobody writes into a session whose id has to be guessed: not by its place, not by what is near to an own one.
 func TestGuessedSessions(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	leader := c.leader()
 	victim, thief := c.mustSpeak(leader), c.mustSpeak(leader)
@@ -251,6 +254,7 @@ func TestSessionOfAnotherIdentity(t *testing.T) {
 
 // A session that is at work keeps its place, however many register; newcomers get in beside them.
 func TestRegistrationsWithoutEnd(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3, "--max-sessions", "20000")
 	leader := c.leader()
 	worker := c.mustSpeak(leader)

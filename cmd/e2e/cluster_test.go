@@ -5,11 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +49,10 @@ func buildAndRun(m *testing.M) int {
 	for _, name := range []string{"PAXOSBENCH_STATE", "PAXOSBENCH_PORT_BASE"} {
 		os.Unsetenv(name) // a cluster that whoever runs the tests works with is none of theirs
 	}
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0)/2)); err != nil { // -parallel, where it is given, overrides it
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	return m.Run()
 }
 
@@ -69,6 +76,15 @@ type process struct {
 	log  string
 	done chan struct{}
 	err  error
+}
+
+// beside lets a test, or a part of one, run beside others of its kind, which wait for most of their time, so that there are more of them
+// at a time than processors. Where it is checked how long a victim waits, each has the host for itself.
+func beside(t *testing.T) {
+	t.Helper()
+	if !*quietHost {
+		t.Parallel()
+	}
 }
 
 // start runs a program and collects its standard error in a file.

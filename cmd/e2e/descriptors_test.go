@@ -14,6 +14,7 @@ import (
 // A follower that hands clients on has as many of them as it allows, and no descriptor more than it says that it needs. None of
 // them, nor visitors of its admin address, may cost its journal the next segment.
 func TestClientsNeverCostTheJournalItsFiles(t *testing.T) {
+	beside(t)
 	const places = 100 // at the follower; the leader has some for others, too
 	c := newCluster(t, 3, "--forward", "--max-clients", fmt.Sprint(2*places), "--segment-bytes", "8MiB", "--durability", "os")
 	follower := c.leader()%3 + 1

@@ -15,6 +15,7 @@ import (
 // Synced data that has changed keeps a replica from starting, by name and place. With --repair it sets the data aside and
 // learns everything anew.
 func TestDamagedDisk(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	follower := c.leader()%3 + 1
 	if code := c.load(time.Second).exit(t, 30*time.Second); code != 0 {
@@ -139,6 +140,7 @@ func fill(t *testing.T, path string, p *process) {
 
 // A replica whose disk fails to sync stops acknowledging and ends; the others go on, and it comes back.
 func TestSyncError(t *testing.T) {
+	beside(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Skip("syncs of a running process are made to fail by strace, which is not installed")

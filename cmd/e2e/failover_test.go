@@ -9,8 +9,10 @@ import (
 // The leader dies under load: the run goes on against its successor, loadgen finds no reply lost, doubled or out of
 // order, and after the restart all replicas hold the same.
 func TestLeaderKilledUnderLoad(t *testing.T) {
+	beside(t)
 	for _, durability := range []string{"fsync", "os", "none"} {
 		t.Run(durability, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3, "--durability", durability)
 			first := c.leader()
 			load := c.load(4 * time.Second)
@@ -36,6 +38,7 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 
 // All replicas die at once: what was acknowledged is still there, and the cluster goes on.
 func TestAllKilledAndRestarted(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	c.leader()
 	if code := c.load(time.Second).exit(t, 30*time.Second); code != 0 {

@@ -45,6 +45,7 @@ func linked(t *testing.T, config func(a, b wire.ReplicaID) netem.Config, flags .
 func TestReadsOverLongLinks(t *testing.T) {
 	for _, reads := range []string{"index", "lease"} {
 		t.Run(reads, func(t *testing.T) {
+			beside(t)
 			c := linked(t, func(_, _ wire.ReplicaID) netem.Config { return netem.Config{Delay: 45 * time.Millisecond} }, "--reads", reads)
 			leader := c.leader()
 			load := c.load(4*time.Second, "--mix", "put:0.5,get:0.5", "--keys", "1000", "--preload", "yes", "--window", "64", "--closed")

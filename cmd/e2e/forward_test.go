@@ -8,6 +8,7 @@ import (
 
 // A client that can reach one follower only is served by whoever leads, also after the leader has died.
 func TestForward(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3, "--forward")
 	var first, follower int
 	c.until("a follower that hears the leader", func() bool {

@@ -7,8 +7,10 @@ import (
 
 // Gets that ask for far more than a frame holds, many at a time, are answered in as many frames as it takes.
 func TestLargeReplies(t *testing.T) {
+	beside(t)
 	for _, reads := range []string{"log", "lease"} {
 		t.Run(reads, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3, "--durability", "none", "--reads", reads)
 			c.leader()
 			load := c.load(2*time.Second, "--mix", "put:0.1,get:0.9", "--preload", "yes", "--keys", "16", "--value-size", "1MiB",

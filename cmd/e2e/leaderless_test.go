@@ -54,6 +54,7 @@ func (c *cluster) saysWhy(id int, reason string) {
 }
 
 func TestTwoReplicasOneLostDisk(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 2)
 	c.leader()
 	c.loseDisks(2)
@@ -67,6 +68,7 @@ func TestTwoReplicasOneLostDisk(t *testing.T) {
 }
 
 func TestMostLostTheirDisks(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	c.leader()
 	c.loseDisks(2, 3)
@@ -76,6 +78,7 @@ func TestMostLostTheirDisks(t *testing.T) {
 
 // With the last disk the identity of the cluster is gone, too: they draw another one, and none of them votes.
 func TestAllLostTheirDisks(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	c.leader()
 	c.loseDisks(1, 2, 3)
@@ -84,6 +87,7 @@ func TestAllLostTheirDisks(t *testing.T) {
 
 // A replica that hangs keeps its connections, and is told from one that takes part in elections.
 func TestPeerHangs(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 2)
 	c.leader()
 	c.signal(1, syscall.SIGSTOP)
@@ -94,6 +98,7 @@ func TestPeerHangs(t *testing.T) {
 }
 
 func TestPeerIsAway(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 2)
 	c.leader()
 	c.signal(1, syscall.SIGKILL)

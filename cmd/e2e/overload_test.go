@@ -12,14 +12,14 @@ import (
 const (
 	overloadConns    = 2
 	overloadClients  = 8
-	overloadWindow   = 20_000 // commands of a client in flight
+	overloadWindow   = 11_000 // commands of a client in flight
 	overloadValue    = 4 << 10
 	overloadPipeline = 1 << 20
 	overloadLog      = 8 << 20
 
 	// overloadBound is the leader's, as docs/architecture.md lists it: what clients and peers may make it hold, and in flight,
 	// chosen and kept on top of that, twice, because that is how far the garbage collector lets the heap grow.
-	overloadMemory = 384 << 20
+	overloadMemory = scarce
 	overloadBound  = overloadMemory + 2*(overloadPipeline+overloadLog)
 
 	overloadOffer = overloadClients * overloadWindow * overloadValue

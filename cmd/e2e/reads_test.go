@@ -14,8 +14,10 @@ var readsPause = flag.Duration("reads.pause", 0, "for how long TestReadsWithoutT
 // so that it learns late that it was deposed; the second is killed. Every reply is verified, and what sampled keys showed
 // is linearizable.
 func TestReadsWithoutTheLog(t *testing.T) {
+	beside(t)
 	for _, reads := range []string{"index", "lease"} {
 		t.Run(reads, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3, "--reads", reads, "--durability", "os")
 			first := c.leader()
 			load := c.load(6*time.Second+*readsPause, "--mix", "put:0.3,get:0.5,delete:0.1,cas:0.1", "--keys", "2000", "--preload", "yes",
@@ -84,6 +86,7 @@ func (c *cluster) otherLeader(id int) (leader int) {
 // Replicas that serve gets in different ways, or whose leases last differently, do not talk to each other; the whole
 // cluster may change its way from one start to the next.
 func TestReadsMayChangeWithAllReplicas(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	c.leader()
 	if code := c.load(500*time.Millisecond).exit(t, 30*time.Second); code != 0 {
@@ -114,6 +117,7 @@ func (c *cluster) differs(id int) bool {
 // The followers leave leases behind, one after the other, while a leader goes on that has one: what they elect may not write before
 // the lease that they have granted in their earlier life has ended. A get that is sent after an answer to a put sees it.
 func TestLeaseOutlivesAChangeOfReads(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3, "--reads", "lease", "--election-timeout", "3s")
 	old := c.leader()
 	before := c.owned(old, "old")

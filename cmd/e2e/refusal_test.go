@@ -29,6 +29,7 @@ func (c *cluster) refused(code int, message string, args ...string) {
 }
 
 func TestReplicaRefusesToStart(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 3)
 	c.leader()
 	flag := func(args []string, name, value string) []string {
@@ -60,6 +61,7 @@ func TestReplicaRefusesToStart(t *testing.T) {
 }
 
 func TestReplicaOfAnotherClusterIsRefusedByItsPeers(t *testing.T) {
+	beside(t)
 	c := newCluster(t, 2)
 	c.leader()
 	args := c.args(2)
@@ -79,6 +81,7 @@ func TestReplicaOfAnotherClusterIsRefusedByItsPeers(t *testing.T) {
 
 // Nobody has given the clusters an id, and a replica of one of them finds the other one's at a peer's address.
 func TestClustersOfDefaultFlagsAreStrangers(t *testing.T) {
+	beside(t)
 	one, other := newCluster(t, 2), newCluster(t, 2)
 	one.leader()
 	other.leader()

@@ -66,6 +66,7 @@ func TestReaderOfLogEnds(t *testing.T) {
 
 // Far more is logged than pipe and queue hold.
 func TestReaderOfLogHangs(t *testing.T) {
+	beside(t)
 	c, read := piped(t)
 	c.hangUp(2000)
 	c.endsInGoodOrder()
@@ -87,6 +88,7 @@ func TestReaderOfLogHangsInACrash(t *testing.T) {
 
 // A reader that was slow reads on, and is told how many lines it has missed.
 func TestReaderOfLogComesBack(t *testing.T) {
+	beside(t)
 	c, read := piped(t)
 	c.hangUp(2000)
 	found := make(chan bool, 1)

@@ -10,6 +10,7 @@ import (
 // chosen; then more slots pass than an acceptor takes ahead of its commit index, without a snapshot; then all replicas stop.
 // What recovery rebuilds is above all bounds of live operation, and every replica must come back with what it had applied.
 func TestEverythingIsServedAfterAStopOfAll(t *testing.T) {
+	beside(t)
 	for name, s := range map[string]struct {
 		signal  syscall.Signal
 		changes int // of leadership, while idle
@@ -19,6 +20,7 @@ func TestEverythingIsServedAfterAStopOfAll(t *testing.T) {
 		"killed after three changes": {syscall.SIGKILL, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
+			beside(t)
 			c := newCluster(t, 3, "--batch", "none", "--durability", "os")
 			leader := c.leader()
 			c.mustLoad(300 * time.Millisecond)

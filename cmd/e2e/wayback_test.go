@@ -53,6 +53,7 @@ func (c *cluster) kept(executed uint64) {
 
 // Flags that an earlier start needed stay in unit files. Beside good data they change nothing.
 func TestFlagsLeftIn(t *testing.T) {
+	beside(t)
 	c, executed := loaded(t, 3)
 	for _, flags := range [][]string{{"--rejoin"}, {"--bootstrap"}, {"--repair"}, {"--accept-loss"}, {"--bootstrap", "--repair"}, nil} {
 		c.restart(flags...)
@@ -62,6 +63,7 @@ func TestFlagsLeftIn(t *testing.T) {
 
 // A start without durability over data that was voted on is refused by name and both values, and loses nothing.
 func TestDurabilityIsNotDropped(t *testing.T) {
+	beside(t)
 	c, executed := loaded(t, 3)
 	c.restart("--durability", "none")
 	for _, m := range c.members {
@@ -80,8 +82,10 @@ func TestDurabilityIsNotDropped(t *testing.T) {
 
 // Where too many have lost their disks for the rest to lead, the operator decides, and the one that has everything is enough.
 func TestLossIsAccepted(t *testing.T) {
+	beside(t)
 	for _, n := range []int{2, 3} {
 		t.Run(fmt.Sprint(n, " replicas"), func(t *testing.T) {
+			beside(t)
 			c, executed := loaded(t, n)
 			for id := 2; id <= n; id++ {
 				c.signal(id, syscall.SIGKILL)
