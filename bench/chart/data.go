@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 
 	"paxosbench/bench/model"
 	"paxosbench/bench/stat"
@@ -139,7 +138,7 @@ func (d *Data) measuredX() bool {
 
 func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Calibration) error {
 	settings := d.Suite.Settings(cell)
-	spot := Spot{Cell: cell, Facet: get(settings, d.Graph.Facet), Series: get(settings, d.series()), InFlight: inFlight(settings)}
+	spot := Spot{Cell: cell, Facet: get(settings, d.Graph.Facet), Series: get(settings, d.series()), InFlight: settings.InFlight()}
 	d.measure(&spot, runs)
 	if math.IsNaN(spot.Figure) {
 		d.Missing++
@@ -165,31 +164,11 @@ func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Ca
 	return nil
 }
 
-// What the load generator has if nothing is said.
-const (
-	usualConns  = 4
-	usualWindow = 1024
-)
-
-// inFlight is how many commands the closed loop of a cell has in flight at most, 0 if its loop is open.
-func inFlight(settings suite.Cell) int {
-	if settings.Get(suite.KnobLoad)+settings.Get("rate") != "" {
-		return 0
-	}
-	number := func(knob string, usual int) int {
-		if n, err := strconv.Atoi(settings.Get(knob)); err == nil {
-			return n
-		}
-		return usual
-	}
-	return number("conns", usualConns) * number(suite.KnobWindow, usualWindow)
-}
-
 // otherInFlight tells whether a spot has another number of commands in flight than most of the graph, and no axis says so.
 // What is compared then differs in two things.
 func (d *Data) otherInFlight(s *Spot) bool {
 	for _, knob := range []string{d.Graph.X, d.series(), d.Graph.Facet} {
-		if knob == suite.KnobWindow || knob == "conns" {
+		if knob == suite.KnobWindow || knob == suite.KnobConns {
 			return false
 		}
 	}

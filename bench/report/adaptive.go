@@ -114,11 +114,20 @@ func (c *comparer) row(cell suite.Cell) []entry {
 	}
 	outcome, err := stat.Compare(best.own, best.theirs)
 	if err != nil {
-		return append(row, words("–"), words(best.setting), words("–"), words("–"), words(err.Error()))
+		return append(row, words("–"), words(c.named(cell, best.setting)), words("–"), words("–"), words(err.Error()))
 	}
-	return append(row, number(best.of.Median, chart.Spell(c.column, best.of.Median)), words(best.setting),
+	return append(row, number(best.of.Median, chart.Spell(c.column, best.of.Median)), words(c.named(cell, best.setting)),
 		number(outcome.Ratio, fmt.Sprintf("%.3f", outcome.Ratio)),
 		number(outcome.Hi-outcome.Lo, fmt.Sprintf("%.3f to %.3f", outcome.Lo, outcome.Hi)+ranged(outcome.IsRange())), words(c.verdict(outcome)))
+}
+
+// named names a fixed setting, and says how many commands it had in flight if that is not what the adaptive cell had.
+func (c *comparer) named(cell suite.Cell, setting string) string {
+	own, other := c.s.Settings(cell).InFlight(), c.s.Settings(cell.With(knobBatch, setting)).InFlight()
+	if own == other {
+		return setting
+	}
+	return fmt.Sprintf("%s, with %d in flight instead of %d", setting, other, own)
 }
 
 // nobody says why there is no rival.

@@ -101,6 +101,27 @@ func (c Cell) Matches(pattern Cell) bool {
 	return true
 }
 
+// What the load generator has if nothing is said.
+const (
+	usualConns  = 4
+	usualWindow = 1024
+)
+
+// InFlight is how many commands the closed loop of a cell with these settings has in flight at most, 0 if its loop is open. Cells
+// that differ in it are no comparison of anything else.
+func (c Cell) InFlight() int {
+	if c.Get(KnobLoad)+c.Get("rate") != "" {
+		return 0
+	}
+	number := func(knob string, usual int) int {
+		if n, err := strconv.Atoi(c.Get(knob)); err == nil {
+			return n
+		}
+		return usual
+	}
+	return number(KnobConns, usualConns) * number(KnobWindow, usualWindow)
+}
+
 // ParseCell reads what String writes.
 func ParseCell(text string) (Cell, error) {
 	var c Cell

@@ -51,6 +51,9 @@ const DefaultReplicas = 3
 // open loop keeps as many in flight as are due.
 const KnobWindow = "window"
 
+// KnobConns is the number of connections.
+const KnobConns = "conns"
+
 // ScheduleKnobs are those that only an open loop has.
 var ScheduleKnobs = []string{"arrival", "tick", "max-send-lag"}
 
@@ -122,7 +125,7 @@ var loadKnobs = []knob{
 	{"value-size", Load, text[workload.ValueSizes]},
 	{"compress-ratio", Load, number(1, math.MaxFloat64)},
 	{"preload", Load, oneOf("auto", "yes", "no")},
-	{"conns", Load, whole(1, 1<<16)},
+	{KnobConns, Load, whole(1, 1<<16)},
 	{"clients", Load, whole(0, 1<<16)},
 	{"threads", Load, whole(1, 1<<16)},
 	{"verify", Load, text[verify.Mode]},

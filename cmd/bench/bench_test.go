@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"paxosbench/bench"
 	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
 	"paxosbench/cmd/program"
@@ -126,6 +127,36 @@ func TestSweep(t *testing.T) {
 	if code, stdout, _ := invoke(t, "diff", dir, dir); code != program.ExitDone || !strings.Contains(stdout, "1.000") ||
 		strings.Count(stdout, "--repeats 4") != 1 {
 		t.Errorf("compared with itself: exit code %d: %s", code, stdout)
+	}
+}
+
+// Runs of another version of the programs, or of another host, are not added to those that a directory has.
+func TestResumedElsewhere(t *testing.T) {
+	path := write(t, tiny)
+	s, err := suite.Parse(path, []byte(tiny))
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit, dirty := bench.Revision(filepath.Join(bin, "replica"))
+	for want, change := range map[string]func(*suite.Manifest){
+		"holds results of commit abcdef, and":   func(m *suite.Manifest) { m.Commit, m.Dirty = "abcdef", false },
+		"with changes":                          func(m *suite.Manifest) { m.Dirty = !dirty },
+		"holds results of host elsewhere with ": func(m *suite.Manifest) { m.Host.Name = "elsewhere" },
+		" with 64 × ":                           func(m *suite.Manifest) { m.Host.CPUs = 64 },
+	} {
+		dir := filepath.Join(t.TempDir(), "out")
+		m := suite.Manifest{
+			Suite: s.Name, Seed: 1, Repeats: s.Repeats, Warmup: s.Warmup, Duration: s.Duration, Commit: commit, Dirty: dirty,
+			Host: bench.DescribeHost(t.TempDir()),
+		}
+		change(&m)
+		if _, err := suite.Create(dir, s, []byte(tiny), m, s.Plan(1, s.Repeats)); err != nil {
+			t.Fatal(err)
+		}
+		code, _, stderr := invoke(t, "run", path, "--seed", "1", "--resume", "--out", dir, "--bin", bin, "--port-base", "23000")
+		if code != program.ExitUsage || !strings.Contains(stderr, want) {
+			t.Errorf("exit code %d, want %q in: %s", code, want, stderr)
+		}
 	}
 }
 

@@ -119,13 +119,12 @@ func (w *work) pending() []suite.Planned {
 	return w.dir.Pending()
 }
 
-// open makes the directory, unless it was resumed, and locks it. Results of two versions of the program do not go
-// into one directory.
+// open makes the directory, unless it was resumed, and locks it.
 func (w *work) open(args []string, replica string, pending int) error {
 	commit, dirty := bench.Revision(replica)
 	if w.dir != nil {
-		if was := w.dir.Manifest.Commit; pending > 0 && was != commit {
-			return program.Usage(fmt.Errorf("%s holds results of commit %s, and the programs are of %s: choose another --out", w.path, was, commit))
+		if err := w.goesOn(commit, dirty); err != nil && pending > 0 {
+			return program.Usage(err)
 		}
 		return w.dir.Lock()
 	}
@@ -141,6 +140,27 @@ func (w *work) open(args []string, replica string, pending int) error {
 	}
 	w.dir = dir
 	return dir.Lock()
+}
+
+// goesOn refuses to add runs of another version of the programs, or of another host, to those of a directory: its manifest, and the
+// captions of its graphs, know one of each.
+func (w *work) goesOn(commit string, dirty bool) error {
+	was, is := w.dir.Manifest.Host, bench.DescribeHost(w.path)
+	version := func(commit string, dirty bool) string {
+		if dirty {
+			commit += " with changes"
+		}
+		return "commit " + commit
+	}
+	host := func(h suite.Host) string { return fmt.Sprintf("host %s with %d × %s", h.Name, h.CPUs, h.CPU) }
+	for _, of := range []struct{ was, is string }{
+		{version(w.dir.Manifest.Commit, w.dir.Manifest.Dirty), version(commit, dirty)}, {host(was), host(is)},
+	} {
+		if of.was != of.is {
+			return fmt.Errorf("%s holds results of %s, and more would be of %s: choose another --out", w.path, of.was, of.is)
+		}
+	}
+	return nil
 }
 
 // replay is the command line that repeats a run of this suite, save for its cell, repeat and directory.
