@@ -94,10 +94,12 @@ func (r *Runner) make(ctx context.Context, p suite.Planned) (suite.Run, error) {
 	}
 	run.Seconds = time.Since(run.Started).Seconds()
 	run.Status, run.Reasons, run.Timeline, run.Offered = m.Status, m.Reasons, m.Timeline, offered
-	if m.Result != nil {
-		run.Result = suite.Slim(m.Result)
+	if m.Result == nil {
+		return run, nil
 	}
-	return run, nil
+	run.Result = suite.Slim(m.Result)
+	run.Distribution, err = suite.Distribution(m.Result)
+	return run, err
 }
 
 // resolve returns what holds in a run and the rate it offers, 0 if it runs in a closed loop; or why it cannot be made.

@@ -168,6 +168,7 @@ func TestInBrowser(t *testing.T) {
 		t.Errorf("the address shows %v, and was left with %v", again, u.Pressed)
 	}
 	zoom(t, ctx, page)
+	curves(t, ctx, page)
 	if heard.Lock(); len(heard.list) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(heard.list, "; "))
 	}
@@ -208,6 +209,47 @@ func zoom(t *testing.T, ctx context.Context, page string) {
 	}
 }
 
+// curves looks at the distribution at both widths, in both schemes: single runs are drawn, fainter than the medians, and not when they
+// are switched off; a pointer is told share, time and runs.
+func curves(t *testing.T, ctx context.Context, page string) {
+	t.Helper()
+	const inked = `(() => {
+		const c = document.querySelector("#distribution canvas"), d = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+		let [faint, full] = [0, 0];
+		for (let i = 0; i < d.length; i += 4) if (d[i + 2] > d[i] + 60) d[i + 3] > 200 ? full++ : faint++;
+		return [faint, full];
+	})()`
+	const told = `(() => {
+		const chart = document.querySelector("#distribution .chart"), over = chart.querySelector(".u-over"), tip = chart.querySelector(".tip");
+		const box = over.getBoundingClientRect(), told = new Set();
+		for (let x = 0; x < box.width; x += 10) for (let y = 0; y < box.height; y += 10) {
+			over.dispatchEvent(new PointerEvent("pointermove", { clientX: box.left + x, clientY: box.top + y, bubbles: true }));
+			if (tip.classList.contains("on")) told.add(tip.textContent);
+		}
+		return Array.from(told).join("|");
+	})()`
+	const medians = `(() => {
+		Array.from(document.querySelectorAll("#distribution .bar button")).find(b => b.textContent === "single runs").click();
+		return location.hash;
+	})()`
+	for _, scheme := range []string{"light", "dark"} {
+		for _, width := range []int64{1400, 400} {
+			opened(t, ctx, "about:blank", scheme, width)
+			opened(t, ctx, page, scheme, width)
+			all := evaluated[[]int](t, ctx, inked)
+			if told := evaluated[string](t, ctx, told); !strings.Contains(told, "answered: 50 %") || !strings.Contains(told, "latency from when due ") || !strings.Contains(told, "runs: ") {
+				t.Errorf("%d wide, %s: a pointer is told %q", width, scheme, told)
+			}
+			address, alone := evaluated[string](t, ctx, medians), evaluated[[]int](t, ctx, inked)
+			if 10*all[0] < 11*alone[0] || alone[1] == 0 || all[1] < alone[1]/2 || address != "#distribution&hide=6,7,8&runs=0" {
+				t.Errorf("%d wide, %s: %v faint and full pixels with single runs, %v without, at %s", width, scheme, all, alone, address)
+			}
+		}
+	}
+	opened(t, ctx, page+"#distribution", "light", 1400)
+	photograph(t, ctx, "report-distribution.png")
+}
+
 func opened(t *testing.T, ctx context.Context, page, scheme string, width int64) {
 	t.Helper()
 	media := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}}
@@ -228,7 +270,7 @@ func evaluated[T any](t *testing.T, ctx context.Context, program string) T {
 
 func judge(t *testing.T, how string, page seen, dark bool) {
 	t.Helper()
-	if page.Charts != 2 || page.Blank != 0 || page.Wide > 0 || page.Chart < 250 || page.Scopes != 0 {
+	if page.Charts != 3 || page.Blank != 0 || page.Wide > 0 || page.Chart < 250 || page.Scopes != 0 {
 		t.Errorf("%s: %+v", how, page)
 	}
 	down := slices.Clone(page.Down)

@@ -73,7 +73,7 @@ class Chart {
       if (name) this.button(name, !this.hidden.has(i), () => this.hidden.has(i) ? this.hidden.delete(i) : this.hidden.add(i), this.colour(i));
     });
     if (!this.data.stepped) this.button("single runs", this.runs, () => { this.runs = !this.runs; });
-    this.button("logarithmic", this.log, () => { this.log = !this.log; });
+    if (!this.data.curves) this.button("logarithmic", this.log, () => { this.log = !this.log; });
     if (this.zoom) this.button("whole", false, () => { this.zoom = null; });
   }
   colour(i) { return palette[i % palette.length]; }
@@ -118,7 +118,10 @@ class Chart {
     const width = Math.max(240, holder.clientWidth);
     const edge = (lo, hi, log) => log && lo > 0 ? [lo / 1.2, hi * 1.2] : [lo, hi];
     const xRange = () => this.zoom || (named ? [-0.5, named.length - 0.5] : edge(...this.extent(p, "x"), d.x.log));
-    const yRange = () => { const [lo, hi] = this.extent(p, "y"); return this.log ? [lo / 1.3, hi * 1.3] : [Math.min(0, lo), hi * 1.06 || 1]; };
+    const yRange = () => {
+      const [lo, hi] = d.curves ? [0, 96] : this.extent(p, "y"); // shares end at 100
+      return this.log ? [lo / 1.3, hi * 1.3] : [Math.min(0, lo), hi * 1.06 || 1];
+    };
     const axis = { stroke: ink, grid: { stroke: grid, width: 1 }, ticks: { stroke: grid }, font: "12px system-ui, sans-serif", labelFont: "13px system-ui, sans-serif" };
     const decades = (u, axis, lo, hi) => {
       if (!(lo > 0 && hi < Infinity)) return [];
@@ -127,10 +130,12 @@ class Chart {
       return at;
     };
     const all = (u, splits) => splits;
-    const bare = (unit) => (u, splits) => splits.map((v) => v == null ? "" : unit === "s" ? short(v) : unit === "ns" || unit === "ns/op" ? time(v) : si(v));
-    const xAxis = { ...axis, label: d.x.label + (d.x.unit ? ", " + d.x.unit : ""), space: 50, values: bare(d.x.unit) };
+    const bare = (unit) => (u, splits) => splits.map((v) => v == null ? "" : unit === "s" ? short(v) : unit === "ns" || unit === "ns/op" ? time(v) : unit === "%" ? short(v) + " %" : si(v));
+    const roomy = (texts) => texts.length * 55 > width ? texts.map((text, i) => i % 2 ? "" : text) : texts;
+    const unit = d.x.unit && d.x.unit !== "ns" ? ", " + d.x.unit : ""; // times have theirs at every tick
+    const xAxis = { ...axis, label: d.x.label + unit, space: 50, values: bare(d.x.unit) };
     if (named) Object.assign(xAxis, { splits: () => named.map((_, i) => i), values: () => named.map((n) => this.fit(n, width / named.length)), grid: { show: false }, size: 66 });
-    if (d.x.log) Object.assign(xAxis, { splits: decades, filter: all });
+    if (d.x.log) Object.assign(xAxis, { splits: decades, filter: all, values: (u, splits) => roomy(bare(d.x.unit)(u, splits)) });
     const yAxis = { ...axis, size: 64, values: bare(d.y.unit) };
     if (this.log) Object.assign(yAxis, { splits: decades, filter: all });
     return {
@@ -170,12 +175,32 @@ class Chart {
     });
     c.restore();
   }
+  // curves draws every run as a faint line, and the median over all of them, which is dashed where most did not hold.
+  curves(u, p) {
+    const c = u.ctx, r = devicePixelRatio;
+    const draw = (spots, broken) => {
+      c.setLineDash(broken ? [3 * r, 3 * r] : []);
+      c.beginPath();
+      for (const q of spots) c.lineTo(u.valToPos(q.x, "x", true), u.valToPos(q.y, "y", true));
+      c.stroke();
+    };
+    for (const median of [false, true]) {
+      p.series.forEach((s) => {
+        const i = this.names.indexOf(s.name);
+        if (this.hidden.has(i)) return;
+        c.strokeStyle = this.colour(i); c.globalAlpha = median ? 1 : 0.35; c.lineWidth = (median ? 2.5 : 1) * r;
+        if (median) draw(s.spots, s.spots[0].fill === 2);
+        else if (this.runs) s.spots[0].runs.forEach((run, n) => draw(s.spots.map((q) => q.runs[n]), !run.held));
+      });
+    }
+  }
   // marks draws single runs, then medians, then intervals over them, and how many runs held.
   marks(u, p) {
     if (this.data.stepped) return;
     const c = u.ctx, r = devicePixelRatio, { left, top, width, height } = u.bbox;
     c.save();
     c.beginPath(); c.rect(left, top, width, height); c.clip();
+    if (this.data.curves) { this.curves(u, p); c.restore(); return; }
     const before = new Map();
     this.each(u, p, (s, q, colour, x, y) => {
       const from = before.get(s);
@@ -250,11 +275,11 @@ class Chart {
   describe(s, q) {
     const d = this.data, x = d.x.names ? d.x.names[q.x] : spell(d.x.unit, q.x);
     const lines = [[s.name, d.x.label + " " + x].filter(Boolean).join(", ")];
-    lines.push(d.y.label + ": " + (q.fill === 2 ? "none; " + spell(d.y.unit, q.y) + " as measured" : spell(d.y.unit, q.y)));
+    lines.push(d.y.label + ": " + (q.fill === 2 && !d.curves ? "none; " + spell(d.y.unit, q.y) + " as measured" : spell(d.y.unit, q.y)));
     if (q.lo != null || q.hi != null) lines.push("interval: " + spell(d.y.unit, q.lo) + " to " + spell(d.y.unit, q.hi));
     if (q.held) lines.push(q.held);
     if (q.bound) lines.push("bound: " + spell(d.y.unit, q.bound));
-    if (q.runs) lines.push("runs: " + q.runs.map((r) => r.held ? spell(d.y.unit, r.y) : "(" + spell(d.y.unit, r.y) + ")").join(", "));
+    if (q.runs) lines.push("runs: " + q.runs.map((r) => d.curves ? spell(d.x.unit, r.x) : spell(d.y.unit, r.y)).map((v, i) => q.runs[i].held ? v : "(" + v + ")").join(", "));
     return lines.join("\n");
   }
 }

@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"paxosbench/bench/chart"
-	"paxosbench/bench/record"
-	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
 
@@ -20,6 +18,8 @@ type plot struct {
 	Panels []panel `json:"panels"`
 	// Stepped tells that values hold for an interval each, and are no points of a curve.
 	Stepped bool `json:"stepped,omitempty"`
+	// Curves tells that a series is a line, and every run of it one as well, through the same places in order.
+	Curves bool `json:"curves,omitempty"`
 	// Apart tells that series stand side by side in a place.
 	Apart bool `json:"apart,omitempty"`
 }
@@ -203,81 +203,4 @@ func courseLine(course chart.Course, unit string, of func(*suite.Point) float64)
 		l.Spots = append(l.Spots, spot{X: p.T, Y: v})
 	}
 	return l
-}
-
-// percentiles are those that results keep, and how many observations they need to mean something.
-var percentiles = []struct {
-	name  string
-	least int64
-	of    func(*record.Latency) int64
-}{
-	{"p50", 1, func(l *record.Latency) int64 { return l.P50 }},
-	{"p90", 10, func(l *record.Latency) int64 { return l.P90 }},
-	{"p99", 100, func(l *record.Latency) int64 { return l.P99 }},
-	{"p99.9", 10_000, func(l *record.Latency) int64 { return l.P999 }},
-	{"p99.99", 100_000, func(l *record.Latency) int64 { return l.P9999 }},
-}
-
-// shownSpectra is how many cells are shown at first.
-const shownSpectra = 6
-
-// spectrum is the latency of every cell by percentile, the median over all runs.
-func spectrum(dir *suite.Dir) plot {
-	c := plot{Name: "spectrum", X: scale{Label: "percentile"}, Y: scale{Label: "latency from when due", Unit: "ns", Log: true}}
-	for _, p := range percentiles {
-		c.X.Names = append(c.X.Names, p.name)
-	}
-	byCell := make(map[string][]*suite.Run)
-	for i := range dir.Runs() {
-		if r := &dir.Runs()[i]; r.Kind == suite.KindRun && r.Result != nil {
-			byCell[r.Cell.String()] = append(byCell[r.Cell.String()], r)
-		}
-	}
-	var all panel
-	for _, cell := range dir.Suite.Cells() {
-		if runs := byCell[cell.String()]; len(runs) > 0 {
-			all.Series = append(all.Series, line{Name: cell.String(), Hidden: len(all.Series) >= shownSpectra, Spots: spectrumOf(runs)})
-		}
-	}
-	if len(all.Series) > 0 {
-		c.Panels = append(c.Panels, all)
-	}
-	return c
-}
-
-func spectrumOf(runs []*suite.Run) []spot {
-	var spots []spot
-	for i, p := range percentiles {
-		var figures, measured []float64
-		at := spot{X: float64(i)}
-		for _, r := range runs {
-			l := &r.Result.Latency
-			if l.Count < p.least {
-				continue
-			}
-			v := float64(p.of(l))
-			at.Runs = append(at.Runs, single{at.X, &v, r.Held()})
-			measured = append(measured, v)
-			if !r.Held() {
-				v = math.Inf(1)
-			}
-			figures = append(figures, v)
-		}
-		if len(measured) == 0 {
-			continue
-		}
-		median := stat.Median(figures)
-		held := len(slices.DeleteFunc(figures, func(v float64) bool { return math.IsInf(v, 1) }))
-		at.Y, at.Lo, at.Hi = finite(median.Median), finite(median.Lo), finite(median.Hi)
-		at.Held = fmt.Sprintf("held in %d of %d", held, len(measured))
-		switch {
-		case at.Y == nil:
-			at.Y, at.Fill = finite(stat.Median(measured).Median), int(chart.Hollow)
-		case held < len(measured):
-			at.Fill = int(chart.Half)
-		}
-		at.Join = len(spots) > 0
-		spots = append(spots, at)
-	}
-	return spots
 }

@@ -125,6 +125,9 @@ func (*page) Script() template.JS { return template.JS(scriptText + chartText) }
 // Spectrum is the latency of all cells by percentile.
 func (p *page) Spectrum() plot { return spectrum(p.Dir) }
 
+// Distribution is the share of the operations of all cells that was answered within a time.
+func (p *page) Distribution() plot { return distribution(p.Dir) }
+
 // Memory says how much the host has.
 func (p *page) Memory() string { return humanize.IBytes(uint64(max(0, p.Dir.Manifest.Host.Memory))) }
 

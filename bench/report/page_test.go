@@ -2,15 +2,18 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"golang.org/x/perf/benchfmt"
 
+	"paxosbench/bench/chart"
 	"paxosbench/bench/chart/charttest"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
@@ -131,6 +134,42 @@ func TestReportOfNothing(t *testing.T) {
 	}
 	if _, err := os.Stat(stale); !os.IsNotExist(err) {
 		t.Errorf("the old picture: %v", err)
+	}
+}
+
+// TestDistribution wants a curve of every run and their median, which grows with the share; where most runs did not hold it is that of
+// what was measured; runs of an earlier version have none, and a report of those alone says so.
+func TestDistribution(t *testing.T) {
+	dir := results(t, mixed)
+	runs := dir.Runs()
+	failed := dir.Suite.Cells()[0].String()
+	for i := range runs {
+		if runs[i].Cell.String() == failed {
+			runs[i].Status = suite.StatusInvalid
+		}
+	}
+	series := distribution(dir).Panels[0].Series
+	if len(series) != 9 || series[5].Hidden || !series[6].Hidden {
+		t.Fatalf("%d series", len(series))
+	}
+	for _, s := range series {
+		last := 0.0
+		for i, q := range s.Spots {
+			between := slices.SortedFunc(slices.Values(q.Runs), func(a, b single) int { return cmp.Compare(a.X, b.X) })
+			if n := len(q.Runs); n < 5 || q.X < between[0].X || q.X > between[n-1].X || *q.Y != suite.Shares[i] || q.X < last {
+				t.Errorf("%s, %v %%: %v of %d runs, after %v", s.Name, *q.Y, q.X, n, last)
+			}
+			if hollow := q.Fill == int(chart.Hollow); hollow != (s.Name == failed) {
+				t.Errorf("%s: %s, hollow %v", s.Name, q.Held, hollow)
+			}
+			last = q.X
+		}
+	}
+	for i := range runs {
+		runs[i].Distribution = nil
+	}
+	if report := written(t, dir); len(distribution(dir).Panels) != 0 || !strings.Contains(report, "No run has kept one") {
+		t.Error("there is a distribution, or the report does not say that there is none")
 	}
 }
 

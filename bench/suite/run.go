@@ -39,6 +39,8 @@ type Run struct {
 	Offered float64 `json:"offered,omitempty"`
 	// Result is nil if the run failed before there was one. What would fill a repository is left out of it: see Slim.
 	Result *record.Result `json:"result,omitempty"`
+	// Distribution holds the latencies from when due, in nanoseconds, that Shares of the operations did not exceed.
+	Distribution []int64 `json:"distribution_ns,omitempty"`
 	// Timeline is kept in suites that draw one.
 	Timeline []Point `json:"timeline,omitempty"`
 }

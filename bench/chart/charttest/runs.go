@@ -114,6 +114,9 @@ func measure(s *suite.Suite, r *suite.Run, random *rand.Rand) {
 		Service:   record.Latency{Count: int64(2 * throughput), P50: int64(p50), P99: int64(3 * p50)},
 		Generator: record.Generator{CPUNsPerOp: 40 * noise(0.05)},
 	}
+	for _, share := range suite.Shares { // exponential, up to 1 in 10^5
+		r.Distribution = append(r.Distribution, int64(-p50*math.Log2(1-min(share/100, 1-1e-5))))
+	}
 	for id := range 3 {
 		role := "follower"
 		if id == 1 {
