@@ -1,16 +1,13 @@
 package suite
 
 import (
+	_ "embed"
 	"fmt"
-	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
-	"paxosbench/bench/load/pacing"
-	"paxosbench/bench/load/units"
-	"paxosbench/bench/load/verify"
-	"paxosbench/bench/load/workload"
 	"paxosbench/bench/netem"
 	"paxosbench/wire"
 )
@@ -60,120 +57,103 @@ var ScheduleKnobs = []string{"arrival", "tick", "max-send-lag"}
 // KnobUnreplicated makes a single replica apply and answer without protocol or journal.
 const KnobUnreplicated = "unreplicated"
 
-// knob is something that a suite can set.
+// knob is something that the suite itself acts on.
 type knob struct {
-	name  string
-	owner Owner
-	// check refuses a value that the owner would refuse, and says what is allowed.
+	name string
+	// check refuses a value that makes no sense, and says what is allowed.
 	check func(value string) error
 }
 
-// knobs lists all knobs, spelled as the flags are. Addresses, data directories, seeds, lengths of time and output are the
-// runner's business and no knobs.
-var knobs = slices.Concat(benchKnobs, replicaKnobs, loadKnobs)
-
 var benchKnobs = []knob{
-	{KnobReplicas, Bench, whole(1, wire.MaxReplicas)},
-	{KnobLinkDelay, Bench, length(0, netem.MaxDelay)},
-	{KnobLinkRate, Bench, func(value string) error { _, err := LinkRate(value); return err }},
-	{KnobLoad, Bench, func(value string) error { _, err := LoadShare(value); return err }},
-	{KnobTLS, Bench, oneOf("true", "false")},
-	{KnobVariant, Bench, func(string) error { return nil }},
+	{KnobReplicas, whole(1, wire.MaxReplicas)},
+	{KnobLinkDelay, length(0, netem.MaxDelay)},
+	{KnobLinkRate, func(value string) error { _, err := LinkRate(value); return err }},
+	{KnobLoad, func(value string) error { _, err := LoadShare(value); return err }},
+	{KnobTLS, truth},
+	{KnobVariant, func(string) error { return nil }},
 }
 
-// replicaKnobs repeats what cmd/replica allows: the bench takes nothing from the program under test, and a test of
-// cmd/bench asks that program whether the two agree.
-var replicaKnobs = []knob{
-	{"durability", Replica, oneOf("none", "os", "fsync")},
-	{"batch", Replica, batchPolicy},
-	{"linger", Replica, length(0, forever)},
-	{"batch-bytes", Replica, size(1, wire.MaxBatch)},
-	{"pipeline", Replica, either("adaptive", whole(1, 4096))},
-	{"pipeline-bytes", Replica, size(1, maxSize)},
-	{"compress", Replica, oneOf("none", "s2", "zstd")},
-	{"quorum2", Replica, whole(0, wire.MaxReplicas)},
-	{"machine", Replica, oneOf("kv", "noop")},
-	{"reads", Replica, text[wire.Reads]},
-	{KnobUnreplicated, Replica, oneOf("true", "false")},
-	{"heartbeat", Replica, length(time.Millisecond, forever)},
-	{"election-timeout", Replica, length(2*time.Millisecond, forever)},
-	{"client-window", Replica, whole(1, 1<<20)},
-	{"max-clients", Replica, whole(1, math.MaxInt)},
-	{"max-sessions", Replica, whole(1, 1<<20)},
-	{"store-limit", Replica, either("0", size(1<<20, maxSize))},
-	{"log-bytes", Replica, size(1<<20, maxSize)},
-	{"segment-bytes", Replica, size(8<<20, maxSize)},
-	{"snapshot-bytes", Replica, either("0", size(1<<20, maxSize))},
+func whole(low, high int) func(string) error {
+	return func(value string) error {
+		if n, err := strconv.Atoi(value); err != nil || n < low || n > high {
+			return fmt.Errorf("want a whole number from %d to %d", low, high)
+		}
+		return nil
+	}
 }
 
-var loadKnobs = []knob{
-	{"rate", Load, text[units.Rate]},
-	{KnobWindow, Load, whole(0, 1<<20)},
-	{"session-window", Load, whole(0, wire.MaxSessionWindow)},
-	{"arrival", Load, text[pacing.Arrival]},
-	{"tick", Load, text[pacing.Tick]},
-	{"at", Load, plannedEvents},
-	{"interval", Load, length(10*time.Millisecond, forever)},
-	{"timeout", Load, length(1, forever)},
-	{"stall", Load, length(1, forever)},
-	{"give-up", Load, length(1, forever)},
-	{"workload", Load, text[workload.Preset]},
-	{"mix", Load, text[workload.Mix]},
-	{"keys", Load, text[units.Count]},
-	{"key-dist", Load, text[workload.KeyDist]},
-	{"key-size", Load, keySize},
-	{"value-size", Load, text[workload.ValueSizes]},
-	{"compress-ratio", Load, number(1, math.MaxFloat64)},
-	{"preload", Load, oneOf("auto", "yes", "no")},
-	{KnobConns, Load, whole(1, 1<<16)},
-	{"clients", Load, whole(0, 1<<16)},
-	{"threads", Load, whole(1, 1<<16)},
-	{"verify", Load, text[verify.Mode]},
-	{"max-errors", Load, number(0, 1)},
-	{"max-send-lag", Load, length(0, forever)},
+func length(low, high time.Duration) func(string) error {
+	return func(value string) error {
+		if d, err := time.ParseDuration(value); err != nil || d < low || d > high {
+			return fmt.Errorf("want a length of time, as in 50ms, from %v to %v", low, high)
+		}
+		return nil
+	}
+}
+
+func truth(value string) error {
+	if value != "true" && value != "false" {
+		return fmt.Errorf("want true or false")
+	}
+	return nil
+}
+
+// The flags of the programs, one a line. They are written by tests of the programs, which fail when they differ: the suite knows
+// nothing of a program but what that says of itself. Which values a flag takes the program is asked: see bench.Local.Check.
+var (
+	//go:embed flags/replica.txt
+	replicaFlags string
+	//go:embed flags/loadgen.txt
+	loadFlags string
+)
+
+// runners are flags that no suite sets, because whoever makes the runs does: addresses, directories, identities, seeds, lengths of
+// time and output.
+var runners = strings.Fields(`
+	id member cluster-id data bootstrap rejoin repair accept-loss insecure-listen admin pprof log-level log-format
+	cluster addrs tls start-at generator cluster-script seed warmup duration closed stage objective out name quiet metrics json
+	config check version help`)
+
+var knobsOf = map[Owner][]string{Bench: names(benchKnobs), Replica: without(replicaFlags, runners), Load: without(loadFlags, runners)}
+
+func names(knobs []knob) []string {
+	var list []string
+	for _, k := range knobs {
+		list = append(list, k.name)
+	}
+	return list
+}
+
+// without are the words of a text that are not in a list.
+func without(text string, list []string) []string {
+	return slices.DeleteFunc(strings.Fields(text), func(name string) bool { return slices.Contains(list, name) })
 }
 
 // OwnerOf returns the owner of a knob, 0 if there is no such knob.
 func OwnerOf(name string) Owner {
-	k, _ := knobOf(name)
-	return k.owner
-}
-
-// Knobs returns the names of an owner's knobs.
-func Knobs(owner Owner) []string {
-	var names []string
-	for _, k := range knobs {
-		if k.owner == owner {
-			names = append(names, k.name)
+	for owner, names := range knobsOf {
+		if slices.Contains(names, name) {
+			return owner
 		}
 	}
-	return names
+	return 0
 }
 
-// CheckValue refuses a value that a knob cannot have; the error names both and what is allowed.
+// CheckValue refuses a value that a knob which the suite itself acts on cannot have; the error names both and what is allowed.
 func CheckValue(name, value string) error {
-	k, ok := knobOf(name)
-	if !ok {
-		return fmt.Errorf("unknown knob %s; there are %s", name, knobNames())
+	i := slices.IndexFunc(benchKnobs, func(k knob) bool { return k.name == name })
+	if i < 0 {
+		return nil
 	}
-	if err := k.check(value); err != nil {
+	if err := benchKnobs[i].check(value); err != nil {
 		return fmt.Errorf("%s=%s: %w", name, quoted(value), err)
 	}
 	return nil
 }
 
-func knobOf(name string) (knob, bool) {
-	for _, k := range knobs {
-		if k.name == name {
-			return k, true
-		}
-	}
-	return knob{}, false
-}
-
 // knobNames lists all knobs, for messages.
 func knobNames() string {
-	names := slices.Concat(Knobs(Bench), Knobs(Replica), Knobs(Load))
+	names := slices.Concat(knobsOf[Bench], knobsOf[Replica], knobsOf[Load])
 	slices.Sort(names)
 	return strings.Join(names, ", ")
 }

@@ -11,8 +11,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Parse reads a suite from YAML. Keys and knobs that do not exist, and values that a knob cannot have, are refused by name
-// and line. source names the text in errors. Aliases stand for what they name, and mappings are not merged.
+// Parse reads a suite from YAML. Keys and knobs that do not exist, and values that a knob of the suite's own cannot have, are refused
+// by name and line. source names the text in errors. Aliases stand for what they name, and mappings are not merged.
 func Parse(source string, text []byte) (*Suite, error) {
 	dec := yaml.NewDecoder(bytes.NewReader(text))
 	dec.KnownFields(true)

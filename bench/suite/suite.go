@@ -5,8 +5,6 @@ package suite
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strconv"
 	"time"
 )
 
@@ -223,27 +221,10 @@ func (s *Suite) validateCells() error {
 	return nil
 }
 
-// CheckSettings refuses settings of a cell that contradict each other.
+// CheckSettings refuses settings of a cell that contradict each other. Whether the programs take them they are asked before a sweep.
 func CheckSettings(settings Cell) error {
-	replicas := DefaultReplicas
-	if text, ok := settings.lookup(KnobReplicas); ok {
-		replicas, _ = strconv.Atoi(text) // checked when it was read
-	}
-	quorum2, _ := strconv.Atoi(settings.Get("quorum2"))
-	_, load := settings.lookup(KnobLoad)
-	_, rate := settings.lookup("rate")
-	switch {
-	case load && rate:
+	if settings.Get(KnobLoad) != "" && settings.Get("rate") != "" {
 		return fmt.Errorf("%s and rate both say how much to offer: leave one out", KnobLoad)
-	case settings.Get(KnobUnreplicated) == "true" && replicas != 1:
-		return fmt.Errorf("%s=true works with %s=1, not %d", KnobUnreplicated, KnobReplicas, replicas)
-	case quorum2 > replicas:
-		return fmt.Errorf("quorum2=%d: want at most %s, which are %d", quorum2, KnobReplicas, replicas)
-	}
-	for _, s := range settings {
-		if slices.Contains(ScheduleKnobs, s.Knob) && !load && !rate {
-			return fmt.Errorf("%s is about the schedule of an open loop: give rate or %s, or leave it out", s.Knob, KnobLoad)
-		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -95,13 +96,10 @@ func TestRefusals(t *testing.T) {
 		{"name: sample", "name: ../sample", `name "../sample"`},
 		{"window: [1, 64]", "load: [1, 64]", `load "1"`},
 		{"conns: 4,", "conns: 4, rate: 5, load: 50%,", "load and rate"},
-		{"conns: 4,", "conns: 4, quorum2: 4,", "cell window=1 batch=none: quorum2=4: want at most replicas, which are 3"},
-		{"conns: 4,", "conns: 4, arrival: poisson,", "arrival is about the schedule of an open loop"},
-		{"replicas: 1,", "replicas: 3,", "unreplicated=true works with replicas=1, not 3"},
-		{"window: [1, 64]", "window: [1, many]", "line 6: axis window=many: want a whole number from 0 to 1048576"},
-		{"conns: 4,", "conns: 4, durability: sometimes,", "line 8: durability=sometimes: want none, os, fsync"},
+		{"conns: 4,", "conns: 4, admin: none,", "line 8: unknown knob admin"},
+		{"window: [1, 64]", "link-delay: [1s, 11s]", "line 6: axis link-delay=11s: want a length of time"},
+		{"conns: 4,", "conns: 4, tls: maybe,", "line 8: tls=maybe: want true or false"},
 		{"replicas: 1,", "replicas: 9,", "line 12: replicas=9: want a whole number from 1 to 7"},
-		{"linger: 1ms", "linger: soon", "line 15: linger=soon: want a length of time"},
 		{"name: sample", "name: sample\nname: again", "line 3"},
 	} {
 		text := strings.Replace(sample, c.old, c.new, 1)
@@ -137,12 +135,12 @@ func TestAliases(t *testing.T) {
 
 // All values that make no sense are reported at once.
 func TestAllBadValuesAtOnce(t *testing.T) {
-	text := strings.NewReplacer("[1, 64]", "[0x1, -1]", "conns: 4", "conns: no", "linger: 1ms", "linger: 1").Replace(sample)
+	text := strings.NewReplacer("window: [1, 64]", "link-delay: [-1ms, 1]", "conns: 4", "tls: 1").Replace(sample)
 	_, err := Parse("sample.yaml", []byte(text))
 	if err == nil {
 		t.Fatal("accepted")
 	}
-	for _, want := range []string{"sample.yaml: ", "line 6: axis window=0x1:", "line 6: axis window=-1:", "line 8: conns=no:", "line 15: linger=1:"} {
+	for _, want := range []string{"sample.yaml: ", "line 6: axis link-delay=-1ms:", "line 6: axis link-delay=1:", "line 8: tls=1:"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("no %q in: %v", want, err)
 		}
@@ -151,37 +149,51 @@ func TestAllBadValuesAtOnce(t *testing.T) {
 
 func TestCheckValue(t *testing.T) {
 	for _, c := range []struct{ knob, good, bad string }{
-		{"batch", "none adaptive count:1 count:524288 bytes:1 bytes:64KiB bytes:4MiB", "count count: count:0 count:524289 bytes:0 bytes:5MiB none:1 count:4KiB size:4"},
-		{"pipeline", "1 4096 adaptive", "0 4097 fast -1"},
-		{"snapshot-bytes", "0 1MiB 256MiB", "1 1KiB none"},
 		{"load", "70% 0.5%", "70 0% -5%"},
 		{"link-rate", "unlimited 100MB", "fast 0 -1"},
 		{"link-delay", "0s 10ms 10s", "5 -1ms 11s"},
-		{"reads", "log index lease", "maybe"},
-		{"rate", "50k 1.5M 100", "0 -5 5K fast"},
-		{"mix", "put:0.5,get:0.5", "put:0.5 get:2 scan:1"},
-		{"value-size", "8 1KiB uniform:16,1KiB", "1K 2MiB"},
-		{"key-dist", "uniform zipf:0.99", "zipf normal"},
-		{"max-errors", "0 0.01 1", "2 NaN -1"},
-		{"at", "2s kill leader|2s kill 3; 5s start victim|2s stop leader; 3s cont victim|1s isolate 2; 2s heal 2", "2s explode leader|kill leader|2s kill 0|2s kill|2s kill leader;"},
+		{"replicas", "1 7", "0 8 many"},
+		{"tls", "true false", "1 yes"},
 		{"variant", "anything", ""},
 	} {
-		split := func(values string) []string {
-			return strings.FieldsFunc(values, func(r rune) bool { return r == '|' || c.knob != "at" && r == ' ' })
-		}
-		for _, value := range split(c.good) {
+		for value := range strings.FieldsSeq(c.good) {
 			if err := CheckValue(c.knob, value); err != nil {
 				t.Error(err)
 			}
 		}
-		for _, value := range split(c.bad) {
+		for value := range strings.FieldsSeq(c.bad) {
 			if err := CheckValue(c.knob, value); err == nil || !strings.Contains(err.Error(), c.knob+"=") {
 				t.Errorf("%s=%s: %v", c.knob, value, err)
 			}
 		}
 	}
-	if err := CheckValue("io-loops", "1"); err == nil {
-		t.Error("a knob that does not exist is accepted")
+}
+
+// A knob has one owner, and what the runner does is no knob.
+func TestOwners(t *testing.T) {
+	owners := make(map[string]int)
+	for _, names := range knobsOf {
+		for _, name := range names {
+			owners[name]++
+		}
+	}
+	for name, n := range owners {
+		if n != 1 {
+			t.Errorf("%s has %d owners", name, n)
+		}
+	}
+	for _, name := range runners {
+		if !slices.Contains(strings.Fields(replicaFlags+loadFlags), name) {
+			t.Errorf("%s, which is said to be the runner's, is no flag", name)
+		}
+		if owners[name] > 0 && OwnerOf(name) != Bench {
+			t.Errorf("%s is the runner's, and a knob", name)
+		}
+	}
+	for name, want := range map[string]Owner{"batch": Replica, "memory": Replica, "window": Load, "connect-timeout": Load, "load": Bench, "io-loops": 0, "data": 0} {
+		if got := OwnerOf(name); got != want {
+			t.Errorf("%s is owned by %d, want %d", name, got, want)
+		}
 	}
 }
 

@@ -189,9 +189,16 @@ graphs: [{name: course, title: C, kind: timeline}]
 // A cluster that cannot start makes failed runs, kept with the reason and the logs.
 func TestFailedRunsAreKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out")
-	path := write(t, strings.Replace(tiny, "durability: none", "heartbeat: 1s", 1)) // and the election timeout is less
-	code, _, stderr := invoke(t, "run", path, "--out", dir, "--bin", bin, "--port-base", "26000")
-	if code != exitUnreachable || !strings.Contains(stderr, "election-timeout") {
+	programs := t.TempDir()
+	const replica = "#!/bin/sh\ncase $1 in --check) exit 0;; esac\necho out of luck >&2\nexit 1\n"
+	err := errors.Join(os.WriteFile(filepath.Join(programs, "replica"), []byte(replica), 0o755),
+		os.Symlink(filepath.Join(bin, "loadgen"), filepath.Join(programs, "loadgen")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := write(t, tiny)
+	code, _, stderr := invoke(t, "run", path, "--out", dir, "--bin", programs, "--port-base", "26000")
+	if code != exitUnreachable || !strings.Contains(stderr, "out of luck") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	for _, r := range mustOpen(t, dir).Runs() {
@@ -225,7 +232,7 @@ func TestUsage(t *testing.T) {
 	}{
 		{"no suite is called", []string{"run", "nonsense"}},
 		{"no such file", []string{"run", "nonsense.yaml"}},
-		{"budget", []string{"run", "smoke", "--budget", "10s", "--out", t.TempDir()}},
+		{"budget", []string{"run", "smoke", "--bin", bin, "--budget", "10s", "--out", t.TempDir()}},
 		{"no cell", []string{"run", "smoke", "--only", "batch=unheard-of"}},
 		{"KNOB=VALUE", []string{"run", "smoke", "--only", "batch"}},
 		{"repeats 0", []string{"run", "smoke", "--dry-run", "--repeats", "0"}},
@@ -240,8 +247,8 @@ func TestUsage(t *testing.T) {
 		{"duration 0s", []string{"compare", "--duration", "0s", "--", "", ""}},
 		{"warmup -1s", []string{"compare", "--warmup=-1s", "--", "", ""}},
 		{"port base 99999", []string{"compare", "--port-base", "99999", "--", "", ""}},
-		{"batch=nonsense", []string{"compare", "--", "--batch nonsense", ""}},
-		{"line 6: axis batch=count:0", []string{"run", "--dry-run", write(t, strings.Replace(tiny, "none, adaptive", `"count:0", adaptive`, 1))}},
+		{`batch "nonsense"`, []string{"compare", "--bin", bin, "--", "--batch nonsense", ""}},
+		{"line 6: axis replicas=9", []string{"run", "--dry-run", write(t, strings.Replace(tiny, "batch: [none, adaptive]", "replicas: [3, 9]", 1))}},
 		{"is no program", []string{"run", "smoke", "--bin", t.TempDir(), "--out", filepath.Join(t.TempDir(), "out")}},
 		{"unknown flag", []string{"run", "smoke", "--frobnicate"}},
 		{"no measured column", []string{"diff", ".", ".", "--by", "beauty"}},
@@ -286,7 +293,7 @@ func TestDiffRefusesWhatIsNotAlike(t *testing.T) {
 
 func TestDryRunAndList(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "out")
-	code, stdout, _ := invoke(t, "run", "latency-throughput", "--dry-run", "--out", out, "--only", "batch=none load=5%")
+	code, stdout, _ := invoke(t, "run", "latency-throughput", "--dry-run", "--bin", bin, "--out", out, "--only", "batch=none load=5%")
 	if code != program.ExitDone || !strings.Contains(stdout, "12 of 12 runs, about 52s") {
 		t.Errorf("exit code %d: %s", code, stdout)
 	}

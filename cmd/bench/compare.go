@@ -57,6 +57,9 @@ func (c *compareCommand) Run(s *program.Session) error {
 	if err != nil {
 		return program.Usage(err)
 	}
+	if err := c.check(s.Ctx, c.Duration, []suite.Cell{a, b}); err != nil {
+		return err
+	}
 	config := compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}
 	if c.Duet {
 		if config.Duet, err = compare.Processors(); err != nil {

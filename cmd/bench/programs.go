@@ -3,11 +3,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
+	"time"
 
 	"paxosbench/bench"
 	"paxosbench/bench/cluster"
+	"paxosbench/bench/suite"
 	"paxosbench/cmd/program"
 )
 
@@ -19,6 +22,22 @@ type programFlags struct {
 
 // Validate refuses ports that no cluster can have.
 func (f *programFlags) Validate() error { return cluster.CheckPortBase(f.PortBase) }
+
+// check asks the programs whether they take the settings of cells, measured for so long.
+func (f *programFlags) check(ctx context.Context, duration time.Duration, cells []suite.Cell) error {
+	_, bin, err := cluster.Programs(f.Bin)
+	if err != nil {
+		return err
+	}
+	local := &bench.Local{Bin: bin}
+	if err = local.CheckPrograms(); err == nil {
+		err = local.Check(ctx, duration, cells)
+	}
+	if err != nil && ctx.Err() == nil {
+		return program.Usage(err)
+	}
+	return err
+}
 
 // local returns an executor that keeps its files in a directory.
 func (f *programFlags) local(dir string) (*bench.Local, error) {

@@ -61,6 +61,9 @@ func (c *runCommand) Run(s *program.Session) error {
 		return err
 	}
 	pending := w.pending()
+	if err := c.check(s.Ctx, w.manifest.Duration, w.settings(pending)); err != nil {
+		return err
+	}
 	takes := suite.Estimate(pending, w.manifest.Warmup, w.manifest.Duration)
 	if c.DryRun {
 		return w.print(s.Out, pending, takes)

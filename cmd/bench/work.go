@@ -119,6 +119,17 @@ func (w *work) pending() []suite.Planned {
 	return w.dir.Pending()
 }
 
+// settings are what holds in the cells of a plan. Probes have what holds in the cells that they are for.
+func (w *work) settings(plan []suite.Planned) []suite.Cell {
+	var cells []suite.Cell
+	for _, p := range plan {
+		if p.Kind == suite.KindRun {
+			cells = append(cells, w.suite.Settings(p.Cell))
+		}
+	}
+	return cells
+}
+
 // open makes the directory, unless it was resumed, and locks it.
 func (w *work) open(args []string, replica string, pending int) error {
 	commit, dirty := bench.Revision(replica)

@@ -38,6 +38,8 @@ type runCommand struct {
 	At        []events.Planned  `help:"Something to do during the measurement: a time; kill, start, stop, cont, isolate, deafen, mute or heal; and a replica: its id, leader, or victim for who was the leader of the last such event. As in '10s kill leader' and '20s start victim'. It is done to the cluster under load or not at all. If it fails, the run is invalid." sep:"none" placeholder:"'D WHAT WHOM'" group:"loop"`
 	Script    string            `name:"cluster-script" help:"Program that --at calls instead, for a cluster elsewhere: with kill, start, stop or cont and an id, or with leader, which it prints. $PAXOSBENCH_CLUSTER is the id of the cluster under load." placeholder:"FILE" group:"cluster"`
 
+	OnlyCheck bool `name:"check" help:"Read flags and file and do nothing: exit code 0 if they are right, 2 if not." group:"output"`
+
 	loadFlags
 }
 
@@ -54,6 +56,12 @@ func (*runCommand) Help() string {
 func (c *runCommand) Run(s *streams) error {
 	cfg, err := c.config()
 	if err != nil {
+		return program.Usage(err)
+	}
+	if c.OnlyCheck {
+		return nil
+	}
+	if err := cfg.CheckActor(); err != nil {
 		return program.Usage(err)
 	}
 	ctx, stop := interruptible(s)

@@ -85,7 +85,7 @@ func (f *configFile) complain(line int, format string, args ...any) {
 func (f *configFile) checkKeys(flags []*kong.Flag) {
 	known := map[string]bool{}
 	for _, flag := range flags {
-		known[flag.Name] = !slices.Contains([]string{"config", "help", "version"}, flag.Name)
+		known[flag.Name] = !slices.Contains([]string{"config", "check", "help", "version"}, flag.Name)
 	}
 	for _, e := range f.entries {
 		if settable, ok := known[e.key]; !ok {

@@ -18,6 +18,7 @@ import (
 type cli struct {
 	replica.Config
 	ConfigFile kong.ConfigFlag `name:"config" placeholder:"FILE" help:"YAML file with the same names as the flags and the same values; flags win."`
+	Check      bool            `name:"check" help:"Read flags and configuration file and start nothing: exit code 0 if they are right, 2 if not."`
 	LogLevel   slog.Level      `name:"log-level" default:"info" help:"debug, info, warn or error."`
 	LogFormat  string          `name:"log-format" default:"text" help:"text or json, on standard error."`
 

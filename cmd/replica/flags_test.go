@@ -3,6 +3,9 @@
 package main
 
 import (
+	"flag"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,5 +56,26 @@ func TestUnknownFlag(t *testing.T) {
 	if _, err := parsed(t, "--batch", "count:0", "--frobnicate"); err == nil || !strings.Contains(err.Error(), "frobnicate") ||
 		!strings.Contains(err.Error(), "count:0") {
 		t.Errorf("reported as: %v", err)
+	}
+}
+
+var update = flag.Bool("update", false, "write the names of the flags to where suites find them")
+
+// Suites know which flags there are from a file of their names.
+func TestSuitesKnowTheFlags(t *testing.T) {
+	var names []string
+	for _, f := range newParser(new(cli)).Model.Flags {
+		names = append(names, f.Name)
+	}
+	slices.Sort(names)
+	const path = "../../bench/suite/flags/replica.txt"
+	text := strings.Join(names, "\n") + "\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if known, err := os.ReadFile(path); err != nil || string(known) != text {
+		t.Errorf("%s is not what the flags are (%v): go test ./cmd/replica -run %s -update", path, err, t.Name())
 	}
 }

@@ -25,6 +25,9 @@ func main() {
 		return
 	}
 	parser.FatalIfErrorf(c.parse(parser, os.Args[1:]))
+	if c.Check {
+		return
+	}
 	c.Version, c.OwnProcess = program.ThisVersion(), true
 	useHugePages()
 	os.Exit(run(&c))

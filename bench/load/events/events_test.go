@@ -2,6 +2,7 @@ package events
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -130,7 +131,7 @@ func TestEventsThatCannotTakePlace(t *testing.T) {
 		{[]string{"100ms kill 1"}, script + ".bak", "the program of --cluster-script"},
 	} {
 		plan := Plan{Events: planned(t, tt.events...), ClusterScript: tt.script}
-		err := plan.Validate(time.Second)
+		err := errors.Join(plan.Validate(time.Second), plan.CheckActor())
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%q: error %v, want %q", tt.events, err, tt.want)
 		}

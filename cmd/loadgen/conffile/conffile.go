@@ -86,7 +86,7 @@ func (r resolver) check(path string, ctx *kong.Context) error {
 		names = append(names, flag.Name)
 	}
 	for name := range r {
-		if !slices.Contains(names, name) || name == "config" || name == "help" {
+		if !slices.Contains(names, name) || slices.Contains([]string{"config", "check", "help"}, name) {
 			unknown = append(unknown, name)
 		}
 	}
