@@ -1,9 +1,11 @@
+// Package client makes the replicas of this project a system that can be measured: the loop of the client library is a target's.
 package client
 
 import (
 	"fmt"
 
 	"paxosbench/bench/target"
+	"paxosbench/wire/client/loop"
 	"paxosbench/wire/secure"
 )
 
@@ -27,7 +29,7 @@ func (s System) Open(o target.Options, sink target.Sink) (target.Loop, error) {
 	if err != nil {
 		return nil, err
 	}
-	return NewLoop(Config{
+	return loop.New(loop.Config{
 		Addrs: s.Addrs, Credentials: credentials, Conns: o.Conns, Sessions: o.Sessions, Window: o.Window, SessionWindow: o.SessionWindow,
 		StallTimeout: o.StallTimeout, ConnectTimeout: o.ConnectTimeout, Nonce: o.Nonce, Start: o.Start,
 	}, sink)

@@ -15,6 +15,7 @@ import (
 	"paxosbench/bench/load/workload"
 	"paxosbench/bench/target"
 	"paxosbench/wire"
+	"paxosbench/wire/client/loop"
 )
 
 // Config describes one run completely. It goes into the result as it is.
@@ -158,7 +159,7 @@ func Default() Config {
 		},
 		Conns: 4, Threads: 1,
 		Warmup: 2 * time.Second, Duration: 10 * time.Second, Interval: time.Second, Timeout: 10 * time.Second,
-		StallTimeout: client.DefaultStallTimeout, ConnectTimeout: client.DefaultConnectTimeout, GiveUp: 10 * time.Second,
+		StallTimeout: loop.DefaultStallTimeout, ConnectTimeout: loop.DefaultConnectTimeout, GiveUp: 10 * time.Second,
 		Verify: verify.Replies, Examine: 5 * time.Second, MaxErrors: 0.01,
 	}
 }

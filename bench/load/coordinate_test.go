@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load/observe/observetest"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // atPhase cancels the run when it enters a phase.

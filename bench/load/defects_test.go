@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
 )
 
 // atFirstInterval returns a progress that does something when the first interval of the measurement is over.

@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load/events"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // An event that fails makes a run invalid, and is marked as such where it was to take place.

@@ -4,9 +4,9 @@ import (
 	"context"
 	"testing"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/load/verify"
+	"paxosbench/wire/client/clienttest"
 )
 
 // Right answers are not called wrong however many threads and generators write the sampled keys, also where some of them have

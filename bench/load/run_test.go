@@ -20,13 +20,13 @@ import (
 
 	"go.uber.org/goleak"
 
-	"paxosbench/bench/client"
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/load/verdict"
 	"paxosbench/bench/load/verify"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
+	"paxosbench/wire/client/loop"
 )
 
 // serverVariable makes the test binary be a server instead: a process of its own, which can be stopped.
@@ -643,7 +643,7 @@ func TestExchangesDoNotAllocate(t *testing.T) {
 		buf := e.exchange(make([]byte, 0, 1<<20), 1, 1000)
 		n := 1001
 		if allocs := testing.AllocsPerRun(100, func() {
-			buf = e.exchange(buf, client.Number(n), 1000)
+			buf = e.exchange(buf, loop.Number(n), 1000)
 			n += 1000
 		}); allocs != 0 {
 			t.Errorf("rate %v: %v allocations per 1000 operations, want 0", rate, allocs)

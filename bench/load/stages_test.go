@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load/pacing"
+	"paxosbench/wire/client/clienttest"
 )
 
 func stagesOf(t *testing.T, texts ...string) []pacing.Stage {

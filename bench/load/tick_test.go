@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load/pacing"
 	"paxosbench/bench/load/units"
+	"paxosbench/wire/client/clienttest"
 )
 
 // parse reads a text form.

@@ -17,8 +17,8 @@ import (
 
 	validator "github.com/santhosh-tekuri/jsonschema/v6"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // documented returns what the tables of one section of the document name: the code in the first column of each row. A

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // fakeScript is a cluster script that can do anything but stop replicas.

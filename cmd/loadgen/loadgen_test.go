@@ -23,11 +23,11 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load"
 	"paxosbench/bench/record"
 	"paxosbench/cmd/program"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
 )
 
 // outcome is what a command left.

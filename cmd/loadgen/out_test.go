@@ -9,8 +9,8 @@ import (
 	"slices"
 	"testing"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // A run that comes to nothing leaves what an earlier one has left, and so does a series; so does one that is refused.

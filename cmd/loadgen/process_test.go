@@ -16,9 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
 )
 
 // bin is the program as TestMain has built it, for what only shows in a process: signals, scheduling, exit codes.

@@ -11,10 +11,10 @@ import (
 	"strings"
 	"testing"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/load"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // A search says what kept it from a higher rate.

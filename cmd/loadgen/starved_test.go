@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"paxosbench/bench/client/clienttest"
 	"paxosbench/bench/record"
+	"paxosbench/wire/client/clienttest"
 )
 
 // A generator that does not get the processor it needs says so instead of blaming the replicas. It is tied to a

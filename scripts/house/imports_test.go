@@ -22,6 +22,9 @@ var rooms = []room{
 	{dir: "wire/compress", uses: []string{"wire"}},
 	{dir: "wire/ring"},
 	{dir: "wire/secure"},
+	{dir: "wire/client", uses: []string{"wire", "wire/ring", "wire/secure", "wire/client/loop"}},
+	{dir: "wire/client/loop", uses: []string{"wire", "wire/secure"}},
+	{dir: "wire/client/clienttest", uses: []string{"wire", "wire/secure"}},
 	{dir: "batching", uses: []string{"wire", "wire/ring"}},
 	{dir: "pipeline", uses: []string{"wire"}},
 
@@ -50,8 +53,8 @@ var rooms = []room{
 	{dir: "bench", uses: []string{"wire/...", "bench/..."}},
 	{dir: "bench/peers", uses: []string{"wire/...", "replica/...", "bench/...", "cmd/program"}}, // a module of its own
 	{dir: "bench/record", uses: []string{"wire"}},
-	{dir: "bench/target", uses: []string{"wire"}},
-	{dir: "bench/client", uses: []string{"wire", "wire/secure", "bench/target"}},
+	{dir: "bench/target", uses: []string{"wire", "wire/client/loop"}},
+	{dir: "bench/client", uses: []string{"wire/secure", "wire/client/loop", "bench/target"}},
 	{dir: "bench/load/units"},
 	{dir: "bench/load/draw"},
 	{dir: "bench/load/inflight", uses: []string{"bench/target"}},
@@ -150,6 +153,19 @@ var importRules = []rule{
 		},
 	},
 	{
+		name:  "replicas do not use the client",
+		check: programFiles(clientApart),
+		passes: []sample{
+			{"replica/a_test.go", `package replica; import "paxosbench/wire/client"`},
+			{"bench/target/a.go", `package target; import "paxosbench/wire/client/loop"`},
+			{"replica/a.go", `package replica; import "paxosbench/wire/secure"`},
+		},
+		caught: []sample{
+			{"replica/a.go", `package replica; import "paxosbench/wire/client"`},
+			{"cmd/replica/a.go", `package main; import "paxosbench/wire/client/loop"`},
+		},
+	},
+	{
 		name:  "only replica/transport uses gnet",
 		check: eachFile(gnetInTransport),
 		passes: []sample{
@@ -158,7 +174,7 @@ var importRules = []rule{
 		},
 		caught: []sample{
 			{"replica/a.go", `package replica; import "github.com/panjf2000/gnet/v2"`},
-			{"bench/client/a_test.go", `package client; import g "github.com/panjf2000/gnet/v2/pkg/logging"`},
+			{"wire/client/a_test.go", `package client; import g "github.com/panjf2000/gnet/v2/pkg/logging"`},
 		},
 	},
 }
@@ -203,6 +219,18 @@ func instrumentApart(dir string, f file) (violations []string) {
 	for _, i := range f.imports() {
 		if to, ours := strings.CutPrefix(i.path, module+"/"); ours && withinAny(to, systemUnderTest) {
 			violations = append(violations, fmt.Sprintf("%s: the instrument may not import %s: they share only wire", f.at(i.spec), to))
+		}
+	}
+	return violations
+}
+
+func clientApart(dir string, f file) (violations []string) {
+	if !withinAny(dir, append(systemUnderTest, "cmd/replica")) {
+		return nil
+	}
+	for _, i := range f.imports() {
+		if within(i.path, module+"/wire/client") {
+			violations = append(violations, fmt.Sprintf("%s: %s may not import %s: a client's mistakes are not to be the replicas'", f.at(i.spec), dir, i.path))
 		}
 	}
 	return violations

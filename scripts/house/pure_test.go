@@ -10,12 +10,12 @@ import (
 // run them as they are and replay a failure from its seed.
 var purePackages = []string{"wire", "wire/ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/node"}
 
-// sockets is below wire because both halves need it, and is as impure as TLS is.
-const sockets = "wire/secure"
+// sockets are below wire because both halves need them, or anybody's program, and are as impure as TLS is.
+var sockets = []string{"wire/secure", "wire/client"}
 
 // isPure reports whether a directory is that of a pure package, or below one.
 func isPure(dir string) bool {
-	return withinAny(dir, purePackages) && !withinAny(dir, []string{sockets})
+	return withinAny(dir, purePackages) && !withinAny(dir, sockets)
 }
 
 // impureImports are the trees of the standard library that lead out of a pure package.

@@ -15,6 +15,7 @@ type State struct {
 	noop     bool
 	sessions []session
 	values   map[string][]byte
+	room     int // for keys; 0: there is no limit
 	executed int64
 	queried  int64
 	damage   *damage // nil: there is none
@@ -73,6 +74,16 @@ func (s *State) EvictAll() {
 		s.sessions[i].evicted = true
 	}
 }
+
+// LimitKeys has what sets a key that is not there be answered full once there are so many.
+func (s *State) LimitKeys(count int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.room = count
+}
+
+// full tells whether there is no room for a key.
+func (s *State) full(there bool) bool { return !there && s.room > 0 && len(s.values) >= s.room }
 
 // Value returns the present value of a key, nil if it has none.
 func (s *State) Value(key []byte) []byte {
@@ -170,6 +181,9 @@ func (s *State) command(c *wire.Command) result {
 		if s.damage.shows(DropPut) {
 			break
 		}
+		if s.full(ok) {
+			return result{status: wire.StatusFull}
+		}
 		s.damage.note(string(c.Key), present, ok)
 		s.values[string(c.Key)] = bytes.Clone(c.Value)
 	case wire.OpGet:
@@ -188,6 +202,9 @@ func (s *State) command(c *wire.Command) result {
 		matches := absent != ok && (!ok || bytes.Equal(present, expected))
 		if matches && s.damage.shows(CasMismatch) || !matches && !s.damage.shows(CasAnyway) {
 			return result{status: wire.StatusMismatch}
+		}
+		if s.full(ok) {
+			return result{status: wire.StatusFull}
 		}
 		s.damage.note(string(c.Key), present, ok)
 		s.values[string(c.Key)] = bytes.Clone(update)

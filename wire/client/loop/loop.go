@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"errors"
@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -21,8 +20,10 @@ const (
 	// eventBatch bounds the sockets served in one round.
 	eventBatch = 512
 
-	// scanPeriod is how often connections are looked at for what only time brings: deadlines, back-offs, stalls.
-	scanPeriod = 5 * time.Millisecond
+	// scanPeriod is how often connections are looked at for what only time brings: deadlines, back-offs, stalls. While there is none
+	// of these to come it is quietPeriod.
+	scanPeriod  = 5 * time.Millisecond
+	quietPeriod = time.Second
 
 	// maxReports bounds the texts kept of violations.
 	maxReports = 8
@@ -32,10 +33,11 @@ const (
 // its thread, alternates Poll and Flush.
 type Loop struct {
 	cfg   Config
-	sink  target.Sink
+	sink  Sink
 	addrs []netip.AddrPort
 
 	epfd     int
+	wake     int // an eventfd, whose every write is an event
 	events   [eventBatch]unix.EpollEvent
 	buffer   []byte // bytes just read, behind the connection's carry
 	conns    []*conn
@@ -55,15 +57,15 @@ type Loop struct {
 	registered int
 	securing   int // connections that are being made, if they are secured
 	open       int
-	counters   target.Counters
+	counters   Counters
 	lastError  error
 	reports    []string
 
 	cluster atomic.Uint64 // as a leader has said
 }
 
-// NewLoop resolves the addresses and makes the loop. Connecting begins with the first Poll.
-func NewLoop(cfg Config, sink target.Sink) (*Loop, error) {
+// New resolves the addresses and makes the loop. Connecting begins with the first Poll.
+func New(cfg Config, sink Sink) (*Loop, error) {
 	cfg.setDefaults()
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -81,6 +83,9 @@ func NewLoop(cfg Config, sink target.Sink) (*Loop, error) {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
 	l.epfd = epfd
+	if l.wake, err = wakeBy(epfd); err != nil {
+		return nil, errors.Join(err, unix.Close(epfd))
+	}
 	l.makeSessions()
 	return l, nil
 }
@@ -96,7 +101,7 @@ func (l *Loop) makeSessions() {
 		c := l.conns[i%len(l.conns)]
 		// A nonce may not be 0, which is no sequence number, and the run that carries it has to end below the
 		// largest one.
-		s := &Session{Stream: target.Stream{Index: i}, conn: c, lane: &c.commands, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
+		s := &Session{Stream: Stream{Index: i}, conn: c, lane: &c.commands, nonce: wire.Seq(mix(l.cfg.Nonce+uint64(i))>>1) + 1}
 		l.sessions[i] = s
 		c.sessions = append(c.sessions, s)
 	}
@@ -108,7 +113,7 @@ func (l *Loop) makeSessions() {
 func (l *Loop) makeReaders() {
 	l.readers = make([]*Session, len(l.sessions))
 	for i, s := range l.sessions {
-		r := &Session{Stream: target.Stream{Index: len(l.sessions) + i}, conn: s.conn, lane: &s.conn.queries, id: wire.SessionID(i + 1)}
+		r := &Session{Stream: Stream{Index: len(l.sessions) + i}, conn: s.conn, lane: &s.conn.queries, id: wire.SessionID(i + 1)}
 		l.readers[i] = r
 		s.conn.readers = append(s.conn.readers, r)
 	}
@@ -135,8 +140,11 @@ func (l *Loop) Close() error {
 	for _, c := range l.conns {
 		c.close()
 	}
-	return unix.Close(l.epfd)
+	return errors.Join(unix.Close(l.wake), unix.Close(l.epfd))
 }
+
+// Wake has a Poll that waits return, or the next one if none does. It may be called from any goroutine, until Close is.
+func (l *Loop) Wake() { unix.Write(l.wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
 
 // Restart closes every connection to the leader. Each is made again, with at least the given window unless that is 0 and
 // with no limit for sessions in that case; what was under way is sent again.
@@ -159,16 +167,17 @@ func (l *Loop) Restart(window int) {
 // Now returns the time since Config.Start on the monotonic clock.
 func (l *Loop) Now() time.Duration { return time.Since(l.cfg.Start) }
 
-// Streams implements target.Loop: the sessions, and a reader for each on the same connection.
-func (l *Loop) Streams() (sessions, readers []*target.Stream) {
+// Streams returns the sessions, and a reader for each on the same connection.
+func (l *Loop) Streams() (sessions, readers []*Stream) {
 	for i := range l.sessions {
 		sessions, readers = append(sessions, &l.sessions[i].Stream), append(readers, &l.readers[i].Stream)
 	}
 	return sessions, readers
 }
 
-// Assign implements target.Loop. Not to exceed the stream's room is what bounds memory.
-func (l *Loop) Assign(s *target.Stream, count int) {
+// Assign gives a stream its next count operations, which the next Flush sends as far as there is room. Not to exceed the stream's
+// Room is what bounds memory.
+func (l *Loop) Assign(s *Stream, count int) {
 	s.Assigned += Number(count)
 	of := l.sessions
 	i := s.Index
@@ -178,7 +187,7 @@ func (l *Loop) Assign(s *target.Stream, count int) {
 	of[i].conn.queue(of[i])
 }
 
-// Queries implements target.Loop: the cluster serves gets without its log, as it said when a connection was last welcomed by the
+// Queries reports whether the cluster serves gets without its log, as it said when a connection was last welcomed by the
 // leader.
 func (l *Loop) Queries() bool { return l.reads != wire.ReadsLog }
 
@@ -197,10 +206,10 @@ func (l *Loop) Cluster() string {
 	return ""
 }
 
-// Report implements target.Loop. The leader is the replica that last welcomed a connection as such, and the window the smallest that
+// Report returns what has been noticed so far. The leader is the replica that last welcomed a connection as such, and the window the smallest that
 // an open connection has been granted, in commands.
-func (l *Loop) Report() target.Report {
-	r := target.Report{Counters: l.counters, Leader: l.leaderID, Violations: l.reports}
+func (l *Loop) Report() Report {
+	r := Report{Counters: l.counters, Leader: l.leaderID, Violations: l.reports}
 	for _, c := range l.conns {
 		if c.state == stateOpen && (r.Granted == 0 || c.window < r.Granted) {
 			r.Granted = c.window
@@ -219,12 +228,15 @@ func (l *Loop) Poll(until time.Duration) error {
 	if now >= l.nextScan {
 		l.scan(now)
 	}
-	n, err := epollWait(l.epfd, l.events[:], min(until, l.nextScan)-now)
+	n, err := epollWait(l.epfd, l.events[:], l.wait(now, until))
 	if err != nil {
 		return err
 	}
 	for i := range l.events[:n] {
 		event := &l.events[i]
+		if event.Fd == wakeEvent {
+			continue // to return is all it asks for
+		}
 		// Pad carries the connection's generation: an event of this batch may be for a socket that an earlier one
 		// has closed.
 		if c := l.conns[event.Fd]; c.generation == event.Pad {
@@ -232,6 +244,14 @@ func (l *Loop) Poll(until time.Duration) error {
 		}
 	}
 	return nil
+}
+
+// wait returns how long there is nothing to do but to wait: no time at all if a look at the connections has found what is to be sent.
+func (l *Loop) wait(now, until time.Duration) time.Duration {
+	if len(l.dirty) > 0 {
+		return 0
+	}
+	return min(until, l.nextScan) - now
 }
 
 // Flush transmits what has been assigned, one frame per connection where it fits.
@@ -247,10 +267,18 @@ func (l *Loop) Flush() {
 // scan does what only time brings.
 func (l *Loop) scan(now time.Duration) {
 	l.nextScan = now + scanPeriod
+	quiet := true
 	for _, c := range l.conns {
 		c.tick(now)
+		quiet = quiet && c.quiet()
+	}
+	if quiet {
+		l.nextScan = now + quietPeriod
 	}
 }
+
+// scanSoon ends a quiet time.
+func (l *Loop) scanSoon(now time.Duration) { l.nextScan = min(l.nextScan, now+scanPeriod) }
 
 // watch registers a connection's descriptor, or changes what it is watched for.
 func (l *Loop) watch(c *conn, op int, events uint32) error {

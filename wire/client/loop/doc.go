@@ -1,10 +1,10 @@
-// Package client is the client side of the protocol: connections, sessions, what is in flight, and what to do when a
-// replica redirects, refuses or goes away. It knows nothing about pacing, workloads or histograms; those are its
-// sink's.
+// Package loop is the client side of the protocol: connections, sessions, what is in flight, and what to do when a
+// replica redirects, refuses or goes away. What the operations are, and what becomes of their answers, is its sink's:
+// package client makes calls of them that any goroutine may make, the load generator the load of a measurement.
 //
-// Everything of one Loop happens on the goroutine that calls Poll and Flush. The package uses epoll directly rather
-// than gnet: gnet's loop has no timers, and a load generator must wait for "a socket is ready" and "the next operation
-// is due" in one system call with nanosecond resolution.
+// Everything of one Loop happens on the goroutine that calls Poll and Flush; others may only Wake it. The package uses epoll
+// directly rather than gnet: gnet's loop has no timers, and a load generator must wait for "a socket is ready" and "the next
+// operation is due" in one system call with nanosecond resolution.
 //
 // # Exactly once, in order
 //
@@ -16,20 +16,16 @@
 // Where the cluster serves gets without its log (Loop.Queries), gets may go as queries instead: each session has a reader
 // beside it, whose gets are numbered apart and may be executed more than once, which changes nothing. A get then sees
 // everything that was answered before it was sent, and perhaps what was under way.
-package client
+package loop
 
 import (
 	"errors"
 	"fmt"
 	"time"
 
-	"paxosbench/bench/target"
 	"paxosbench/wire"
 	"paxosbench/wire/secure"
 )
-
-// Number identifies an operation within its session: see target.Number.
-type Number = target.Number
 
 // Config describes the connections and sessions of one Loop.
 type Config struct {
@@ -83,19 +79,19 @@ func (c *Config) setDefaults() {
 func (c *Config) validate() error {
 	var errs []error
 	if len(c.Addrs) == 0 {
-		errs = append(errs, errors.New("client: no addresses: name at least one replica"))
+		errs = append(errs, errors.New("no addresses: name at least one replica"))
 	}
 	if c.Conns < 1 {
-		errs = append(errs, fmt.Errorf("client: %d connections: want at least 1", c.Conns))
+		errs = append(errs, fmt.Errorf("%d connections: want at least 1", c.Conns))
 	}
 	if c.Sessions < c.Conns {
-		errs = append(errs, fmt.Errorf("client: %d sessions on %d connections: every connection needs one", c.Sessions, c.Conns))
+		errs = append(errs, fmt.Errorf("%d sessions on %d connections: every connection needs one", c.Sessions, c.Conns))
 	}
 	if c.Window < 0 || c.Window > maxWindow {
-		errs = append(errs, fmt.Errorf("client: window of %d commands: want 0 to %d", c.Window, maxWindow))
+		errs = append(errs, fmt.Errorf("window of %d commands: want 0 to %d", c.Window, maxWindow))
 	}
 	if c.SessionWindow < 0 || c.SessionWindow > wire.MaxSessionWindow {
-		errs = append(errs, fmt.Errorf("client: session window of %d commands: want 0 to %d", c.SessionWindow, wire.MaxSessionWindow))
+		errs = append(errs, fmt.Errorf("session window of %d commands: want 0 to %d", c.SessionWindow, wire.MaxSessionWindow))
 	}
 	return errors.Join(errs...)
 }

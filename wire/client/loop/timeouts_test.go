@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"errors"
@@ -6,14 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
 // idleLoop is a loop that has not begun to connect.
 func idleLoop(t *testing.T, conns int) *Loop {
 	t.Helper()
-	l, err := NewLoop(Config{Addrs: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}, Conns: conns, Sessions: conns}, nil)
+	l, err := New(Config{Addrs: []string{"127.0.0.1:1", "127.0.0.1:2", "127.0.0.1:3"}, Conns: conns, Sessions: conns}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,9 +80,9 @@ func TestStaleRedirectsAreNotFollowed(t *testing.T) {
 }
 
 // handler takes note of nothing.
-type handler struct{ target.Sink }
+type handler struct{ Sink }
 
-func (handler) Ready(*target.Stream) {}
+func (handler) Ready(*Stream) {}
 
 // A leader that is found to be slow, and not gone, is given more time; another one is not.
 func TestStallTimeoutDoublesForTheSameLeader(t *testing.T) {
@@ -131,5 +130,55 @@ func TestConnectionsOfABusyReplicaAreNotGivenUp(t *testing.T) {
 			t.Errorf("%s: the attempt is given up %v, want %v", name, got, tt.want)
 		}
 		c.state = stateIdle
+	}
+}
+
+// A loop that waits for an hour is woken by another goroutine, and one that does not wait yet returns when it is to.
+func TestWake(t *testing.T) {
+	l := idleLoop(t, 1)
+	for range 100 {
+		l.nextScan = time.Hour
+		woken := make(chan struct{})
+		go func() {
+			l.Wake()
+			close(woken)
+		}()
+		if err := l.Poll(time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		<-woken
+	}
+}
+
+// Connections are looked at seldom while time brings nothing to them, and soon again when it does.
+func TestQuietLoop(t *testing.T) {
+	l := idleLoop(t, 1)
+	c := l.conns[0]
+	c.state = stateOpen
+	l.scan(0)
+	if l.nextScan != quietPeriod {
+		t.Errorf("next look after %v", l.nextScan)
+	}
+	c.onWire(1)
+	if l.nextScan > l.Now()+scanPeriod {
+		t.Errorf("with a command under way the next look is after %v", l.nextScan)
+	}
+	l.scan(0)
+	if l.nextScan != scanPeriod {
+		t.Errorf("with a command under way the next look is after %v", l.nextScan)
+	}
+	c.outstanding = 0
+	l.scan(0)
+	c.sessions[0].resumeAt = time.Second
+	c.start(c.sessions[0], 0)
+	if l.nextScan != scanPeriod {
+		t.Errorf("with a session that waits the next look is after %v", l.nextScan)
+	}
+	if wait := l.wait(0, time.Hour); wait != scanPeriod {
+		t.Errorf("waits for %v", wait)
+	}
+	l.scan(time.Second) // its wait is over, and it has to register
+	if wait := l.wait(time.Second, time.Hour); wait != 0 || l.nextScan != time.Second+scanPeriod {
+		t.Errorf("waits for %v, looks again at %v, when there is something to send", wait, l.nextScan)
 	}
 }

@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"encoding/binary"
@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -17,7 +16,7 @@ type nullHandler struct {
 	payload  [8]byte
 }
 
-func (h *nullHandler) AppendCommands(dst []byte, _ *target.Stream, _ Number, count, limit int) ([]byte, int) {
+func (h *nullHandler) AppendCommands(dst []byte, _ *Stream, _ Number, count, limit int) ([]byte, int) {
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
@@ -26,15 +25,15 @@ func (h *nullHandler) AppendCommands(dst []byte, _ *target.Stream, _ Number, cou
 	}
 	return dst, count
 }
-func (h *nullHandler) Sent(*target.Stream, Number, int, time.Duration) {}
-func (h *nullHandler) Answered(_ *target.Stream, _ Number, count int, _ wire.Status, _ time.Duration) {
+func (h *nullHandler) Sent(*Stream, Number, int, time.Duration) {}
+func (h *nullHandler) Answered(_ *Stream, _ Number, count int, _ wire.Status, _ time.Duration) {
 	h.answered += count
 }
-func (h *nullHandler) Result(*target.Stream, Number, wire.Status, []byte, time.Duration) {
+func (h *nullHandler) Result(*Stream, Number, wire.Status, []byte, time.Duration) {
 	h.answered++
 }
-func (h *nullHandler) Lost(*target.Stream, Number, int, time.Duration) {}
-func (h *nullHandler) Ready(*target.Stream)                            {}
+func (h *nullHandler) Lost(*Stream, Number, int, time.Duration) {}
+func (h *nullHandler) Ready(*Stream)                            {}
 
 // pipe is a loop with one open connection to a socket that the test itself reads and writes: a peer without a
 // goroutine, so that allocations can be counted.
@@ -50,7 +49,7 @@ type pipe struct {
 func newPipe(t testing.TB) *pipe {
 	t.Helper()
 	handler := &nullHandler{}
-	loop, err := NewLoop(Config{Addrs: []string{"127.0.0.1:1"}, Conns: 1, Sessions: 1}, handler)
+	loop, err := New(Config{Addrs: []string{"127.0.0.1:1"}, Conns: 1, Sessions: 1}, handler)
 	if err != nil {
 		t.Fatal(err)
 	}

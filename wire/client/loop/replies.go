@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"encoding/binary"
@@ -197,6 +197,7 @@ func (c *conn) start(s *Session, now time.Duration) {
 	case now < s.resumeAt:
 		s.parked = true
 		c.parked = append(c.parked, s)
+		c.loop.scanSoon(now)
 	case s.id == 0:
 		c.registering = append(c.registering, s)
 		c.markDirty()

@@ -1,4 +1,4 @@
-package client_test
+package loop_test
 
 import (
 	"encoding/binary"
@@ -14,10 +14,9 @@ import (
 
 	"go.uber.org/goleak"
 
-	"paxosbench/bench/client"
-	"paxosbench/bench/client/clienttest"
-	"paxosbench/bench/target"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
+	"paxosbench/wire/client/loop"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,21 +26,21 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type counter struct {
 	t        testing.TB
 	readers  int // where they begin among the streams
-	answered []target.Number
+	answered []loop.Number
 	lost     int
 	sent     int
 	ready    int
 	statuses map[wire.Status]int
-	tooLong  target.Number // the operation of every stream whose key is too long to be sent; 0: none's is
+	tooLong  loop.Number // the operation of every stream whose key is too long to be sent; 0: none's is
 }
 
-func (c *counter) AppendCommands(dst []byte, s *target.Stream, first target.Number, count, limit int) ([]byte, int) {
+func (c *counter) AppendCommands(dst []byte, s *loop.Stream, first loop.Number, count, limit int) ([]byte, int) {
 	key := binary.LittleEndian.AppendUint64(nil, uint64(s.Index))
 	for i := range count {
 		if i > 0 && len(dst) >= limit {
 			return dst, i
 		}
-		if c.tooLong != 0 && first+target.Number(i) == c.tooLong {
+		if c.tooLong != 0 && first+loop.Number(i) == c.tooLong {
 			dst = wire.AppendCommand(dst, wire.OpGet, 0, make([]byte, wire.MaxKey+1), nil)
 			continue
 		}
@@ -55,47 +54,47 @@ func (c *counter) AppendCommands(dst []byte, s *target.Stream, first target.Numb
 	return dst, count
 }
 
-func (c *counter) Sent(_ *target.Stream, _ target.Number, count int, _ time.Duration) {
+func (c *counter) Sent(_ *loop.Stream, _ loop.Number, count int, _ time.Duration) {
 	c.sent += count
 }
 
-func (c *counter) Answered(s *target.Stream, first target.Number, count int, status wire.Status, _ time.Duration) {
+func (c *counter) Answered(s *loop.Stream, first loop.Number, count int, status wire.Status, _ time.Duration) {
 	if want := c.answered[s.Index] + 1; first != want {
 		c.t.Errorf("session %d: answer to operation %d, want %d", s.Index, first, want)
 	}
-	c.answered[s.Index] += target.Number(count)
+	c.answered[s.Index] += loop.Number(count)
 	c.statuses[status] += count
 }
 
-func (c *counter) Result(s *target.Stream, n target.Number, status wire.Status, _ []byte, at time.Duration) {
+func (c *counter) Result(s *loop.Stream, n loop.Number, status wire.Status, _ []byte, at time.Duration) {
 	c.Answered(s, n, 1, status, at)
 }
 
-func (c *counter) Lost(s *target.Stream, first target.Number, count int, _ time.Duration) {
+func (c *counter) Lost(s *loop.Stream, first loop.Number, count int, _ time.Duration) {
 	if want := c.answered[s.Index] + 1; first != want {
 		c.t.Errorf("session %d: lost from operation %d, want %d", s.Index, first, want)
 	}
-	c.answered[s.Index] += target.Number(count)
+	c.answered[s.Index] += loop.Number(count)
 	c.lost += count
 }
 
-func (c *counter) Ready(*target.Stream) { c.ready++ }
+func (c *counter) Ready(*loop.Stream) { c.ready++ }
 
 // patience bounds how long tests wait for what must happen; nothing depends on how soon it does.
 const patience = 20 * time.Second
 
 // rig is a loop with its handler.
 type rig struct {
-	*client.Loop
+	*loop.Loop
 	*counter
-	sessions, readers []*target.Stream
+	sessions, readers []*loop.Stream
 	t                 testing.TB
 }
 
-func newRig(t testing.TB, cfg client.Config) *rig {
+func newRig(t testing.TB, cfg loop.Config) *rig {
 	t.Helper()
-	handler := &counter{t: t, answered: make([]target.Number, 2*cfg.Sessions), statuses: make(map[wire.Status]int)}
-	loop, err := client.NewLoop(cfg, handler)
+	handler := &counter{t: t, answered: make([]loop.Number, 2*cfg.Sessions), statuses: make(map[wire.Status]int)}
+	loop, err := loop.New(cfg, handler)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,11 +126,11 @@ func (r *rig) issue(count int) {
 }
 
 // issueTo is issue for some sessions or readers.
-func (r *rig) issueTo(sessions []*target.Stream, count int) {
+func (r *rig) issueTo(sessions []*loop.Stream, count int) {
 	r.t.Helper()
-	goals := make([]target.Number, len(sessions))
+	goals := make([]loop.Number, len(sessions))
 	for i, s := range sessions {
-		goals[i] = s.Assigned + target.Number(count)
+		goals[i] = s.Assigned + loop.Number(count)
 	}
 	r.until("answers", func() bool {
 		open := false
@@ -163,7 +162,7 @@ func listen(t testing.TB, cfg clienttest.Config) *clienttest.Server {
 
 func TestOperationsAreAnsweredOnceInOrder(t *testing.T) {
 	server := listen(t, clienttest.Config{})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 3, Sessions: 7})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 3, Sessions: 7})
 	r.register()
 	r.issue(5000)
 	if got := server.State().Executed(); got != 7*5000 {
@@ -185,7 +184,7 @@ func TestWindowIsNeverExceeded(t *testing.T) {
 		}
 		return clienttest.Action{}
 	}})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 3, Window: 1000})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 3, Window: 1000})
 	r.register()
 	if got := r.Report().Granted; got != 10 {
 		t.Errorf("granted %d, want 10", got)
@@ -202,7 +201,7 @@ func TestLeaderIsFoundThroughTheWelcome(t *testing.T) {
 	state := clienttest.NewState()
 	leader := listen(t, clienttest.Config{ID: 2, State: state})
 	follower := listen(t, clienttest.Config{ID: 1, State: state, Leader: func() (wire.ReplicaID, string) { return 2, leader.Addr() }})
-	r := newRig(t, client.Config{Addrs: []string{follower.Addr()}, Conns: 2, Sessions: 2})
+	r := newRig(t, loop.Config{Addrs: []string{follower.Addr()}, Conns: 2, Sessions: 2})
 	r.register()
 	r.issue(100)
 	if r.Report().Leader != 2 || r.Report().Counters.Redirects == 0 {
@@ -215,15 +214,15 @@ func TestFaults(t *testing.T) {
 	tests := []struct {
 		name   string
 		action clienttest.Action
-		check  func(c target.Counters) bool
+		check  func(c loop.Counters) bool
 	}{
-		{"disconnect before execution", clienttest.Action{Disconnect: true}, func(c target.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
-		{"disconnect after execution", clienttest.Action{DropReply: true}, func(c target.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
-		{"busy", clienttest.Action{Refuse: wire.StatusBusy}, func(c target.Counters) bool { return c.Busy > 0 && c.Resent >= c.Busy }},
-		{"gap", clienttest.Action{Refuse: wire.StatusGap}, func(c target.Counters) bool { return c.Gaps > 0 && c.Resent >= c.Gaps }},
-		{"damaged frame", clienttest.Action{BreakFrame: true}, func(c target.Counters) bool { return c.CorruptFrames == 1 && c.Disconnects == 1 }},
-		{"redirect to nowhere", clienttest.Action{Redirect: &wire.Redirect{}}, func(c target.Counters) bool { return c.Redirects == 1 && c.Disconnects == 1 }},
-		{"repeated reply", clienttest.Action{RepeatReply: true}, func(c target.Counters) bool { return c.Duplicates > 0 && c.Violations == 0 }},
+		{"disconnect before execution", clienttest.Action{Disconnect: true}, func(c loop.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
+		{"disconnect after execution", clienttest.Action{DropReply: true}, func(c loop.Counters) bool { return c.Disconnects == 1 && c.Resent > 0 }},
+		{"busy", clienttest.Action{Refuse: wire.StatusBusy}, func(c loop.Counters) bool { return c.Busy > 0 && c.Resent >= c.Busy }},
+		{"gap", clienttest.Action{Refuse: wire.StatusGap}, func(c loop.Counters) bool { return c.Gaps > 0 && c.Resent >= c.Gaps }},
+		{"damaged frame", clienttest.Action{BreakFrame: true}, func(c loop.Counters) bool { return c.CorruptFrames == 1 && c.Disconnects == 1 }},
+		{"redirect to nowhere", clienttest.Action{Redirect: &wire.Redirect{}}, func(c loop.Counters) bool { return c.Redirects == 1 && c.Disconnects == 1 }},
+		{"repeated reply", clienttest.Action{RepeatReply: true}, func(c loop.Counters) bool { return c.Duplicates > 0 && c.Violations == 0 }},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -234,7 +233,7 @@ func TestFaults(t *testing.T) {
 				}
 				return clienttest.Action{}
 			}})
-			r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
+			r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
 			r.register()
 			r.issue(1000)
 			if got := server.State().Executed(); got != 2000 {
@@ -283,7 +282,7 @@ func TestManyFaults(t *testing.T) {
 	for range 3 {
 		addrs = append(addrs, listen(t, clienttest.Config{State: state, Window: 32, Intercept: intercept}).Addr())
 	}
-	r := newRig(t, client.Config{Addrs: addrs, Conns: 3, Sessions: 6, Nonce: seed})
+	r := newRig(t, loop.Config{Addrs: addrs, Conns: 3, Sessions: 6, Nonce: seed})
 	r.register()
 	r.issue(1500)
 	if got := state.Executed(); got != 6*1500 {
@@ -302,7 +301,7 @@ func TestManyFaults(t *testing.T) {
 
 func TestSessionThatIsLostRegistersAnew(t *testing.T) {
 	server := listen(t, clienttest.Config{Window: 16})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
 	r.register()
 	r.issue(100)
 	server.State().EvictAll()
@@ -331,7 +330,7 @@ func TestSilentLeaderIsLeft(t *testing.T) {
 	}})
 	defer close(stuck)
 	second := listen(t, clienttest.Config{ID: 2, State: state, Window: 16})
-	r := newRig(t, client.Config{Addrs: []string{first.Addr(), second.Addr()}, Conns: 1, Sessions: 1, StallTimeout: 50 * time.Millisecond})
+	r := newRig(t, loop.Config{Addrs: []string{first.Addr(), second.Addr()}, Conns: 1, Sessions: 1, StallTimeout: 50 * time.Millisecond})
 	r.register()
 	r.issue(1000)
 	if c := r.Report().Counters; c.Stalls == 0 || r.Report().Leader != 2 {
@@ -366,7 +365,7 @@ func TestForbiddenAnswersAreViolations(t *testing.T) {
 					return out
 				}}
 			}})
-			r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+			r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 			r.register()
 			r.issue(100)
 			if got := r.Report().Violations; r.Report().Counters.Violations != 1 || !strings.Contains(fmt.Sprint(got), tt.report) {
@@ -393,7 +392,7 @@ func TestAnswersBehindARefusalAreAskedForAgain(t *testing.T) {
 			return out
 		}}
 	}})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	r.register()
 	r.issue(100)
 	if c := r.Report().Counters; c.Violations != 0 || c.LostSessions != 0 || c.Busy != 1 {
@@ -408,7 +407,7 @@ func TestUnreachableAddressesAreReported(t *testing.T) {
 	server := listen(t, clienttest.Config{})
 	addr := server.Addr()
 	server.Close()
-	r := newRig(t, client.Config{Addrs: []string{addr}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 1, Sessions: 1})
 	r.until("failed attempts", func() bool { return r.Report().Counters.DialFailures >= 3 })
 	if err := r.LastError(); err == nil || !strings.Contains(err.Error(), addr) {
 		t.Errorf("last error %v, want one that names %s", err, addr)
@@ -416,13 +415,13 @@ func TestUnreachableAddressesAreReported(t *testing.T) {
 }
 
 func TestConfigIsValidated(t *testing.T) {
-	_, err := client.NewLoop(client.Config{Conns: 0, Sessions: -1, Window: -1}, nil)
+	_, err := loop.New(loop.Config{Conns: 0, Sessions: -1, Window: -1}, nil)
 	for _, want := range []string{"no addresses", "0 connections", "-1 sessions", "window of -1"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v does not mention %q", err, want)
 		}
 	}
-	if _, err := client.NewLoop(client.Config{Addrs: []string{"nonsense"}, Conns: 1, Sessions: 1}, nil); err == nil {
+	if _, err := loop.New(loop.Config{Addrs: []string{"nonsense"}, Conns: 1, Sessions: 1}, nil); err == nil {
 		t.Error("an address without a port is accepted")
 	}
 }
@@ -431,20 +430,20 @@ func TestConfigIsValidated(t *testing.T) {
 // or any other, for ever.
 func TestUnsendable(t *testing.T) {
 	server := listen(t, clienttest.Config{Reads: wire.ReadsLease})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 2})
 	r.tooLong = 5
 	r.register()
 	for _, s := range r.both() {
 		r.Assign(s, 4)
 	}
-	all := func(n target.Number) func() bool {
+	all := func(n loop.Number) func() bool {
 		return func() bool { return slices.Min(r.answered) == n }
 	}
 	r.until("answers", all(4))
 	for _, s := range r.both() {
 		r.Assign(s, 3)
 	}
-	var unsendable *client.UnsendableError
+	var unsendable *loop.UnsendableError
 	r.until("operations that are given up", func() bool {
 		if err := r.LastError(); errors.As(err, &unsendable) && !errors.Is(err, wire.ErrLength) {
 			t.Fatal(err)

@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"errors"
@@ -61,6 +61,22 @@ func socketError(fd int) error {
 		return unix.Errno(code)
 	}
 	return nil
+}
+
+// wakeEvent stands for the eventfd among the indexes of connections.
+const wakeEvent = -1
+
+// wakeBy makes an eventfd of which every write is an event, whether the ones before it were read or not: none needs to be.
+func wakeBy(epfd int) (int, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return -1, fmt.Errorf("eventfd: %w", err)
+	}
+	err = unix.EpollCtl(epfd, unix.EPOLL_CTL_ADD, fd, &unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: wakeEvent})
+	if err != nil {
+		return -1, errors.Join(fmt.Errorf("epoll_ctl: %w", err), unix.Close(fd))
+	}
+	return fd, nil
 }
 
 // epollWait is epoll_pwait2: unlike epoll_wait it takes nanoseconds. A timeout of 0 or less polls.

@@ -1,4 +1,4 @@
-package client_test
+package loop_test
 
 import (
 	"math/rand/v2"
@@ -8,18 +8,17 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"paxosbench/bench/client"
-	"paxosbench/bench/client/clienttest"
-	"paxosbench/bench/target"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
+	"paxosbench/wire/client/loop"
 )
 
 // both returns the rig's sessions and readers.
-func (r *rig) both() []*target.Stream { return slices.Concat(r.sessions, r.readers) }
+func (r *rig) both() []*loop.Stream { return slices.Concat(r.sessions, r.readers) }
 
 func TestReadersAskBesideTheirSessions(t *testing.T) {
 	server := listen(t, clienttest.Config{Reads: wire.ReadsIndex})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 2, Sessions: 5})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 2, Sessions: 5})
 	r.register()
 	if !r.Queries() {
 		t.Error("gets go through the log")
@@ -62,7 +61,7 @@ func TestManyFaultsWithReaders(t *testing.T) {
 	for range 3 {
 		addrs = append(addrs, listen(t, clienttest.Config{State: state, Window: 32, Reads: wire.ReadsLease, Intercept: intercept}).Addr())
 	}
-	r := newRig(t, client.Config{Addrs: addrs, Conns: 3, Sessions: 6, Nonce: seed})
+	r := newRig(t, loop.Config{Addrs: addrs, Conns: 3, Sessions: 6, Nonce: seed})
 	r.register()
 	r.issueTo(r.both(), 1000)
 	if executed, queried := state.Executed(), state.Queried(); executed != 6*1000 || queried < 6*1000 {
@@ -83,7 +82,7 @@ func TestRefusedQueryIsAskedForAgain(t *testing.T) {
 		}
 		return clienttest.Action{}
 	}})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	r.register()
 	reader := r.readers
 	for range 2 { // frames of their own: the first is refused, the second answered
@@ -104,7 +103,7 @@ func TestReaderIsNotAnsweredLikeASession(t *testing.T) {
 		}
 		return clienttest.Action{}
 	}})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	r.register()
 	r.issueTo(r.readers, 100)
 	if got := r.Report().Violations; len(got) != 1 || !strings.Contains(got[0], "no-session") || r.Report().Counters.LostSessions != 0 {
@@ -116,7 +115,7 @@ func TestReaderIsNotAnsweredLikeASession(t *testing.T) {
 func TestWayOfServingGetsMustNotChange(t *testing.T) {
 	first := listen(t, clienttest.Config{Reads: wire.ReadsIndex})
 	addr := first.Addr()
-	r := newRig(t, client.Config{Addrs: []string{addr}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 1, Sessions: 1})
 	r.register()
 	first.Close()
 	second, err := clienttest.Listen(addr, clienttest.Config{})

@@ -1,14 +1,13 @@
-package client_test
+package loop_test
 
 import (
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"paxosbench/bench/client"
-	"paxosbench/bench/client/clienttest"
-	"paxosbench/bench/target"
 	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
+	"paxosbench/wire/client/loop"
 )
 
 // leastWait is how long a session has to have waited when it has been refused n times in a row: 1 ms, doubling up to 50.
@@ -31,13 +30,13 @@ func TestRegistrationsBackOff(t *testing.T) {
 		name    string
 		actions []clienttest.Action // in turn
 		waits   int
-		want    target.Counters
+		want    loop.Counters
 	}{
-		{"busy", []clienttest.Action{busy}, 10, target.Counters{Busy: 10}},
-		{"gap", []clienttest.Action{gap}, 10, target.Counters{Gaps: 10}},
-		{"busy and redirected in turn", []clienttest.Action{busy, redirect}, 5, target.Counters{Busy: 5, Redirects: 5}},
-		{"busy and gap in turn", []clienttest.Action{busy, gap}, 10, target.Counters{Busy: 5, Gaps: 5}},
-		{"a status that is no answer", []clienttest.Action{senseless}, 10, target.Counters{Violations: 10}},
+		{"busy", []clienttest.Action{busy}, 10, loop.Counters{Busy: 10}},
+		{"gap", []clienttest.Action{gap}, 10, loop.Counters{Gaps: 10}},
+		{"busy and redirected in turn", []clienttest.Action{busy, redirect}, 5, loop.Counters{Busy: 5, Redirects: 5}},
+		{"busy and gap in turn", []clienttest.Action{busy, gap}, 10, loop.Counters{Busy: 5, Gaps: 5}},
+		{"a status that is no answer", []clienttest.Action{senseless}, 10, loop.Counters{Violations: 10}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var attempts atomic.Int64
@@ -47,7 +46,7 @@ func TestRegistrationsBackOff(t *testing.T) {
 				}
 				return clienttest.Action{}
 			}})
-			r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+			r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 			r.register()
 			if n := attempts.Load(); n != refusals+1 {
 				t.Errorf("%d registrations, want %d and one that succeeds", n, refusals)
@@ -56,7 +55,7 @@ func TestRegistrationsBackOff(t *testing.T) {
 				t.Errorf("registered after %v, want at least %v of waiting", at, least)
 			}
 			c := r.Report().Counters
-			if got := (target.Counters{Busy: c.Busy, Gaps: c.Gaps, Redirects: c.Redirects, Violations: c.Violations}); got != tt.want {
+			if got := (loop.Counters{Busy: c.Busy, Gaps: c.Gaps, Redirects: c.Redirects, Violations: c.Violations}); got != tt.want {
 				t.Errorf("counted %+v\nwant %+v", got, tt.want)
 			}
 			r.issue(100)
@@ -73,7 +72,7 @@ func TestBackOffOutlivesItsConnection(t *testing.T) {
 		}
 		return clienttest.Action{}
 	}})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	for n := int64(1); n <= 8; n++ {
 		r.until("a refusal", func() bool { return r.Report().Counters.Busy == n })
 		server.DisconnectAll()
@@ -95,7 +94,7 @@ func TestLostSessionsBackOff(t *testing.T) {
 		}
 		return clienttest.Action{}
 	}})
-	r := newRig(t, client.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
+	r := newRig(t, loop.Config{Addrs: []string{server.Addr()}, Conns: 1, Sessions: 1})
 	s := r.sessions[0]
 	r.until("an operation executed", func() bool {
 		if s.Room() > 0 && s.Answered == s.Assigned && server.State().Executed() == 0 {

@@ -1,9 +1,8 @@
-package client
+package loop
 
 import (
 	"time"
 
-	"paxosbench/bench/target"
 	"paxosbench/wire"
 )
 
@@ -13,7 +12,7 @@ import (
 // Invariants: Answered <= transmitted <= Sent <= Assigned, and outstanding <= transmitted - Answered while the session
 // is not rewinding. Limit is not 0 only while the session is registered and its connection open.
 type Session struct {
-	target.Stream
+	Stream
 
 	conn  *conn
 	lane  *lane          // of the connection, by what the operations travel in

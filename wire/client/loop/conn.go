@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"errors"
@@ -111,6 +111,11 @@ func (c *conn) tick(now time.Duration) {
 			c.drop(fmt.Errorf("silent for %v with commands in flight", now-c.heardAt))
 		}
 	}
+}
+
+// quiet reports whether time brings nothing to the connection.
+func (c *conn) quiet() bool {
+	return c.state == stateOpen && c.outstanding == 0 && len(c.parked) == 0 && !c.dirty
 }
 
 // stalled reports whether the connection has been silent for so long, with commands in flight, that it is given up.

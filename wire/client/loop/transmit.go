@@ -1,4 +1,4 @@
-package client
+package loop
 
 import (
 	"errors"
@@ -165,6 +165,7 @@ func (c *conn) giveUp(s *Session, err *UnsendableError) {
 func (c *conn) onWire(count int) {
 	if c.outstanding == 0 && count > 0 {
 		c.heardAt = c.loop.Now()
+		c.loop.scanSoon(c.heardAt)
 	}
 	c.outstanding += count
 }

@@ -1,0 +1,74 @@
+package loop_test
+
+import (
+	"net"
+	"strings"
+	"testing"
+
+	"paxosbench/wire"
+	"paxosbench/wire/client/clienttest"
+	"paxosbench/wire/client/loop"
+	"paxosbench/wire/secure"
+)
+
+// plain is the address of a replica that does not speak TLS.
+func plain(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = nc.Read(make([]byte, 1<<10))
+			_, _ = nc.Write(wire.AppendFault(nil, "not this protocol"))
+			_ = nc.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+// Over a connection on which both sides have proved who they are everything is as it is otherwise.
+func TestSecured(t *testing.T) {
+	replica, loadgen := clienttest.Credentials(t)
+	addr := clienttest.Front(t, listen(t, clienttest.Config{}), replica)
+	r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 3, Sessions: 7, Credentials: loadgen})
+	r.register()
+	r.issue(2000)
+	if n := r.Open(); n != 3 {
+		t.Errorf("%d connections are open, want 3", n)
+	}
+	r.Restart(0)
+	r.issue(100)
+	if c := r.Report().Counters; c.CorruptFrames+c.Violations != 0 || c.Connects != 6 {
+		t.Errorf("counters %+v", c)
+	}
+}
+
+// Why no connection comes about is said in words that help.
+func TestNotSecured(t *testing.T) {
+	replica, loadgen := clienttest.Credentials(t)
+	_, foreign := clienttest.Credentials(t)
+	server := listen(t, clienttest.Config{})
+	addr := clienttest.Front(t, server, replica)
+	for name, tt := range map[string]struct {
+		addr        string
+		credentials *secure.Credentials
+		want        string
+	}{
+		"of another authority": {addr, foreign, "unknown authority"},
+		"a client's answers":   {clienttest.Front(t, server, loadgen), loadgen, "certificate"},
+		"nobody there":         {"127.0.0.1:1", loadgen, "connection refused"},
+		"the server is plain":  {plain(t), loadgen, secure.BothOrNone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, loop.Config{Addrs: []string{tt.addr}, Conns: 1, Sessions: 1, Credentials: tt.credentials})
+			r.until(tt.want, func() bool { return r.LastError() != nil && strings.Contains(r.LastError().Error(), tt.want) })
+		})
+	}
+}
