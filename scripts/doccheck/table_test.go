@@ -55,6 +55,7 @@ var optional = []string{"make", "openssl"}
 var elsewhere = map[string]string{
 	"docs/hosts.md":   "replicas and load on several hosts",
 	"docs/targets.md": "a module beside this one, which a test of bench/load makes from the page and runs",
+	"docs/client.md":  "a module beside this one, which a test of wire/client makes from the page and runs",
 }
 
 // prepared makes what the pages take for granted: the programs, half a minute of calibration, one suite of the hour and a
