@@ -76,7 +76,9 @@ func (p *Program) Execute(s *Session, cli any, bindings ...any) int {
 	if err != nil {
 		return p.report(s.Err, Usage(fmt.Errorf("%w (see %s --help)", err, p.command(err))))
 	}
-	s.Word = parsed.Selected().Name
+	if command := parsed.Selected(); command != nil { // else the program is its only command
+		s.Word = command.Name
+	}
 	return p.report(s.Err, parsed.Run(append(bindings, s, cli)...))
 }
 

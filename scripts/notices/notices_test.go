@@ -147,7 +147,7 @@ func textsOf(path, name string) (texts []text, err error) {
 func notices(works []work) string {
 	var out strings.Builder
 	fmt.Fprintln(&out, "# Third-party notices")
-	fmt.Fprintf(&out, "\nThe programs of this project, built for Linux, contain work of others. `go test ./scripts/notices -update` writes this file;\nthe same test fails if it is not that of the programs.\n\n")
+	fmt.Fprintf(&out, "\nThe programs of this project, built for Linux, contain work of others. `go test ./scripts/notices -update` writes this file;\nthe same test fails if it is not that of the programs.\nThe servers of other systems in `bench/peers`, a module of its own, are built by those who compare and are in none of these programs: what they\ncontain is listed in `bench/peers/go.mod`, and each module comes with its terms.\n\n")
 	fmt.Fprintln(&out, "| what | version | terms | texts |\n|---|---|---|---|")
 	numbers, order := map[string]int{}, []string(nil)
 	for _, w := range works {
