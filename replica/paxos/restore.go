@@ -57,6 +57,7 @@ func (c *Core) Restore(r *wire.Record) {
 // need not be cleared by the system first. The last ones are kept: the newest says what a leader must know (see isBeyond).
 func (c *Core) TrimRestored(applied wire.Slot) {
 	c.log.trim(min(applied, c.commit), min(c.cfg.LogBytes, restoredBytes))
+	c.log.recycle()
 }
 
 // restoredBytes has room for two of the largest batches.

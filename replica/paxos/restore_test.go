@@ -176,6 +176,9 @@ func TestReplayKeepsLittle(t *testing.T) {
 			t.Fatalf("%d bytes in memory after slot %d, want %d at most", h.log.bytes, s, most)
 		}
 	}
+	if kept := h.cfg.Buffers.Kept(); kept == 0 || kept > 4<<20 {
+		t.Errorf("%d bytes wait to be used again, want some", kept)
+	}
 	for s := wire.Slot(36); s <= 40; s++ {
 		if h.log.get(s) == nil {
 			t.Errorf("slot %d is not in memory, %d are known chosen", s, h.Commit())
