@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -29,6 +30,10 @@ type Local struct {
 	Logs string
 	// PortBase is where the search for free ports begins.
 	PortBase int
+	// Others are the systems that can be measured beside the replicas of this project, by name, and Loader the command line of a
+	// load generator that reaches them, to which flags are added. Without them only the replicas can be, by loadgen of Bin.
+	Others map[string]*cluster.System
+	Loader []string
 }
 
 // CheckPrograms refuses a directory without the programs, which would otherwise fail every run.
@@ -39,6 +44,14 @@ func (l *Local) CheckPrograms() error {
 		}
 	}
 	return nil
+}
+
+// loader returns the command line of the load generator.
+func (l *Local) loader() []string {
+	if len(l.Loader) > 0 {
+		return slices.Clone(l.Loader)
+	}
+	return []string{l.program("loadgen"), "run"}
 }
 
 // CheckPorts refuses a port base from which no cluster would find its ports, which would otherwise fail every run.
@@ -85,12 +98,15 @@ func failed(err error) Measured {
 // measure starts a cluster, loads it and stops it. Data and logs stay. Its error is one that all other runs would have.
 func (t *trial) measure(ctx context.Context, job Job) (Measured, error) {
 	s, err := newSetup(job.Settings)
+	if err == nil {
+		err = s.find(t.Others, len(t.Loader) > 0)
+	}
 	if err != nil {
 		return failed(err), nil
 	}
 	c, err := cluster.Start(ctx, cluster.Config{
-		Program: t.Replica(), Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
-		Dir: filepath.Join(t.dir, "cluster"), PortBase: t.PortBase, Search: true, Tied: true, TLS: s.tls, Netem: s.netem,
+		Program: t.Replica(), System: s.system, Bin: t.Bin, Durability: s.durability, Replicas: s.replicas, Flags: s.replicaFlags, Link: s.link,
+		Dir: filepath.Join(t.dir, "cluster"), PortBase: t.PortBase, Search: true, Tied: true, TLS: s.tls, Netem: s.netem, Timeout: s.patience(),
 	})
 	if errors.Is(err, cluster.ErrNoPorts) {
 		return Measured{}, err
@@ -119,7 +135,8 @@ func (t *trial) load(ctx context.Context, job Job, s *setup, c *cluster.Cluster)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, job.Warmup+job.Duration+overtime, errors.New("the load did not end in time"))
 	defer cancel()
-	cmd := cluster.Command(ctx, t.program("loadgen"), t.loadArgs(job, s, c)...)
+	loader := t.loader()
+	cmd := cluster.Command(ctx, loader[0], slices.Concat(loader[1:], t.loadArgs(job, s, c))...)
 	var said bytes.Buffer
 	cmd.Stderr = &said
 	err := cmd.Run()
@@ -136,7 +153,7 @@ func (t *trial) out() string { return filepath.Join(t.dir, "out") }
 
 func (t *trial) loadArgs(job Job, s *setup, c *cluster.Cluster) []string {
 	return append([]string{
-		"run", "--quiet", "--out", t.out(), "--cluster", c.Dir(),
+		"--quiet", "--out", t.out(), "--cluster", c.Dir(),
 		"--warmup", job.Warmup.String(), "--duration", job.Duration.String(), "--seed", strconv.FormatUint(job.Seed, 10),
 	}, s.loadFlags...)
 }

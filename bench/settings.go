@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -20,11 +21,16 @@ type setup struct {
 	loadFlags    []string
 	tls          bool
 	netem        bool // the load does something to the network between the replicas
+	inFlight     bool // the load says how much is in flight altogether
+
+	name       string          // of the system
+	system     *cluster.System // nil: the replicas of this project
+	durability string
 }
 
 // newSetup sorts settings by who acts on them.
 func newSetup(settings suite.Cell) (*setup, error) {
-	s := &setup{replicas: suite.DefaultReplicas}
+	s := &setup{replicas: suite.DefaultReplicas, name: suite.OwnSystem, durability: cmp.Or(settings.Get("durability"), "fsync")}
 	for _, setting := range settings {
 		if err := s.add(setting); err != nil {
 			return nil, fmt.Errorf("%s=%s: %w", setting.Knob, setting.Value, err)
@@ -53,10 +59,44 @@ func (s *setup) add(setting suite.Setting) (err error) {
 	case suite.KnobTLS:
 		s.tls, err = strconv.ParseBool(setting.Value)
 	case suite.KnobVariant: // a name only
+	case suite.KnobSystem:
+		s.name = setting.Value
+	case suite.KnobInFlight:
+		s.loadFlags, s.inFlight = append(s.loadFlags, flag), true
 	default:
 		err = fmt.Errorf("BUG: a knob that nobody acts on")
 	}
 	return err
+}
+
+// find finds the system that is meant among those that can be measured beside the replicas of this project.
+func (s *setup) find(others map[string]*cluster.System, canDivide bool) error {
+	if s.inFlight && !canDivide {
+		return fmt.Errorf("%s is for bin/peers, which measures several systems (docs/peers.md): say conns and %s", suite.KnobInFlight, suite.KnobWindow)
+	}
+	if s.name == suite.OwnSystem {
+		return nil
+	}
+	if s.system = others[s.name]; s.system == nil {
+		return fmt.Errorf("%s=%s: this program cannot measure it; see docs/peers.md", suite.KnobSystem, s.name)
+	}
+	for _, flag := range s.replicaFlags {
+		if flag != "--durability="+s.durability {
+			return fmt.Errorf("%s: %s has no such flag", flag, s.name)
+		}
+	}
+	s.replicaFlags, s.replicas = nil, cmp.Or(s.system.Replicas, s.replicas)
+	return nil
+}
+
+// othersTimeout is how long a system that is not ours may take to have a leader, or to end.
+const othersTimeout = 30 * time.Second
+
+func (s *setup) patience() time.Duration {
+	if s.system == nil {
+		return 0
+	}
+	return othersTimeout
 }
 
 // addLoadFlag adds a flag of the load generator; the events of one run are separated by semicolons.

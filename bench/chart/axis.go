@@ -98,6 +98,7 @@ func (a axis) span(to *plot.Axis, values []float64) {
 // knobUnits says what the values of knobs count, where their names do not.
 var knobUnits = map[string]string{
 	"window":     "commands in flight per connection",
+	"in-flight":  "commands in flight",
 	"pipeline":   "slots in flight at most",
 	"conns":      "client connections",
 	"value-size": "bytes",

@@ -168,7 +168,7 @@ func (d *Data) collect(cell suite.Cell, runs []*suite.Run, calibration *model.Ca
 // What is compared then differs in two things.
 func (d *Data) otherInFlight(s *Spot) bool {
 	for _, knob := range []string{d.Graph.X, d.series(), d.Graph.Facet} {
-		if knob == suite.KnobWindow || knob == suite.KnobConns {
+		if knob == suite.KnobWindow || knob == suite.KnobConns || knob == suite.KnobInFlight {
 			return false
 		}
 	}

@@ -133,6 +133,9 @@ func (c *Cluster) look(ctx context.Context, m *Member) (Status, error) {
 	if m.Process != nil && m.Process.hung() {
 		return Status{}, fmt.Errorf("replica %d is stopped", m.ID)
 	}
+	if m.Probe != nil {
+		return m.Probe.ask(ctx, m.ID)
+	}
 	s, err := FetchStatus(ctx, m.Admin)
 	if err == nil {
 		c.mu.Lock()
@@ -154,6 +157,7 @@ func (c *Cluster) looks(ctx context.Context, members []Member) []Status {
 		})
 	}
 	all.Wait()
+	agree(found, members)
 	return found
 }
 

@@ -19,6 +19,11 @@ import (
 type Config struct {
 	// Program is the path of the replica's binary.
 	Program string
+	// System is what the processes are instead, nil: replicas of this project. They need no Program, but may need what else is
+	// in its directory, Bin. Durability is what is asked of them.
+	System     *System
+	Bin        string
+	Durability string
 	// Replicas is their number, 1 to MaxReplicas.
 	Replicas int
 	// Flags are passed unchanged to every replica.
@@ -88,7 +93,18 @@ func DefaultDir() string {
 }
 
 func (c *Config) validate() error {
-	return errors.Join(CheckReplicas(c.Replicas), CheckPortBase(c.PortBase), c.Link.Validate())
+	err := errors.Join(CheckReplicas(c.Replicas), CheckPortBase(c.PortBase), c.Link.Validate())
+	if c.System == nil {
+		return err
+	}
+	err = errors.Join(err, c.System.CheckDurability(c.Durability))
+	if c.TLS || c.emulates() {
+		err = errors.Join(err, fmt.Errorf("%s: neither TLS nor an emulated network is for other systems than this project's", c.System.Name))
+	}
+	if n := c.System.Replicas; n != 0 && n != c.Replicas {
+		err = errors.Join(err, fmt.Errorf("%s: %d replicas, and a cluster has %d", c.System.Name, c.Replicas, n))
+	}
+	return err
 }
 
 // CheckReplicas refuses a number of replicas that no cluster can have.

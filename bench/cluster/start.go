@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/binary"
@@ -74,6 +75,9 @@ func (c *Cluster) plan() (*State, error) {
 		return nil, err
 	}
 	s := &State{Format: stateFormat, Program: c.config.Program, Cluster: newID(), TLS: c.config.TLS}
+	if c.config.System != nil {
+		s.Program = c.config.System.Name
+	}
 	if c.config.Keep {
 		if err := checkKept(before, c.config.Replicas, c.dir); err != nil {
 			return nil, err
@@ -146,11 +150,15 @@ func (c *Cluster) startAll(ctx context.Context, s *State) error {
 		return err
 	}
 	var bootstrap []string
-	if !c.config.Keep {
+	if !c.config.Keep && c.config.System == nil {
 		bootstrap = []string{"--bootstrap"}
 	}
 	for i := range s.Members {
-		s.Members[i].Args = c.args(s, &s.Members[i], addr)
+		if m := &s.Members[i]; c.config.System == nil {
+			m.Args = c.args(s, m, addr)
+		} else if err := c.config.System.prepare(&c.config, s, m); err != nil {
+			return err
+		}
 	}
 	for i := range s.Members {
 		if err := errors.Join(c.launch(s, &s.Members[i], bootstrap...), s.write(c.dir)); err != nil {
@@ -175,7 +183,7 @@ func (c *Cluster) args(s *State, m *Member, addr func(from wire.ReplicaID, to *M
 
 // launch starts one replica and notes that in the state.
 func (c *Cluster) launch(s *State, m *Member, extra ...string) error {
-	started, err := startProcess(m.Log, s.Program, append(m.Args, extra...), c.config.Tied)
+	started, err := startProcess(m.Log, cmp.Or(m.Program, s.Program), append(m.Args, extra...), c.config.Tied)
 	if err != nil {
 		return err
 	}

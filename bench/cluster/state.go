@@ -33,7 +33,7 @@ const stateFormat = 1
 type State struct {
 	Format  int      `json:"format"`
 	Cluster string   `json:"cluster"` // its id; a number of 64 bits, which many readers of JSON would round
-	Program string   `json:"program"` // of the replicas
+	Program string   `json:"program"` // of the replicas, or the name of another system
 	Members []Member `json:"members"`
 	Network *Network `json:"network,omitempty"` // nil: the replicas reach each other directly
 	TLS     bool     `json:"tls,omitempty"`     // clients and replicas prove who they are
@@ -49,6 +49,10 @@ type Member struct {
 	Data   string         `json:"data"` // directory
 	Log    string         `json:"log"`
 	Args   []string       `json:"args"` // of every start but the first, which adds what makes a new cluster
+
+	// Program and Probe are those of a process of another system.
+	Program string `json:"program,omitempty"`
+	Probe   *Probe `json:"probe,omitempty"`
 
 	Process *Process `json:"process,omitempty"` // of the last start
 	Down    bool     `json:"down"`              // on purpose

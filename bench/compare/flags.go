@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"paxosbench/bench/suite"
@@ -55,7 +56,7 @@ func check(knob string, owner suite.Owner) error {
 		of = suite.Replica
 	}
 	switch {
-	case of == 0 || knob == suite.KnobLoad || knob == suite.KnobVariant:
+	case of == 0 || slices.Contains([]string{suite.KnobLoad, suite.KnobVariant, suite.KnobSystem, suite.KnobInFlight}, knob):
 		return fmt.Errorf("there is no --%s to compare by", knob)
 	case of == suite.Load && owner == suite.Replica:
 		return fmt.Errorf("--%s is a flag of the load: it goes behind --", knob)

@@ -52,6 +52,7 @@ type Result struct {
 	Generator    Generator    `json:"generator"`
 	Generators   []Generator  `json:"generators,omitempty"` // of a merged result
 	Replicas     []Replica    `json:"replicas"`
+	Processes    *Processes   `json:"processes,omitempty"` // nil: nobody has looked at them
 	Verification Verification `json:"verification"`
 	Events       []Event      `json:"events,omitempty"`
 	// Stages are the parts of the measurement that had rates of their own.
@@ -159,6 +160,17 @@ type Replica struct {
 	// Config and Version are the replica's own account of its configuration and of what it was built from.
 	Config  json.RawMessage `json:"config,omitempty"`
 	Version json.RawMessage `json:"version,omitempty"`
+}
+
+// Processes is what all processes of the system together have used during the measurement, as the operating system saw it:
+// the same for every system, whatever it tells of itself.
+type Processes struct {
+	CPUNsPerOp     float64 `json:"cpu_ns_per_op"`
+	DiskBytesPerOp float64 `json:"disk_bytes_per_op"`
+	// WireBytesPerOp are those of everything on the loopback interface, headers included: between clients and replicas and
+	// between replicas, and whatever else there was.
+	WireBytesPerOp float64 `json:"wire_bytes_per_op"`
+	MemoryBytes    float64 `json:"memory_bytes"` // resident, at the end of the measurement
 }
 
 // Verification says what was checked about the answers, and what was found.

@@ -113,6 +113,9 @@ func (c Cell) InFlight() int {
 	if c.Get(KnobLoad)+c.Get("rate") != "" {
 		return 0
 	}
+	if n, err := strconv.Atoi(c.Get(KnobInFlight)); err == nil {
+		return n
+	}
 	number := func(knob string, usual int) int {
 		if n, err := strconv.Atoi(c.Get(knob)); err == nil {
 			return n

@@ -48,6 +48,10 @@ var columns = []Column{
 	{"bytes_per_sync", "bytes per sync of the leader", "B", true, leader(func(r record.Replica) float64 { return r.BytesPerSync })},
 	{"failed", "operations failed or timed out", "ops", false, of(func(r *record.Result) float64 { return float64(r.Ops.Failed + r.Ops.TimedOut) })},
 	{"steal", "CPU time stolen by other guests", "%", false, of(func(r *record.Result) float64 { return r.Host.StealPercent })},
+	{"cpu_system", "CPU of all processes of the system", "ns/op", false, processes(func(p *record.Processes) float64 { return p.CPUNsPerOp })},
+	{"disk", "written to disk by all processes", "B/op", false, processes(func(p *record.Processes) float64 { return p.DiskBytesPerOp })},
+	{"wire", "bytes over loopback", "B/op", false, processes(func(p *record.Processes) float64 { return p.WireBytesPerOp })},
+	{"memory", "memory of all processes", "B", false, processes(func(p *record.Processes) float64 { return p.MemoryBytes })},
 	{"outage", "longest time without an answer", "s", false, outage},
 }
 
@@ -89,6 +93,16 @@ func latency(figure func(*record.Result) int64) func(*Run) (float64, bool) {
 			return 0, false
 		}
 		return float64(figure(r.Result)), true
+	}
+}
+
+// processes makes a column of a figure of the system's processes, if they were looked at.
+func processes(figure func(*record.Processes) float64) func(*Run) (float64, bool) {
+	return func(r *Run) (float64, bool) {
+		if r.Result == nil || r.Result.Processes == nil {
+			return 0, false
+		}
+		return figure(r.Result.Processes), true
 	}
 }
 

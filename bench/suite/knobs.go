@@ -37,9 +37,17 @@ const (
 	KnobLoad = "load"
 	// KnobTLS has replicas and load generator prove who they are, and encrypt what passes.
 	KnobTLS = "tls"
+	// KnobSystem is what is measured, if not the replicas of this project. docs/peers.md has those that there are.
+	KnobSystem = "system"
+	// KnobInFlight is the number of operations in flight over all connections and sessions, for systems that divide them in
+	// different ways.
+	KnobInFlight = "in-flight"
 	// KnobVariant names a cell whose settings differ in several knobs. It sets nothing.
 	KnobVariant = "variant"
 )
+
+// OwnSystem is the value of KnobSystem for this project's replicas.
+const OwnSystem = "paxosbench"
 
 // DefaultReplicas is the number of replicas of a cell that does not say.
 const DefaultReplicas = 3
@@ -70,6 +78,8 @@ var benchKnobs = []knob{
 	{KnobLinkRate, func(value string) error { _, err := LinkRate(value); return err }},
 	{KnobLoad, func(value string) error { _, err := LoadShare(value); return err }},
 	{KnobTLS, truth},
+	{KnobSystem, systemName},
+	{KnobInFlight, whole(1, 1<<20)},
 	{KnobVariant, func(string) error { return nil }},
 }
 
@@ -89,6 +99,14 @@ func length(low, high time.Duration) func(string) error {
 		}
 		return nil
 	}
+}
+
+// systemName checks how a system may be called. Which there are is known where there are drivers for them.
+func systemName(value string) error {
+	if !plainName(value) {
+		return fmt.Errorf("want letters, digits and dashes")
+	}
+	return nil
 }
 
 func truth(value string) error {

@@ -18,6 +18,7 @@ import (
 	"paxosbench/bench"
 	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/bench/suitecmd"
 	"paxosbench/cmd/program"
 )
 
@@ -198,7 +199,7 @@ func TestFailedRunsAreKept(t *testing.T) {
 	}
 	path := write(t, tiny)
 	code, _, stderr := invoke(t, "run", path, "--out", dir, "--bin", programs, "--port-base", "26000")
-	if code != exitUnreachable || !strings.Contains(stderr, "out of luck") {
+	if code != suitecmd.ExitUnreachable || !strings.Contains(stderr, "out of luck") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	for _, r := range mustOpen(t, dir).Runs() {

@@ -15,6 +15,7 @@ import (
 	"paxosbench/bench/model"
 	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/bench/suitecmd"
 	"paxosbench/cmd/program"
 )
 
@@ -22,12 +23,12 @@ import (
 type calibrateCommand struct {
 	Out      string        `help:"File to write (${default}). Reports of the directories beside it draw the bound from it." default:"results/calibration.json" placeholder:"FILE"`
 	Duration time.Duration `help:"Length of each of the ten loads (${default})." default:"1s" placeholder:"D"`
-	programFlags
+	suitecmd.ProgramFlags
 }
 
 // Validate refuses what makes no sense. The parser calls it.
 func (c *calibrateCommand) Validate() error {
-	return errors.Join(c.programFlags.Validate(), suite.CheckDuration(c.Duration))
+	return errors.Join(c.ProgramFlags.Validate(), suite.CheckDuration(c.Duration))
 }
 
 // Run carries out bench calibrate.
@@ -36,7 +37,7 @@ func (c *calibrateCommand) Run(s *program.Session) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	local, err := c.local(dir)
+	local, err := c.Local(dir)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/compare"
 	"paxosbench/bench/suite"
+	"paxosbench/cmd/bench/suitecmd"
 	"paxosbench/cmd/program"
 )
 
@@ -24,7 +25,7 @@ type compareCommand struct {
 	Duet     bool          `help:"Measure A and B at the same time, each kept to a processor, which they exchange all the time."`
 	ReplicaA string        `help:"Program of A's replicas. Default: as B's." placeholder:"FILE"`
 	ReplicaB string        `help:"Program of B's replicas. Default: replica in the directory of the programs." placeholder:"FILE"`
-	programFlags
+	suitecmd.ProgramFlags
 }
 
 // Help is the text below the usage line.
@@ -40,7 +41,7 @@ the corrected p is at most 0.05. The verdict is that of throughput, by the same 
 
 // Validate refuses what makes no sense. The parser calls it.
 func (c *compareCommand) Validate() error {
-	err := c.programFlags.Validate()
+	err := c.ProgramFlags.Validate()
 	if c.Pairs < 1 {
 		err = errors.Join(err, fmt.Errorf("pairs %d: want 1 or more", c.Pairs))
 	}
@@ -57,7 +58,7 @@ func (c *compareCommand) Run(s *program.Session) error {
 	if err != nil {
 		return program.Usage(err)
 	}
-	if err := c.check(s.Ctx, c.Duration, []suite.Cell{a, b}); err != nil {
+	if err := c.Check(s.Ctx, c.Duration, []suite.Cell{a, b}); err != nil {
 		return err
 	}
 	config := compare.Config{A: a, B: b, Pairs: c.Pairs, Warmup: c.Warmup, Duration: c.Duration, Seed: c.Seed}
@@ -75,7 +76,7 @@ func (c *compareCommand) Run(s *program.Session) error {
 	var failed *compare.FailedError
 	if errors.As(err, &failed) {
 		err = fmt.Errorf("%w; logs, until bench cluster clean: %s", err, scratch.Dir())
-		return errors.Join(&program.Error{Code: exitUnreachable, Err: err}, scratch.Keep())
+		return errors.Join(&program.Error{Code: suitecmd.ExitUnreachable, Err: err}, scratch.Keep())
 	}
 	if err = errors.Join(err, scratch.Remove()); err != nil {
 		return err
@@ -85,7 +86,7 @@ func (c *compareCommand) Run(s *program.Session) error {
 
 // compare makes the runs, with their files in a directory.
 func (c *compareCommand) compare(s *program.Session, config compare.Config, scratch string) (*compare.Outcome, error) {
-	local, err := c.local(scratch)
+	local, err := c.Local(scratch)
 	if err != nil {
 		return nil, err
 	}

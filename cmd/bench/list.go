@@ -10,6 +10,7 @@ import (
 
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
+	"paxosbench/cmd/bench/suitecmd"
 	"paxosbench/cmd/program"
 )
 
@@ -35,8 +36,8 @@ func (c *listCommand) Run(s *program.Session) error {
 		plan := of.Plan(1, of.Repeats)
 		takes := suite.Estimate(plan, of.Warmup, of.Duration)
 		total += takes
-		fmt.Fprintf(table, "%s\t%d\t%d\t%v\t%s\n", name, len(of.Cells()), len(plan), rounded(takes), of.Question)
+		fmt.Fprintf(table, "%s\t%d\t%d\t%v\t%s\n", name, len(of.Cells()), len(plan), suitecmd.Rounded(takes), of.Question)
 	}
-	fmt.Fprintf(table, "all\t\t\t%v\t\n", rounded(total))
+	fmt.Fprintf(table, "all\t\t\t%v\t\n", suitecmd.Rounded(total))
 	return table.Flush()
 }

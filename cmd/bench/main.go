@@ -11,11 +11,9 @@ import (
 	"syscall"
 
 	"paxosbench/cmd/bench/clustercmd"
+	"paxosbench/cmd/bench/suitecmd"
 	"paxosbench/cmd/program"
 )
-
-// exitUnreachable: not one run succeeded. It agrees with that of loadgen; the other exit codes are those of all programs.
-const exitUnreachable = 3
 
 const description = `Carry out suites of measurements and show what came of them.
 
@@ -28,14 +26,14 @@ done is kept, see --resume).`
 
 // cli is the command line.
 type cli struct {
-	Run       runCommand         `cmd:"" help:"Carry out a suite."`
-	Report    reportCommand      `cmd:"" help:"Draw the graphs of a results directory and write its report."`
-	Flame     flameCommand       `cmd:"" help:"Draw a profile as a flame graph."`
-	Compare   compareCommand     `cmd:"" help:"Measure two configurations against each other, in pairs."`
-	Diff      diffCommand        `cmd:"" help:"Compare two results directories, cell by cell."`
-	List      listCommand        `cmd:"" help:"List the suites that come with the program."`
-	Cluster   clustercmd.Command `cmd:"" help:"Start replicas on this host, stop them, kill them, cut them off."`
-	Calibrate calibrateCommand   `cmd:"" help:"Measure this host's CPU, disk and loopback, for the bound in the graphs."`
+	Run       suitecmd.RunCommand    `cmd:"" help:"Carry out a suite."`
+	Report    suitecmd.ReportCommand `cmd:"" help:"Draw the graphs of a results directory and write its report."`
+	Flame     flameCommand           `cmd:"" help:"Draw a profile as a flame graph."`
+	Compare   compareCommand         `cmd:"" help:"Measure two configurations against each other, in pairs."`
+	Diff      diffCommand            `cmd:"" help:"Compare two results directories, cell by cell."`
+	List      listCommand            `cmd:"" help:"List the suites that come with the program."`
+	Cluster   clustercmd.Command     `cmd:"" help:"Start replicas on this host, stop them, kill them, cut them off."`
+	Calibrate calibrateCommand       `cmd:"" help:"Measure this host's CPU, disk and loopback, for the bound in the graphs."`
 
 	Version program.VersionFlag `help:"Print which version of the program this is."`
 }

@@ -72,6 +72,8 @@ type Plan struct {
 	Events []Planned
 	// ClusterDir is the directory of the cluster that events act on, ClusterScript a program that they call instead.
 	ClusterDir, ClusterScript string
+	// ClusterID is the id of the cluster under load, for systems that do not say it themselves; empty: they do.
+	ClusterID string
 }
 
 // Validate reports what would keep events from taking place in a measurement of so long.
@@ -117,6 +119,9 @@ type Runner struct {
 // NewRunner returns what carries out a plan. cluster returns the id of the cluster under load, empty as long as it is not known;
 // before are looks at its nodes.
 func NewRunner(p *Plan, cluster func() string, nodes observe.Nodes, before []observe.Scrape) *Runner {
+	if p.ClusterID != "" {
+		cluster = func() string { return p.ClusterID }
+	}
 	return &Runner{actor: p.actor(), cluster: cluster, nodes: nodes, before: before}
 }
 

@@ -90,6 +90,7 @@ func Code(err error) int {
 
 // upCommand is bench cluster up.
 type upCommand struct {
+	System     string        `help:"Start the processes of another system, which this file describes (docs/peers.md). Flags behind -- go to these." placeholder:"FILE"`
 	Replicas   int           `help:"Number of replicas, 1 to 7 (${default})." default:"3" placeholder:"N"`
 	Durability string        `help:"none, os or fsync (${default})." enum:"none,os,fsync" default:"fsync" placeholder:"D"`
 	Keep       bool          `help:"Take up the data of the last time. Without it the data is fresh."`
@@ -132,12 +133,18 @@ func (c *upCommand) Run(s *program.Session, all *Command) error {
 	if err != nil {
 		return err
 	}
-	started, err := cluster.Start(s.Ctx, cluster.Config{
+	config := cluster.Config{
 		Program: filepath.Join(local, "replica"), Replicas: c.Replicas, Dir: all.dir(), PortBase: c.PortBase, Keep: c.Keep, TLS: c.TLS,
 		Flags: append([]string{"--durability", c.Durability}, c.Flags...),
 		Netem: c.Netem, Link: netem.Config{Delay: c.LinkDelay, Rate: rate}, NetworkProgram: []string{self, "cluster", "network"},
 		Progress: func(text string) { fmt.Fprintln(s.Err, text) },
-	})
+	}
+	if c.System != "" {
+		if err := c.another(&config, local); err != nil {
+			return program.Usage(err)
+		}
+	}
+	started, err := cluster.Start(s.Ctx, config)
 	if err != nil {
 		return err
 	}
@@ -149,6 +156,26 @@ func (c *upCommand) Run(s *program.Session, all *Command) error {
 		fmt.Fprintf(s.Out, "replica %d  pid %d  clients %s  admin http://%s/status\n", m.ID, m.Process.PID, m.Client, m.Admin)
 	}
 	return all.Leader.print(s, started)
+}
+
+// another makes the cluster one of the system that a file describes.
+func (c *upCommand) another(config *cluster.Config, bin string) error {
+	text, err := os.ReadFile(c.System)
+	if err != nil {
+		return err
+	}
+	system, err := cluster.ParseSystem(c.System, text)
+	if err != nil {
+		return err
+	}
+	if lacks := system.Missing(bin); lacks != "" {
+		return fmt.Errorf("%s: there is no %s; install it: %s", system.Name, lacks, system.Install)
+	}
+	config.System, config.Bin, config.Durability, config.Flags = system, bin, c.Durability, c.Flags
+	if system.Replicas != 0 {
+		config.Replicas = system.Replicas
+	}
+	return system.CheckDurability(c.Durability)
 }
 
 // downCommand is bench cluster down.

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package suitecmd
 
 import (
 	"errors"
@@ -12,19 +12,19 @@ import (
 	"paxosbench/cmd/program"
 )
 
-// reportCommand is bench report.
-type reportCommand struct {
+// ReportCommand is bench report.
+type ReportCommand struct {
 	Dir string `arg:"" help:"Results directory."`
 }
 
 // Help is the text below the usage line.
-func (*reportCommand) Help() string {
+func (*ReportCommand) Help() string {
 	return `Writes report.html, which is complete in itself, graphs/ (SVG and PNG), and benchmark.txt for benchstat.
 A sweep that is not complete is reported as far as it is.`
 }
 
 // Run carries out bench report.
-func (c *reportCommand) Run(s *program.Session) error {
+func (c *ReportCommand) Run(s *program.Session) error {
 	dir, err := suite.Open(c.Dir)
 	if err != nil {
 		return program.Usage(err)

@@ -1,8 +1,9 @@
 //go:build linux
 
-package main
+package suitecmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,8 @@ import (
 	"paxosbench/cmd/program"
 )
 
-// runCommand is bench run.
-type runCommand struct {
+// RunCommand is bench run, or run of another program, which says how that differs.
+type RunCommand struct {
 	Suite string `arg:"" help:"Name of a suite (see bench list), or a YAML file."`
 
 	Out      string         `help:"Results directory (default: results/NAME)." placeholder:"DIR"`
@@ -27,11 +28,23 @@ type runCommand struct {
 	Budget *time.Duration `help:"Refuse to begin what will take longer than this." placeholder:"D"`
 	DryRun bool           `help:"Print the plan and how long it will take, and run nothing."`
 
-	programFlags
+	ProgramFlags
+
+	Variant `kong:"-"`
+}
+
+// Variant is how another program's run differs from that of bench. What is nil or empty does not.
+type Variant struct {
+	// Program is the program as it is called from the project's directory.
+	Program string
+	// Suites finds suites by name.
+	Suites func(name string) (*suite.Suite, []byte, error)
+	// Select chooses of the planned runs.
+	Select func([]suite.Planned) []suite.Planned
 }
 
 // Help is the text below the usage line.
-func (*runCommand) Help() string {
+func (*RunCommand) Help() string {
 	return `Examples:
   bench run smoke && bench report results/smoke
   bench run batching --dry-run
@@ -40,8 +53,8 @@ func (*runCommand) Help() string {
 }
 
 // Validate refuses what makes no sense of any suite. The parser calls it.
-func (c *runCommand) Validate() error {
-	err := c.programFlags.Validate()
+func (c *RunCommand) Validate() error {
+	err := c.ProgramFlags.Validate()
 	if c.Repeats != nil {
 		err = errors.Join(err, suite.CheckRepeats(*c.Repeats))
 	}
@@ -55,13 +68,13 @@ func (c *runCommand) Validate() error {
 }
 
 // Run carries out bench run.
-func (c *runCommand) Run(s *program.Session) error {
+func (c *RunCommand) Run(s *program.Session) error {
 	w, err := c.prepare()
 	if err != nil {
 		return err
 	}
 	pending := w.pending()
-	if err := c.check(s.Ctx, w.manifest.Duration, w.settings(pending)); err != nil {
+	if err := c.Check(s.Ctx, w.manifest.Duration, w.settings(pending)); err != nil {
 		return err
 	}
 	takes := suite.Estimate(pending, w.manifest.Warmup, w.manifest.Duration)
@@ -70,14 +83,14 @@ func (c *runCommand) Run(s *program.Session) error {
 	}
 	if c.Budget != nil && takes > *c.Budget {
 		return program.Usage(fmt.Errorf("%d runs take about %v, and the budget is %v: lower --repeats or --duration, or choose cells by --only",
-			len(pending), rounded(takes), *c.Budget))
+			len(pending), Rounded(takes), *c.Budget))
 	}
 	return c.carryOut(s, w, pending)
 }
 
 // carryOut makes the pending runs.
-func (c *runCommand) carryOut(s *program.Session, w *work, pending []suite.Planned) error {
-	local, err := c.local(w.path)
+func (c *RunCommand) carryOut(s *program.Session, w *work, pending []suite.Planned) error {
+	local, err := c.Local(w.path)
 	if err != nil {
 		return err
 	}
@@ -86,7 +99,7 @@ func (c *runCommand) carryOut(s *program.Session, w *work, pending []suite.Plann
 	}
 	before := len(w.dir.Runs())
 	progress := newProgress(s.Err, len(pending))
-	runner := &bench.Runner{Dir: w.dir, Executor: local, Progress: progress, Replay: w.replay(c.Suite)}
+	runner := &bench.Runner{Dir: w.dir, Executor: local, Progress: progress, Replay: w.replay(c.program(), c.Suite)}
 	err = runner.Run(s.Ctx)
 	progress.finish()
 	made := w.dir.Runs()[before:]
@@ -95,6 +108,8 @@ func (c *runCommand) carryOut(s *program.Session, w *work, pending []suite.Plann
 	}
 	return w.summary(s.Out, made)
 }
+
+func (v *Variant) program() string { return cmp.Or(v.Program, "bin/bench") }
 
 // interrupted says of an interruption what it leaves.
 func interrupted(err error, made, planned int) error {
@@ -105,7 +120,7 @@ func interrupted(err error, made, planned int) error {
 }
 
 // manifest is what the flags and the suite determine.
-func (c *runCommand) manifest(of *suite.Suite) suite.Manifest {
+func (c *RunCommand) manifest(of *suite.Suite) suite.Manifest {
 	m := suite.Manifest{
 		Suite: of.Name, Seed: c.Seed, Repeats: of.Repeats, Warmup: of.Warmup, Duration: of.Duration, Only: c.Only,
 	}

@@ -1,6 +1,6 @@
 //go:build linux
 
-package main
+package suitecmd
 
 import (
 	"errors"
@@ -28,11 +28,12 @@ type work struct {
 	manifest suite.Manifest
 	plan     []suite.Planned
 	dir      *suite.Dir // nil until open, unless resumed
+	program  string     // that carries it out
 }
 
 // prepare reads the suite and makes the plan, or takes up that of the directory to resume.
-func (c *runCommand) prepare() (*work, error) {
-	s, text, err := loadSuite(c.Suite)
+func (c *RunCommand) prepare() (*work, error) {
+	s, text, err := c.loadSuite()
 	if err != nil {
 		return nil, program.Usage(err)
 	}
@@ -45,14 +46,19 @@ func (c *runCommand) prepare() (*work, error) {
 		return nil, program.Usage(err)
 	}
 	w.plan = suite.Select(s.Plan(c.Seed, w.manifest.Repeats), patterns)
+	if c.Select != nil {
+		w.plan = c.Select(w.plan)
+	}
 	if len(w.plan) == 0 {
 		return nil, program.Usage(fmt.Errorf("no cell of %s matches --only %q: see --dry-run", s.Name, c.Only))
 	}
+	w.program = c.program()
 	return w, w.resume(c)
 }
 
 // loadSuite reads a file, if there is one of that name, or a suite that comes with the program.
-func loadSuite(name string) (*suite.Suite, []byte, error) {
+func (c *RunCommand) loadSuite() (*suite.Suite, []byte, error) {
+	name := c.Suite
 	text, err := os.ReadFile(name)
 	if err == nil {
 		s, err := suite.Parse(name, text)
@@ -60,6 +66,9 @@ func loadSuite(name string) (*suite.Suite, []byte, error) {
 	}
 	if filepath.Base(name) != name || filepath.Ext(name) != "" {
 		return nil, nil, err
+	}
+	if c.Suites != nil {
+		return c.Suites(name)
 	}
 	return suites.Load(name)
 }
@@ -80,7 +89,7 @@ func parsePatterns(texts []string) ([]suite.Cell, error) {
 }
 
 // resume opens the directory if it has results, and refuses one with results of something else.
-func (w *work) resume(c *runCommand) error {
+func (w *work) resume(c *RunCommand) error {
 	dir, err := suite.Open(w.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -98,8 +107,8 @@ func (w *work) resume(c *runCommand) error {
 	same := reflect.DeepEqual(measured(dir.Suite), measured(w.suite)) && reflect.DeepEqual(dir.Plan, w.plan) &&
 		m.Warmup == w.manifest.Warmup && m.Duration == w.manifest.Duration
 	if !same {
-		return program.Usage(fmt.Errorf("%s holds another plan, made by `bench %s`: repeat that command with --resume, or choose another --out",
-			w.path, suite.ShellLine(m.Command)))
+		return program.Usage(fmt.Errorf("%s holds another plan, made by `%s %s`: repeat that command with --resume, or choose another --out",
+			w.path, filepath.Base(w.program), suite.ShellLine(m.Command)))
 	}
 	w.dir = dir
 	return nil
@@ -175,9 +184,9 @@ func (w *work) goesOn(commit string, dirty bool) error {
 }
 
 // replay is the command line that repeats a run of this suite, save for its cell, repeat and directory.
-func (w *work) replay(name string) []string {
+func (w *work) replay(program, name string) []string {
 	return []string{
-		"bin/bench", "run", name, "--seed", strconv.FormatUint(w.manifest.Seed, 10),
+		program, "run", name, "--seed", strconv.FormatUint(w.manifest.Seed, 10),
 		"--duration", w.manifest.Duration.String(),
 	}
 }
@@ -192,7 +201,7 @@ func (w *work) print(out io.Writer, pending []suite.Planned, takes time.Duration
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(out, "%d of %d runs, about %v\n", len(pending), len(w.plan), rounded(takes))
+	_, err := fmt.Fprintf(out, "%d of %d runs, about %v\n", len(pending), len(w.plan), Rounded(takes))
 	return err
 }
 
@@ -206,13 +215,14 @@ func (w *work) summary(out io.Writer, made []suite.Run) error {
 	for _, r := range made {
 		count[r.Status]++
 	}
-	fmt.Fprintf(out, "%d runs: %d valid, %d degraded, %d invalid, %d failed\nresults: %s; look at them with: bench report %s\n",
+	fmt.Fprintf(out, "%d runs: %d valid, %d degraded, %d invalid, %d failed\nresults: %s; look at them with: %s report %s\n",
 		len(made), count[suite.StatusValid], count[suite.StatusDegraded], count[suite.StatusInvalid], count[suite.StatusFailed],
-		w.path, suite.ShellLine([]string{w.path}))
+		w.path, filepath.Base(w.program), suite.ShellLine([]string{w.path}))
 	if failures := count[suite.StatusFailed]; failures > 0 && failures == len(made) {
-		return &program.Error{Code: exitUnreachable, Err: fmt.Errorf("not one run succeeded; the last one: %v; logs: %s", made[len(made)-1].Reasons, filepath.Join(w.path, "logs"))}
+		return &program.Error{Code: ExitUnreachable, Err: fmt.Errorf("not one run succeeded; the last one: %v; logs: %s", made[len(made)-1].Reasons, filepath.Join(w.path, "logs"))}
 	}
 	return nil
 }
 
-func rounded(d time.Duration) time.Duration { return d.Round(time.Second) }
+// Rounded is how long something takes, as people are told.
+func Rounded(d time.Duration) time.Duration { return d.Round(time.Second) }

@@ -1,6 +1,8 @@
 //go:build linux
 
-package main
+// Package suitecmd has the commands that carry out a suite and show what came of it, for the program bench and for others that
+// measure more than this project's replicas.
+package suitecmd
 
 import (
 	"context"
@@ -14,22 +16,31 @@ import (
 	"paxosbench/cmd/program"
 )
 
-// programFlags say what to start, and where.
-type programFlags struct {
+// ExitUnreachable: not one run succeeded. It agrees with that of loadgen; the other exit codes are those of all programs.
+const ExitUnreachable = 3
+
+// ProgramFlags say what to start, and where.
+type ProgramFlags struct {
 	Bin      string `help:"Directory of the programs replica and loadgen. Default: that of this program." placeholder:"DIR"`
 	PortBase int    `help:"Where the search for free ports begins (${default})." default:"17000" placeholder:"PORT"`
+
+	// Extend adds what another program than bench needs to what makes the runs; nil: nothing.
+	Extend func(*bench.Local) `kong:"-"`
 }
 
 // Validate refuses ports that no cluster can have.
-func (f *programFlags) Validate() error { return cluster.CheckPortBase(f.PortBase) }
+func (f *ProgramFlags) Validate() error { return cluster.CheckPortBase(f.PortBase) }
 
-// check asks the programs whether they take the settings of cells, measured for so long.
-func (f *programFlags) check(ctx context.Context, duration time.Duration, cells []suite.Cell) error {
+// Check asks the programs whether they take the settings of cells, measured for so long.
+func (f *ProgramFlags) Check(ctx context.Context, duration time.Duration, cells []suite.Cell) error {
 	_, bin, err := cluster.Programs(f.Bin)
 	if err != nil {
 		return err
 	}
 	local := &bench.Local{Bin: bin}
+	if f.Extend != nil {
+		f.Extend(local)
+	}
 	if err = local.CheckPrograms(); err == nil {
 		err = local.Check(ctx, duration, cells)
 	}
@@ -39,8 +50,8 @@ func (f *programFlags) check(ctx context.Context, duration time.Duration, cells 
 	return err
 }
 
-// local returns an executor that keeps its files in a directory.
-func (f *programFlags) local(dir string) (*bench.Local, error) {
+// Local returns an executor that keeps its files in a directory.
+func (f *ProgramFlags) Local(dir string) (*bench.Local, error) {
 	_, bin, err := cluster.Programs(f.Bin)
 	if err != nil {
 		return nil, err
@@ -48,6 +59,9 @@ func (f *programFlags) local(dir string) (*bench.Local, error) {
 	local := &bench.Local{
 		Bin: bin, PortBase: f.PortBase,
 		Scratch: dir, Logs: filepath.Join(dir, "logs"),
+	}
+	if f.Extend != nil {
+		f.Extend(local)
 	}
 	if err := errors.Join(local.CheckPrograms(), local.CheckPorts()); err != nil {
 		return nil, program.Usage(err)
