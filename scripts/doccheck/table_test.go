@@ -54,6 +54,7 @@ var optional = []string{"make", "openssl"}
 // elsewhere are the pages whose commands are not run here, and why. Their flags are looked up all the same.
 var elsewhere = map[string]string{
 	"docs/hosts.md":   "replicas and load on several hosts",
+	"docs/peers.md":   "servers of other people, which scripts/peers.sh installs and builds in minutes",
 	"docs/targets.md": "a module beside this one, which a test of bench/load makes from the page and runs",
 	"docs/client.md":  "a module beside this one, which a test of wire/client makes from the page and runs",
 }

@@ -51,7 +51,7 @@ var rooms = []room{
 	{dir: "cmd/replica", uses: []string{"wire/...", "batching", "pipeline", "replica/...", "cmd/program"}},
 
 	{dir: "bench", uses: []string{"wire/...", "bench/..."}},
-	{dir: "bench/peers", uses: []string{"wire/...", "replica/...", "bench/...", "cmd/program"}}, // a module of its own
+	{dir: "bench/peers", uses: []string{"wire/...", "replica/...", "bench/...", "cmd/program", "cmd/bench"}}, // a module of its own
 	{dir: "bench/record", uses: []string{"wire"}},
 	{dir: "bench/target", uses: []string{"wire", "wire/client/loop"}},
 	{dir: "bench/client", uses: []string{"wire/secure", "wire/client/loop", "bench/target"}},
