@@ -107,6 +107,9 @@ func TestAnotherSystem(t *testing.T) {
 	if usage, err := opened.Usage(); err != nil || usage.Memory == 0 {
 		t.Errorf("%+v, %v", usage, err)
 	}
+	if seen, err := opened.Look(ctx); err != nil || len(seen) != 2 || seen[0].Role != "leader" || seen[1].Role != "follower" || seen[0].PID == seen[1].PID {
+		t.Errorf("%+v, %v", seen, err)
+	}
 	for _, act := range []struct {
 		name string
 		then wire.ReplicaID

@@ -1,12 +1,15 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"time"
+
+	"paxosbench/wire"
 )
 
 // Usage is what the processes of a cluster have used since they were started, as far as they are alive.
@@ -31,7 +34,9 @@ func (c *Cluster) Usage() (sum Usage, err error) {
 	}
 	for i := range members {
 		if m := &members[i]; m.alive() {
-			err = errors.Join(err, sum.add(m.Process.PID))
+			one, useErr := usageOf(m.Process.PID)
+			err = errors.Join(err, useErr)
+			sum.CPU, sum.Disk, sum.Memory = sum.CPU+one.CPU, sum.Disk+one.Disk, sum.Memory+one.Memory
 		}
 	}
 	wire, wireErr := number("/proc/self/net/dev", "lo:", 1)
@@ -39,20 +44,46 @@ func (c *Cluster) Usage() (sum Usage, err error) {
 	return sum, errors.Join(err, wireErr)
 }
 
-// add adds what a process has used.
-func (u *Usage) add(pid int) error {
+// usageOf returns what a process has used.
+func usageOf(pid int) (u Usage, err error) {
 	fields, err := stat(pid)
 	if err != nil {
-		return err
+		return u, err
 	}
 	user, err1 := strconv.ParseInt(fields[userTime], 10, 64)
 	system, err2 := strconv.ParseInt(fields[systemTime], 10, 64)
 	written, err3 := number(fmt.Sprintf("/proc/%d/io", pid), "write_bytes:", 1)
 	resident, err4 := number(fmt.Sprintf("/proc/%d/status", pid), "VmRSS:", 1)
-	u.CPU += time.Duration(user+system) * cpuTick
-	u.Disk += written
-	u.Memory += resident << 10
-	return errors.Join(err1, err2, err3, err4)
+	return Usage{CPU: time.Duration(user+system) * cpuTick, Disk: written, Memory: resident << 10}, errors.Join(err1, err2, err3, err4)
+}
+
+// Seen is one look at a process of a cluster.
+type Seen struct {
+	ID   wire.ReplicaID
+	Role string // as status shows it; empty: it does not answer
+	PID  int
+	CPU  time.Duration // since it was started
+}
+
+// Look looks at all processes of the cluster.
+func (c *Cluster) Look(ctx context.Context) ([]Seen, error) {
+	members, err := c.Members()
+	if err != nil {
+		return nil, err
+	}
+	seen := make([]Seen, len(members))
+	for i, status := range c.looks(ctx, members) {
+		m := &members[i]
+		seen[i] = Seen{ID: m.ID, Role: status.Role}
+		if m.alive() {
+			used, err := usageOf(m.Process.PID)
+			if err != nil {
+				return nil, err
+			}
+			seen[i].PID, seen[i].CPU = m.Process.PID, used.CPU
+		}
+	}
+	return seen, nil
 }
 
 // number returns a field of the line of a file that begins with a word, which is field 0.

@@ -134,7 +134,7 @@ func (c *loadCommand) reach(cfg *load.Config, of *cluster.Cluster, state *cluste
 		if cfg.Addrs, cfg.TLS = addrs.Client, addrs.TLS; known == nil {
 			cfg.Admin = addrs.Admin
 		} else {
-			cfg.System = named{client.System{Addrs: addrs.Client}, known.Name}
+			cfg.System = named{client.System{Addrs: addrs.Client}, watched{of}, known.Name}
 		}
 		return nil
 	}
@@ -142,26 +142,10 @@ func (c *loadCommand) reach(cfg *load.Config, of *cluster.Cluster, state *cluste
 	if err != nil {
 		return err
 	}
-	cfg.System = target.Of(known.Name, d)
+	cfg.System = target.Of(known.Name, driven{d, watched{of}})
 	cfg.Clients, cfg.ConnectTimeout = c.InFlight, othersConnect
 	return nil
 }
 
 // othersConnect is how long connecting may take where a client library asks who leads and opens a session.
 const othersConnect = 2 * time.Second
-
-// named is a system that speaks our protocol and is not ours.
-type named struct {
-	client.System
-	name string
-}
-
-// Name implements target.System.
-func (n named) Name() string { return n.name }
-
-// Capabilities implements target.System. Such a system has no pages of ours.
-func (n named) Capabilities() target.Capabilities {
-	can := n.System.Capabilities()
-	can.Status = false
-	return can
-}
