@@ -1,10 +1,13 @@
 package driver
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"time"
 
 	"github.com/go-zookeeper/zk"
@@ -28,7 +31,7 @@ const zkSession = 4 * time.Second
 
 // Connect opens a session with the member that leads: what is written to others is passed on to it.
 func (z zookeeper) Connect(ctx context.Context) (target.Conn, error) {
-	leader, err := z.leader()
+	leader, err := z.leader(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -55,15 +58,36 @@ func (z zookeeper) Connect(ctx context.Context) (target.Conn, error) {
 	return &zkConn{session}, nil
 }
 
-// leader asks the members who leads.
-func (z zookeeper) leader() (string, error) {
-	stats, _ := zk.FLWSrvr(z.addrs, time.Second)
-	for i, s := range stats {
-		if s != nil && s.Error == nil && s.Mode == zk.ModeLeader {
-			return z.addrs[i], nil
+// leader asks the members who leads. The client's own question does not understand the version of a packaged server.
+func (z zookeeper) leader(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, zkPatience)
+	defer cancel()
+	for _, addr := range z.addrs {
+		if leadsZookeeper(ctx, addr) {
+			return addr, nil
 		}
 	}
 	return "", errors.New("no member of ZooKeeper says that it leads")
+}
+
+// zkPatience is how long the members may take to say it.
+const zkPatience = time.Second
+
+func leadsZookeeper(ctx context.Context, addr string) bool {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	until, _ := ctx.Deadline()
+	if err := conn.SetDeadline(until); err != nil {
+		return false
+	}
+	if _, err := io.WriteString(conn, "srvr"); err != nil {
+		return false
+	}
+	answer, err := io.ReadAll(conn)
+	return err == nil && bytes.Contains(answer, []byte("Mode: leader"))
 }
 
 // silent has the client complain to nobody: what matters is told by the calls.
