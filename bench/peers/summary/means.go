@@ -26,10 +26,10 @@ type mean struct {
 
 // writeMeans writes for each system the geometric mean of the ratios of throughput.
 func writeMeans(w io.Writer, found []*situation) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\n%s over\tgeometric mean of throughput ratios\t[interval]\tsituations\tfailed runs\t\n", suite.OwnSystem)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(table, "\n%s over\tgeometric mean of throughput ratios\t[interval]\tsituations\tfailed runs\n", suite.OwnSystem)
 	for _, m := range means(found) {
-		fmt.Fprintf(table, "%s\t%.3g\t[%.3g, %.3g]\t%d\t%d and %d of ours\t\n", m.name, m.ratio.Median, m.ratio.Lo, m.ratio.Hi, m.situations, m.failed, m.ours)
+		fmt.Fprintf(table, "%s\t%.3g\t[%.3g, %.3g]\t%d\t%d and %d of ours\n", m.name, m.ratio.Median, m.ratio.Lo, m.ratio.Hi, m.situations, m.failed, m.ours)
 	}
 	if err := table.Flush(); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"paxosbench/bench/record"
@@ -103,7 +102,7 @@ func Write(w io.Writer, dir *suite.Dir) error {
 		return fmt.Errorf("%s: no runs yet", dir.Path)
 	}
 	outages := dir.Suite.Timeline()
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, s := range found {
 		s.write(table, dir.Suite, outages)
 	}
@@ -123,8 +122,7 @@ func (s *situation) write(table io.Writer, of *suite.Suite, outages bool) {
 	if outages {
 		last = "outage"
 	}
-	fmt.Fprintf(table, "%s\t\t\t\t\t\t\t\t\t\t\n", s.title())
-	fmt.Fprintf(table, "system\tin flight\tops/s\t[interval]\tp50\tp99\tCPU/op\tdisk/op\twire/op\t%s\theld\t\n", last)
+	fmt.Fprintf(table, "%s\nsystem\tin flight\tops/s\t[interval]\tp50\tp99\tCPU/op\tdisk/op\twire/op\t%s\theld\n", s.title(), last)
 	for _, one := range s.systems {
 		held := 0
 		for _, r := range one.runs {
@@ -133,11 +131,11 @@ func (s *situation) write(table io.Writer, of *suite.Suite, outages bool) {
 			}
 		}
 		rate := one.median("throughput")
-		fmt.Fprintf(table, "%s\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\t%s\t%s\t%s\t%d/%d\t\n", one.name, inFlight(of, one.runs[0]),
+		fmt.Fprintf(table, "%s\t%s\t%s\t[%s, %s]\t%s\t%s\t%s\t%s\t%s\t%s\t%d/%d\n", one.name, inFlight(of, one.runs[0]),
 			number(rate.Median), number(rate.Lo), number(rate.Hi), ns(one.median("p50")), ns(one.median("p99")), ns(one.median("cpu_system")),
 			figure(one.median("disk"), " B", 1), figure(one.median("wire"), " B", 1), one.last(outages), held, len(one.runs))
 	}
-	fmt.Fprint(table, "\t\t\t\t\t\t\t\t\t\t\t\n")
+	fmt.Fprintln(table)
 }
 
 // last is the last figure of a row.
@@ -183,8 +181,12 @@ func ns(s stat.Summary) string {
 }
 
 func figure(s stat.Summary, unit string, per float64) string {
-	if !s.IsFigure() {
+	switch v := s.Median / per; {
+	case !s.IsFigure():
 		return "-"
+	case v >= 1000:
+		return fmt.Sprintf("%.0f%s", v, unit)
+	default:
+		return fmt.Sprintf("%.3g%s", v, unit)
 	}
-	return strings.TrimSpace(fmt.Sprintf("%.3g%s", s.Median/per, unit))
 }
