@@ -32,6 +32,7 @@ type loadCommand struct {
 	Cluster string `help:"Directory of the cluster, of whatever system (default: that of bench cluster)." placeholder:"DIR"`
 	Out     string `help:"Directory for result.json and the series." placeholder:"DIR"`
 	Quiet   bool   `help:"Print no summary."`
+	Check   bool   `help:"Read the flags and end."`
 
 	InFlight int                 `help:"Operations in flight (${default})." default:"64" placeholder:"N"`
 	Conns    int                 `help:"Connections at most (${default})." default:"4" placeholder:"N"`
@@ -56,6 +57,9 @@ type loadCommand struct {
 
 // Run carries out peers load.
 func (c *loadCommand) Run(s *program.Session) error {
+	if c.Check {
+		return c.check()
+	}
 	of, err := cluster.Open(cmp.Or(c.Cluster, cluster.DefaultDir()))
 	if err != nil {
 		return program.Usage(err)
@@ -95,27 +99,44 @@ func judge(r *record.Result, maxErrors float64) error {
 	return nil
 }
 
+// check says what is wrong with the flags, as far as that shows without a cluster.
+func (c *loadCommand) check() error {
+	cfg := c.flags()
+	cfg.Addrs, cfg.Clients, cfg.Events = []string{"127.0.0.1:1"}, c.InFlight, nil
+	if err := cfg.Validate(); err != nil {
+		return program.Usage(err)
+	}
+	return nil
+}
+
 // config is the load that the flags describe, on a cluster.
 func (c *loadCommand) config(of *cluster.Cluster) (*load.Config, error) {
 	state, err := of.State()
 	if err != nil {
 		return nil, err
 	}
+	cfg := c.flags()
+	cfg.ClusterDir, cfg.ClusterID = of.Dir(), state.Cluster
+	if err := c.reach(&cfg, of, state); err != nil {
+		return nil, err
+	}
+	return &cfg, cfg.Validate()
+}
+
+// flags is what the flags describe, whatever the cluster.
+func (c *loadCommand) flags() load.Config {
 	cfg := load.Default()
 	cfg.Conns, cfg.Warmup, cfg.Duration, cfg.Interval = min(c.Conns, c.InFlight), c.Warmup, c.Duration, c.Interval
 	cfg.Timeout, cfg.StallTimeout, cfg.GiveUp = c.Timeout, c.Stall, c.GiveUp
 	cfg.Keys, cfg.KeySize, cfg.ValueSize, cfg.Mix, cfg.Seed = c.Keys, c.KeySize, c.Value, c.Mix, c.Seed
 	cfg.Preload, cfg.Verify, cfg.MaxErrors, cfg.Examine = c.Preload == "yes", c.Verify, c.Errors, 0
 	cfg.Open, cfg.Rate, cfg.MaxSendLag = c.Rate > 0, c.Rate, c.MaxLag
-	cfg.Plan = events.Plan{Events: c.At, ClusterDir: of.Dir(), ClusterID: state.Cluster}
+	cfg.Events = c.At
 	cfg.Version = program.ThisVersion().String()
 	if len(c.At) > 0 {
 		cfg.Interval = min(c.Interval, 100*time.Millisecond)
 	}
-	if err := c.reach(&cfg, of, state); err != nil {
-		return nil, err
-	}
-	return &cfg, cfg.Validate()
+	return cfg
 }
 
 // reach divides what is in flight as the system has it: over the windows of few sessions if they have some, else over as many

@@ -45,8 +45,8 @@ func (c *runCommand) Run(s *program.Session) error {
 	c.Variant = suitecmd.Variant{
 		Program: "bin/peers", Suites: suites.Load,
 		Select: func(plan []suite.Planned) []suite.Planned { return installed(s.Err, all, bin, plan) },
-		Extend: func(l *bench.Local) { l.Others, l.Loader = all, []string{self, "load"} },
 	}
+	c.Extend = func(l *bench.Local) { l.Others, l.Loader = all, []string{self, "load"} }
 	return c.RunCommand.Run(s)
 }
 
