@@ -51,7 +51,7 @@ var columns = []Column{
 	{"cpu_system", "CPU of all processes of the system", "ns/op", false, processes(func(p *record.Processes) float64 { return p.CPUNsPerOp })},
 	{"disk", "written to disk by all processes", "B/op", false, processes(func(p *record.Processes) float64 { return p.DiskBytesPerOp })},
 	{"wire", "bytes over loopback", "B/op", false, processes(func(p *record.Processes) float64 { return p.WireBytesPerOp })},
-	{"memory", "memory of all processes", "B", false, processes(func(p *record.Processes) float64 { return p.MemoryBytes })},
+	{"resident", "memory of all processes", "B", false, processes(func(p *record.Processes) float64 { return p.MemoryBytes })},
 	{"outage", "longest time without an answer", "s", false, outage},
 }
 

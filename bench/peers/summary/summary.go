@@ -143,7 +143,7 @@ func (s *system) last(outages bool) string {
 	if outages {
 		return figure(s.median("outage"), " s", 1)
 	}
-	return figure(s.median("memory"), " MiB", 1<<20)
+	return figure(s.median("resident"), " MiB", 1<<20)
 }
 
 func (s *situation) title() string {
