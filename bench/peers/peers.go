@@ -62,7 +62,10 @@ const (
 )
 
 func (c *Config) snapshotEntries() uint64 {
-	if c.Batching {
+	switch {
+	case c.SnapshotEntries != 0:
+		return c.SnapshotEntries
+	case c.Batching:
 		return batchedSnapshotEntries
 	}
 	return singleSnapshotEntries

@@ -8,7 +8,7 @@
 //   - CheckQuorum and PreVote on, as recommended. A tick is 10 ms (RTTMillisecond); heartbeats every 5 and elections after 50 of them.
 //   - No compression, no TLS; queues unlimited, as by default. The engine's 16 workers each, as by default: those without a shard
 //     sleep.
-//   - Snapshots as for the others here, with an eighth of the log between two of them kept for nodes that lag.
+//   - Snapshots as often as for the others here, with an eighth of the log between two of them kept for nodes that lag.
 //   - Not synced (durability none): the same storage on files in memory, since the library has no mode without a log.
 //
 // A proposal waits while the library's queue of 2048 is full. One that it drops, or of which it says nothing for five seconds, is
@@ -102,7 +102,7 @@ func shardConfig(n front.Node) config.Config {
 
 // quiet leaves only what is wrong in the log of the library.
 func quiet() {
-	for _, name := range []string{"dragonboat", "raft", "rsm", "transport", "logdb", "grpc", "utils", "config", "tan", "registry", "settings"} {
+	for _, name := range []string{"config", "dragonboat", "logdb", "raft", "raftpb", "registry", "rsm", "server", "settings", "tan", "transport"} {
 		logger.GetLogger(name).SetLevel(logger.ERROR)
 	}
 }

@@ -164,9 +164,7 @@ func (f *Front) accept() {
 		f.connsMu.Unlock()
 		f.wg.Go(c.write)
 		f.wg.Go(func() {
-			if err := c.read(); err != nil {
-				f.cfg.Log.Debug("client gone", "client", socket.RemoteAddr(), "why", err)
-			}
+			f.cfg.Log.Debug("client gone", "client", socket.RemoteAddr(), "why", c.read())
 			c.close()
 			f.connsMu.Lock()
 			delete(f.conns, c)
@@ -210,7 +208,7 @@ func (f *Front) stepDown() {
 	}
 }
 
-// welcome and redirect say who leads, and where that is as far as the log has told.
+// redirection says who leads, and where that is as far as the log has told.
 func (f *Front) redirection() wire.Redirect {
 	l := f.leader.Load()
 	r := wire.Redirect{Ballot: wire.MakeBallot(l.term, l.id)}

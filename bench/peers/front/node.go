@@ -13,7 +13,8 @@ type Node struct {
 	Members map[wire.ReplicaID]string // where they reach each other, this one included
 	Durable bool                      // whether what is acknowledged is synced to disk on a quorum; otherwise it is in memory
 	Dir     string                    // the node's own, if it is durable
-	// SnapshotEntries is how many entries are applied between two snapshots, after each of which the log is cut.
+	// SnapshotEntries is how many entries are applied between two snapshots, after each of which the log is cut; 0: as many as
+	// suit the entries.
 	SnapshotEntries uint64
 	Log             *slog.Logger
 }
