@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -46,11 +47,25 @@ type System struct {
 type Probe struct {
 	Address string `yaml:"address" json:"address"`
 	// Say is what is sent, unchanged.
-	Say string `yaml:"say" json:"say"`
+	Say Question `yaml:"say" json:"say"`
 	// Leader and Follower are regular expressions that fit the answer of a process which plays that part. One that fits
 	// neither is not ready.
 	Leader   string `yaml:"leader" json:"leader"`
 	Follower string `yaml:"follower" json:"follower"`
+}
+
+// Question is any bytes, which JSON keeps as they are.
+type Question string
+
+// MarshalJSON implements json.Marshaler.
+func (q Question) MarshalJSON() ([]byte, error) { return json.Marshal([]byte(q)) }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (q *Question) UnmarshalJSON(text []byte) error {
+	var said []byte
+	err := json.Unmarshal(text, &said)
+	*q = Question(said)
+	return err
 }
 
 // Node is what a template of a System can name.
@@ -198,7 +213,7 @@ func (p *Probe) ask(ctx context.Context, id wire.ReplicaID) (Status, error) {
 	}
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if _, err := io.WriteString(conn, p.Say); err != nil {
+	if _, err := io.WriteString(conn, string(p.Say)); err != nil {
 		return Status{}, err
 	}
 	leader, err1 := regexp.Compile(p.Leader)

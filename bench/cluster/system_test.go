@@ -36,9 +36,9 @@ func TestNode(t *testing.T) {
 				other.Close()
 			}
 		}
-		question := make([]byte, 5)
+		question := make([]byte, 6)
 		conn.SetDeadline(time.Now().Add(time.Second))
-		if n, err := conn.Read(question); err == nil && string(question[:n]) == "part?" {
+		if n, err := conn.Read(question); err == nil && string(question[:n]) == "\xbdpart?" {
 			fmt.Fprintln(conn, "my part:", part)
 		}
 		conn.Close()
@@ -67,7 +67,7 @@ files:
   me: 'id {{.ID}} of {{len .Members}} at {{host .Client}} port {{port .Peer}}'
 probe:
   address: '{{.Client}}'
-  say: part?
+  say: !!binary vXBhcnQ/ # which is no text
   leader: 'part: leader'
   follower: 'part: follower'
 `, self))

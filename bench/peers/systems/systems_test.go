@@ -21,7 +21,7 @@ func TestSystems(t *testing.T) {
 			t.Errorf("%s: it is not said what it needs, how to install that, or which durability it has", name)
 		}
 		if s.Driver == driver.Own {
-			if s.Probe.Say != hello {
+			if string(s.Probe.Say) != hello {
 				t.Errorf("%s: its probe is %x, and a client says %x", name, s.Probe.Say, hello)
 			}
 			continue
