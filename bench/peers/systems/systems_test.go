@@ -1,6 +1,7 @@
 package systems
 
 import (
+	"regexp"
 	"testing"
 
 	"paxosbench/bench/peers/driver"
@@ -24,10 +25,29 @@ func TestSystems(t *testing.T) {
 			if string(s.Probe.Say) != hello {
 				t.Errorf("%s: its probe is %x, and a client says %x", name, s.Probe.Say, hello)
 			}
+			understands(t, name, s.Probe.Leader, s.Probe.Follower)
 			continue
 		}
 		if _, err := driver.For(s.Driver, []string{"127.0.0.1:1"}); err != nil {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// understands wants the expressions of a probe to tell leaders, followers and who knows no leader apart.
+func understands(t *testing.T, name, leader, follower string) {
+	t.Helper()
+	for id := wire.ReplicaID(1); id <= 3; id++ {
+		for leads := wire.ReplicaID(0); leads <= 3; leads++ {
+			welcome := wire.Welcome{Ballot: 1 << 40, Window: 1 << 16, Replica: id, Leader: leads, LeaderAddr: "127.0.0.1:7001", Reads: wire.ReadsLog}
+			if leads == 0 {
+				welcome.LeaderAddr = ""
+			}
+			said := wire.AppendWelcome(nil, welcome)
+			isLeader, isEither := regexp.MustCompile(leader).Match(said), regexp.MustCompile(follower).Match(said)
+			if isLeader != (id == leads) || isEither != (leads != 0) {
+				t.Errorf("%s: node %d, which follows %d, is a leader: %v, and plays a part: %v", name, id, leads, isLeader, isEither)
+			}
 		}
 	}
 }
