@@ -102,7 +102,7 @@ func judge(r *record.Result, maxErrors float64) error {
 // check says what is wrong with the flags, as far as that shows without a cluster.
 func (c *loadCommand) check() error {
 	cfg := c.flags()
-	cfg.Addrs, cfg.Clients, cfg.Events = []string{"127.0.0.1:1"}, c.InFlight, nil
+	cfg.Addrs, cfg.Clients, cfg.Events = []string{"127.0.0.1:1"}, cfg.Conns, nil
 	if err := cfg.Validate(); err != nil {
 		return program.Usage(err)
 	}
