@@ -11,7 +11,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
-	"paxosbench/bench/client/clienttest"
+	"paxosbench/wire/client/clienttest"
 )
 
 var update = flag.Bool("update", false, "write the names of the flags to where suites find them")
