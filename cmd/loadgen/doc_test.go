@@ -78,6 +78,8 @@ func wantDocumented(t *testing.T, heading string, there []string) {
 // already are not listed again under another path.
 func keysOf(typ reflect.Type, path string, listed map[reflect.Type]bool) (keys []string) {
 	switch typ.Kind() {
+	case reflect.Pointer:
+		return keysOf(typ.Elem(), path, listed)
 	case reflect.Slice:
 		return keysOf(typ.Elem(), path+"[]", listed)
 	case reflect.Map:
