@@ -32,7 +32,7 @@ func TestStrangersKeepNoPeerOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3)
-			leader := c.leader()
+			leader := c.ready()
 			var came atomic.Int64
 			attack := func(ctx context.Context) {
 				swarm(ctx, strangers, func(ctx context.Context) {
@@ -168,7 +168,7 @@ func shakes(ctx context.Context, t *testing.T, port int, dir string, says []byte
 func TestIdleLinkIsNotTakenOver(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	leader := c.leader()
+	leader := c.ready()
 	follower, other := leader%3+1, (leader+1)%3+1 // who dials is the one with the higher id
 	if follower > other {
 		follower, other = other, follower
@@ -215,7 +215,7 @@ func TestIdleStrangersLockNobodyOut(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, "--max-clients", fmt.Sprint(places))
-			port := c.members[c.leader()-1].client
+			port := c.members[c.ready()-1].client
 			var says []byte
 			if greets {
 				says = wire.AppendClientHello(nil, wire.ClientHello{})
@@ -240,7 +240,7 @@ func TestIdleStrangersLockNobodyOut(t *testing.T) {
 func TestAdminTellsWebPagesNothing(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3, "--pprof")
-	c.leader()
+	c.ready()
 	for _, path := range []string{"/status", "/metrics", "/debug/pprof/heap", "/healthz"} {
 		request, err := http.NewRequest(http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d%s", c.members[0].admin, path), nil)
 		if err != nil {

@@ -91,7 +91,7 @@ func TestHalfFrames(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, scarcely()...)
-			leader := c.leader()
+			leader := c.ready()
 			c.unhurt(func(ctx context.Context) {
 				swarm(ctx, crowdOf(600), func(ctx context.Context) {
 					if h := c.greeted(leader); h != nil {
@@ -109,7 +109,7 @@ func TestHalfFrames(t *testing.T) {
 func TestHalfFramesFromStrangers(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3, scarcely()...)
-	leader := c.leader()
+	leader := c.ready()
 	hello := frameOf(wire.TypeAccept, 16)
 	c.unhurt(func(ctx context.Context) {
 		swarm(ctx, crowdOf(150), func(ctx context.Context) {
@@ -158,7 +158,7 @@ func TestUnreadAnswers(t *testing.T) {
 				flags = append(flags, "--forward")
 			}
 			c := newCluster(t, 3, flags...)
-			leader := c.leader()
+			leader := c.ready()
 			target := leader
 			if tt.forward {
 				target = leader%3 + 1
@@ -220,7 +220,7 @@ func (h *hostile) sip(ctx context.Context, every time.Duration) {
 func TestMemoryInSum(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3, scarcely("--reads", "lease")...)
-	leader := c.leader()
+	leader := c.ready()
 	s, err := c.speak(leader)
 	if err == nil {
 		err = s.register()

@@ -32,7 +32,7 @@ func (c *cluster) forged(ctx context.Context, as, to int, m *wire.Message) {
 // journal: the others serve meanwhile, and it comes back as what it was.
 func TestForgedMessages(t *testing.T) {
 	c := newCluster(t, 3)
-	c.leader()
+	c.ready()
 	c.agree() // all have met
 	c.signal(3, syscall.SIGKILL)
 	c.until("leader without it", func() bool { return c.leader() != 3 })
@@ -127,7 +127,7 @@ func TestChosenKeys(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3)
-			leader := c.leader()
+			leader := c.ready()
 			attack := func(ctx context.Context) {
 				s, err := c.speak(leader)
 				if err != nil || s.register() != nil {
@@ -183,7 +183,7 @@ func (c *cluster) mustSpeak(id int) *speaker {
 func TestGuessedSessions(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	leader := c.leader()
+	leader := c.ready()
 	victim, thief := c.mustSpeak(leader), c.mustSpeak(leader)
 	place := uint64(victim.session.Index())
 	guesses := []uint64{place, 1<<32 | place, 2<<32 | place, uint64(thief.session) - 1, uint64(thief.session) + 1, uint64(thief.session)&^0xfffff | place}
@@ -256,7 +256,7 @@ func TestSessionOfAnotherIdentity(t *testing.T) {
 func TestRegistrationsWithoutEnd(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3, "--max-sessions", "20000")
-	leader := c.leader()
+	leader := c.ready()
 	worker := c.mustSpeak(leader)
 	var registered atomic.Int64
 	attack := func(ctx context.Context) {
@@ -304,7 +304,7 @@ func TestRegistrationsWithoutEnd(t *testing.T) {
 // can be read, replaced and deleted, and a load counts the refusals.
 func TestValuesWithoutEnd(t *testing.T) {
 	c := newCluster(t, 3, "--store-limit", "1MiB")
-	s := c.mustSpeak(c.leader())
+	s := c.mustSpeak(c.ready())
 	value := string(make([]byte, 1<<10))
 	write := func(key string) wire.Status {
 		t.Helper()

@@ -324,6 +324,20 @@ func (c *cluster) leader() (id int) {
 	return id
 }
 
+// ready waits until every replica is: it knows the others, and a leader. One leads before the last of them has come.
+func (c *cluster) ready() (leader int) {
+	c.t.Helper()
+	c.until("readiness of all", func() bool {
+		for _, m := range c.members {
+			if code, _ := c.ask(m.id, "/readyz"); code != http.StatusOK {
+				return false
+			}
+		}
+		return true
+	})
+	return c.leader()
+}
+
 // commit returns the highest frontier of the replicas that answer.
 func (c *cluster) commit() (highest uint64) {
 	for _, m := range c.members {

@@ -32,7 +32,7 @@ func TestIdleCrowd(t *testing.T) {
 	places := crowdSize(t)
 	c := newCluster(t, 3, "--max-clients", fmt.Sprint(places), "--durability", "os", "--machine", "noop",
 		"--log-bytes", "1MiB", "--pipeline-bytes", "1MiB", "--election-timeout", "2s")
-	leader := c.leader()
+	leader := c.ready()
 	load := c.load(time.Hour, "--conns", "1", "--clients", "1", "--window", "16", "--stall", "60s", "--timeout", "60s")
 	c.progress(leader, 2000)
 	before := c.resident(leader)

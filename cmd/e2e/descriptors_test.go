@@ -17,7 +17,7 @@ func TestClientsNeverCostTheJournalItsFiles(t *testing.T) {
 	beside(t)
 	const places = 100 // at the follower; the leader has some for others, too
 	c := newCluster(t, 3, "--forward", "--max-clients", fmt.Sprint(2*places), "--segment-bytes", "8MiB", "--durability", "os")
-	follower := c.leader()%3 + 1
+	follower := c.ready()%3 + 1
 	c.signal(follower, syscall.SIGKILL)
 	c.flags = append(c.flags, "--max-clients", fmt.Sprint(places))
 	c.startWithin(follower, c.needed(follower))

@@ -17,7 +17,7 @@ import (
 func TestDamagedDisk(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	follower := c.leader()%3 + 1
+	follower := c.ready()%3 + 1
 	if code := c.load(time.Second).exit(t, 30*time.Second); code != 0 {
 		t.Fatalf("loadgen ended with %d", code)
 	}
@@ -146,7 +146,7 @@ func TestSyncError(t *testing.T) {
 		t.Skip("syncs of a running process are made to fail by strace, which is not installed")
 	}
 	c := newCluster(t, 3)
-	follower := c.leader()%3 + 1
+	follower := c.ready()%3 + 1
 	load := c.load(4 * time.Second)
 	before := c.commit()
 	c.until("commands", func() bool { return c.commit() > before+50 })

@@ -14,7 +14,7 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 		t.Run(durability, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, "--durability", durability)
-			first := c.leader()
+			first := c.ready()
 			load := c.load(4 * time.Second)
 			c.until("commands under the first leader", func() bool { return c.commit() > 50 })
 			c.signal(first, syscall.SIGKILL)
@@ -40,7 +40,7 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 func TestAllKilledAndRestarted(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	c.leader()
+	c.ready()
 	if code := c.load(time.Second).exit(t, 30*time.Second); code != 0 {
 		t.Fatalf("loadgen ended with %d", code)
 	}
@@ -65,7 +65,7 @@ func TestAllKilledAndRestarted(t *testing.T) {
 // An orderly end: exit code 0, and a start without recovery work.
 func TestTerminate(t *testing.T) {
 	c := newCluster(t, 1)
-	c.leader()
+	c.ready()
 	c.signal(1, syscall.SIGTERM)
 	if code := c.replicas[1].exit(t, 10*time.Second); code != 0 {
 		t.Fatalf("exit code %d after SIGTERM:\n%s", code, c.replicas[1].text())

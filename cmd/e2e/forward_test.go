@@ -12,7 +12,7 @@ func TestForward(t *testing.T) {
 	c := newCluster(t, 3, "--forward")
 	var first, follower int
 	c.until("a follower that hears the leader", func() bool {
-		first = c.leader() // on a busy host not the one that led at first
+		first = c.ready() // on a busy host not the one that led at first
 		follower = first%3 + 1
 		s, err := c.status(follower)
 		return err == nil && s.Leader == first

@@ -22,7 +22,7 @@ const leaderBound = 2 * (64 + 16 + 64 + 2*64 + 4*16) << 20
 func TestLaggard(t *testing.T) {
 	const value = 1 << 10
 	c := newCluster(t, 3, "--machine", "noop", "--snapshot-bytes", "32MiB", "--segment-bytes", "16MiB")
-	leader := c.leader()
+	leader := c.ready()
 	follower := leader%3 + 1
 	c.until("a follower that hears the leader", func() bool {
 		s, err := c.status(follower)

@@ -12,7 +12,7 @@ func TestLargeReplies(t *testing.T) {
 		t.Run(reads, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, "--durability", "none", "--reads", reads)
-			c.leader()
+			c.ready()
 			load := c.load(2*time.Second, "--mix", "put:0.1,get:0.9", "--preload", "yes", "--keys", "16", "--value-size", "1MiB",
 				"--conns", "1", "--clients", "1", "--window", "100")
 			if code := load.exit(t, 60*time.Second); code != 0 && code != exitInvalid {

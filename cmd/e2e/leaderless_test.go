@@ -56,7 +56,7 @@ func (c *cluster) saysWhy(id int, reason string) {
 func TestTwoReplicasOneLostDisk(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 2)
-	c.leader()
+	c.ready()
 	c.loseDisks(2)
 	const reason = "there can be no leader: that takes 2 of 2 replicas, and 1 do not vote"
 	c.saysWhy(1, reason)
@@ -70,7 +70,7 @@ func TestTwoReplicasOneLostDisk(t *testing.T) {
 func TestMostLostTheirDisks(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	c.leader()
+	c.ready()
 	c.loseDisks(2, 3)
 	c.saysWhy(1, "that takes 2 of 3 replicas, and 2 do not vote")
 	c.saysWhy(2, "that takes 2 of 3 replicas, and 2 do not vote")
@@ -80,7 +80,7 @@ func TestMostLostTheirDisks(t *testing.T) {
 func TestAllLostTheirDisks(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	c.leader()
+	c.ready()
 	c.loseDisks(1, 2, 3)
 	c.saysWhy(2, "that takes 2 of 3 replicas, and 3 do not vote")
 }
@@ -89,7 +89,7 @@ func TestAllLostTheirDisks(t *testing.T) {
 func TestPeerHangs(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 2)
-	c.leader()
+	c.ready()
 	c.signal(1, syscall.SIGSTOP)
 	c.saysWhy(2, "there can be no leader now: that takes 2 of 2 replicas, 1 are within reach and vote")
 	c.saysWhy(2, "replica 1 is connected and does not answer")
@@ -100,17 +100,12 @@ func TestPeerHangs(t *testing.T) {
 func TestPeerIsAway(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 2)
-	c.leader()
+	c.ready()
 	c.signal(1, syscall.SIGKILL)
 	c.saysWhy(2, "there can be no leader now: that takes 2 of 2 replicas, 1 are within reach and vote")
 	if _, status := c.ask(2, "/status"); !strings.Contains(status, "connection refused") {
 		t.Errorf("nothing is said about the peer: %s", status)
 	}
 	c.start(1)
-	c.leader()
-	c.until("both are ready", func() bool {
-		first, _ := c.ask(1, "/readyz")
-		second, _ := c.ask(2, "/readyz")
-		return first == http.StatusOK && second == http.StatusOK
-	})
+	c.ready()
 }

@@ -38,7 +38,7 @@ func TestOverload(t *testing.T) {
 	c := newCluster(t, 3, "--machine", "noop", "--durability", "os", "--pipeline", "1", "--batch-bytes", "256KiB",
 		"--pipeline-bytes", fmt.Sprint(overloadPipeline), "--log-bytes", fmt.Sprint(overloadLog), "--memory", fmt.Sprint(overloadMemory),
 		"--segment-bytes", "16MiB", "--snapshot-bytes", "32MiB", "--election-timeout", "2s")
-	leader := c.leader()
+	leader := c.ready()
 	load := c.load(duration, "--rate", "100k", "--value-size", fmt.Sprint(overloadValue), "--conns", fmt.Sprint(overloadConns),
 		"--clients", fmt.Sprint(overloadClients), "--session-window", fmt.Sprint(overloadWindow), "--timeout", "60s", "--stall", "60s", "--max-errors", "1")
 	resident := c.watch(leader, load)

@@ -19,7 +19,7 @@ func TestReadsWithoutTheLog(t *testing.T) {
 		t.Run(reads, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, "--reads", reads, "--durability", "os")
-			first := c.leader()
+			first := c.ready()
 			load := c.load(6*time.Second+*readsPause, "--mix", "put:0.3,get:0.5,delete:0.1,cas:0.1", "--keys", "2000", "--preload", "yes",
 				"--window", "16", "--stall", "1s", "--verify", "history")
 			c.untilQueried(first, 1000)
@@ -88,7 +88,7 @@ func (c *cluster) otherLeader(id int) (leader int) {
 func TestReadsMayChangeWithAllReplicas(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	c.leader()
+	c.ready()
 	if code := c.load(500*time.Millisecond).exit(t, 30*time.Second); code != 0 {
 		t.Fatalf("loadgen ended with %d", code)
 	}
@@ -119,7 +119,7 @@ func (c *cluster) differs(id int) bool {
 func TestLeaseOutlivesAChangeOfReads(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3, "--reads", "lease", "--election-timeout", "3s")
-	old := c.leader()
+	old := c.ready()
 	before := c.owned(old, "old")
 	c.until("an answer by lease", func() bool {
 		value, err := before.query("key")

@@ -31,7 +31,7 @@ func (c *cluster) refused(code int, message string, args ...string) {
 func TestReplicaRefusesToStart(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 3)
-	c.leader()
+	c.ready()
 	flag := func(args []string, name, value string) []string {
 		args = append([]string(nil), args...)
 		for i := range args {
@@ -63,7 +63,7 @@ func TestReplicaRefusesToStart(t *testing.T) {
 func TestReplicaOfAnotherClusterIsRefusedByItsPeers(t *testing.T) {
 	beside(t)
 	c := newCluster(t, 2)
-	c.leader()
+	c.ready()
 	args := c.args(2)
 	c.signal(2, syscall.SIGKILL)
 	args = append(args, "--cluster-id", "77", "--bootstrap")
@@ -83,8 +83,8 @@ func TestReplicaOfAnotherClusterIsRefusedByItsPeers(t *testing.T) {
 func TestClustersOfDefaultFlagsAreStrangers(t *testing.T) {
 	beside(t)
 	one, other := newCluster(t, 2), newCluster(t, 2)
-	one.leader()
-	other.leader()
+	one.ready()
+	other.ready()
 	one.signal(2, syscall.SIGKILL) // its place is free
 	other.signal(2, syscall.SIGKILL)
 	other.members[0].peer = one.members[0].peer
@@ -97,7 +97,7 @@ func TestClustersOfDefaultFlagsAreStrangers(t *testing.T) {
 // Whatever arrives, the connection is closed, if possible with a word about why, and the replica lives on.
 func TestMalformedFramesCloseTheConnection(t *testing.T) {
 	c := newCluster(t, 1)
-	c.leader()
+	c.ready()
 	hello := wire.AppendClientHello(nil, wire.ClientHello{})
 	request := func(change func(frame []byte)) []byte {
 		frame := wire.BeginFrame(nil)

@@ -111,7 +111,7 @@ func TestReaderOfLogComesBack(t *testing.T) {
 
 func TestHangUpIsIgnored(t *testing.T) {
 	c := newCluster(t, 1)
-	c.leader()
+	c.ready()
 	c.hangUp(1)
 	c.until("a line about it", func() bool { return strings.Contains(c.replicas[1].text(), "SIGHUP ignored") })
 	c.endsInGoodOrder()

@@ -22,7 +22,7 @@ func TestEverythingIsServedAfterAStopOfAll(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, "--batch", "none", "--durability", "os")
-			leader := c.leader()
+			leader := c.ready()
 			c.mustLoad(300 * time.Millisecond)
 			for range s.changes {
 				leader = c.deposeWhileIdle(leader)

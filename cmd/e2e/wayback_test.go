@@ -14,7 +14,7 @@ import (
 func loaded(t *testing.T, n int) (*cluster, uint64) {
 	t.Helper()
 	c := newCluster(t, n)
-	c.leader()
+	c.ready()
 	c.endsWell(c.load(time.Second))
 	c.agree()
 	return c, c.executed()
