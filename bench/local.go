@@ -116,7 +116,7 @@ func (t *trial) measure(ctx context.Context, job Job) (Measured, error) {
 	}
 	m := t.load(ctx, job, s, c)
 	died := c.Err()
-	if err := errors.Join(died, c.Down(context.WithoutCancel(ctx))); err != nil {
+	if err := errors.Join(died, s.end(context.WithoutCancel(ctx), c)); err != nil {
 		m.Status = suite.StatusFailed
 		m.Reasons = append(m.Reasons, err.Error())
 	}

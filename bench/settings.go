@@ -2,6 +2,7 @@ package bench
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -97,6 +98,15 @@ func (s *setup) patience() time.Duration {
 		return 0
 	}
 	return othersTimeout
+}
+
+// end ends the cluster. Replicas of ours are to end in an orderly way, or the run has failed. Of others nothing is wanted any more, and
+// some take many seconds, as a leader does that hands over to members which end as well.
+func (s *setup) end(ctx context.Context, c *cluster.Cluster) error {
+	if s.system == nil {
+		return c.Down(ctx)
+	}
+	return c.Abandon(ctx)
 }
 
 // addLoadFlag adds a flag of the load generator; the events of one run are separated by semicolons.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"paxosbench/bench/netem"
 	"paxosbench/wire"
@@ -177,18 +178,28 @@ func cut(fault netem.Fault) func(*Cluster, context.Context, wire.ReplicaID) erro
 
 // Down ends all replicas and the network, and waits for that. Data and logs stay. The error says which replicas did not
 // end in an orderly way. Taking down what is down does nothing.
-func (c *Cluster) Down(ctx context.Context) error {
+func (c *Cluster) Down(ctx context.Context) error { return c.down(ctx, (*Process).end) }
+
+// Abandon takes down as Down does, but ends the replicas as crashes would: for who wants nothing more of them.
+func (c *Cluster) Abandon(ctx context.Context) error {
+	return c.down(ctx, func(p *Process, ctx context.Context, _ time.Duration) (bool, error) { return true, p.kill(ctx) })
+}
+
+// ending ends a process within a timeout, and tells whether that was orderly.
+type ending func(*Process, context.Context, time.Duration) (orderly bool, err error)
+
+func (c *Cluster) down(ctx context.Context, end ending) error {
 	err := c.update(ctx, func(s *State) error {
 		for i := range s.Members {
 			s.Members[i].Down = true
 		}
-		return errors.Join(s.write(c.dir), c.endAll(ctx, s))
+		return errors.Join(s.write(c.dir), c.endAll(ctx, s, end))
 	})
 	return errors.Join(err, c.release())
 }
 
 // endAll ends all processes of a cluster.
-func (c *Cluster) endAll(ctx context.Context, s *State) error {
+func (c *Cluster) endAll(ctx context.Context, s *State, end ending) error {
 	errs := make([]error, len(s.Members), len(s.Members)+2)
 	var all sync.WaitGroup
 	for i, m := range s.Members {
@@ -196,7 +207,7 @@ func (c *Cluster) endAll(ctx context.Context, s *State) error {
 			continue
 		}
 		all.Go(func() {
-			orderly, err := m.Process.end(ctx, c.timeout)
+			orderly, err := end(m.Process, ctx, c.timeout)
 			if err == nil && !orderly {
 				err = fmt.Errorf("replica %d did not end within %v of SIGTERM: killed", m.ID, c.timeout)
 			}

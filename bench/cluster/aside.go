@@ -62,7 +62,7 @@ func (c *Cluster) putBack() error {
 // giveUp ends what a start has started, and puts back what it has set aside. Its logs are kept.
 func (c *Cluster) giveUp(ctx context.Context, s *State) error {
 	failed := c.path(failedDir)
-	err := errors.Join(c.endAll(ctx, s), os.RemoveAll(failed), move(c.path(logsDir), failed), s.write(failed))
+	err := errors.Join(c.endAll(ctx, s, (*Process).end), os.RemoveAll(failed), move(c.path(logsDir), failed), s.write(failed))
 	return errors.Join(err, c.undo())
 }
 

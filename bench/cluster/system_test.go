@@ -122,6 +122,12 @@ func TestAnotherSystem(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, dataDir, "2", "me")); err != nil || !strings.HasPrefix(string(text), "id 2 of 2 at 127.0.0.1 port ") {
 		t.Errorf("%q, %v", text, err)
 	}
+	if err := c.Abandon(ctx); err != nil || c.children[2].fate() != "signal: killed" {
+		t.Errorf("abandoned: %v, and node 2 ended by %s", err, c.children[2].fate())
+	}
+	if up, err := opened.Up(); up || err != nil {
+		t.Errorf("abandoned, and up: %v, %v", up, err)
+	}
 }
 
 // What a description lacks, or the system cannot do, is said before anything starts.
