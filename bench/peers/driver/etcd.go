@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 
@@ -78,15 +79,29 @@ func (c *etcdConn) Close() error {
 	return c.client.Close()
 }
 
-// do carries out a call.
+// do carries out a call. What a member refuses because it has thousands of entries to apply it has not begun, and is asked again.
 func (c *etcdConn) do(call *target.Call) {
-	status, value, err := c.execute(call)
-	if err != nil {
-		call.Fail(err)
-		return
+	for {
+		status, value, err := c.execute(call)
+		switch {
+		case err == nil:
+			call.Complete(status, value)
+			return
+		case !errors.Is(err, rpctypes.ErrTooManyRequests):
+			call.Fail(err)
+			return
+		}
+		select {
+		case <-c.ctx.Done():
+			call.Fail(c.ctx.Err())
+			return
+		case <-time.After(etcdPause):
+		}
 	}
-	call.Complete(status, value)
 }
+
+// etcdPause is what a member has to apply some hundreds of entries before it is asked again.
+const etcdPause = 100 * time.Millisecond
 
 func (c *etcdConn) execute(call *target.Call) (target.Status, []byte, error) {
 	key := string(call.Key)
