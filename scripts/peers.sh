@@ -9,7 +9,7 @@ usage() {
 Install what can be installed, build the rest, and measure this project beside other systems; a table at the end.
 
 Usage: scripts/peers.sh [--smoke] [--build] [--only SYSTEM].. [--out DIR] [OPTIONS of bin/peers run]
-  --smoke        Four minutes instead of the suites peers and peers-failover, which take an hour and a half.
+  --smoke        Four minutes instead of the suites peers and peers-failover, which take an hour and a quarter.
   --build        Build the programs into bin/ and measure nothing.
   --only SYSTEM  Only this system, as in --only etcd --only paxosbench. See bin/peers list.
   --out DIR      Where each suite gets a directory of its name (default: results).
