@@ -13,8 +13,7 @@ import (
 // take what another needs: a crowd of clients, or of visitors to the admin address, never costs the journal its next
 // segment. The limit of the system has to hold them all, and is looked at once, at the start.
 type descriptors struct {
-	clients   int // how many of them there may be
-	each      int // and what each takes
+	clients   int
 	forwarded int // connections to the leader, for clients that are handed on
 	peers     int // and what the event loop itself needs
 	admin     int
@@ -38,18 +37,14 @@ const (
 	// leastForwarded is how many clients must be able to be handed on, if that many are allowed at all. With fewer places
 	// than clients, those who find none are told where the leader is.
 	leastForwarded = 1024
-
-	// leastSecured is how many clients there must be places for with TLS, if that many are allowed at all.
-	leastSecured = 1024
 )
 
 // descriptors returns what a configuration needs at least.
 func (c *Config) descriptors() descriptors {
 	d := descriptors{
-		clients: c.MaxClients, each: 1, peers: transport.OwnFiles, admin: maxAdminConns + 2, data: dataFiles + maxReaders, process: processFiles,
+		clients: c.MaxClients, peers: transport.OwnFiles, admin: maxAdminConns + 2, data: dataFiles + maxReaders, process: processFiles,
 	}
 	if c.TLS != "" {
-		d.clients, d.each = min(c.MaxClients, leastSecured), transport.CarrierFiles
 		d.peers += transport.SecuredFiles
 	}
 	if c.Forward {
@@ -59,12 +54,12 @@ func (c *Config) descriptors() descriptors {
 }
 
 func (d *descriptors) sum() int {
-	return d.clients*d.each + d.forwarded + d.peers + d.admin + d.data + d.process
+	return d.clients + d.forwarded + d.peers + d.admin + d.data + d.process
 }
 
 // String names the parts of the sum.
 func (d *descriptors) String() string {
-	parts := []string{fmt.Sprintf("%d for clients (max-clients)", d.clients*d.each)}
+	parts := []string{fmt.Sprintf("%d for clients (max-clients)", d.clients)}
 	if d.forwarded > 0 {
 		parts = append(parts, fmt.Sprintf("%d for handing them on (forward)", d.forwarded))
 	}
@@ -72,15 +67,11 @@ func (d *descriptors) String() string {
 		fmt.Sprintf("%d for data", d.data), fmt.Sprintf("%d for the rest", d.process)), ", ")
 }
 
-// fit refuses a limit of open files that is too small, and gives what is left to clients that are secured, and then to those that are
-// handed on, up to all.
+// fit refuses a limit of open files that is too small, and gives what is left to clients that are handed on, up to all.
 func (d *descriptors) fit(limit uint64, maxClients int) error {
 	if need := uint64(d.sum()); limit < need {
 		return fmt.Errorf("open files: the configuration needs %d: %v; the limit is %d: raise it (ulimit -n) or allow fewer clients (max-clients)",
 			need, d, limit)
-	}
-	if left := int(min(limit, 1<<30)) - d.sum(); d.each > 1 {
-		d.clients = min(maxClients, d.clients+left/d.each)
 	}
 	if d.forwarded > 0 {
 		d.forwarded = int(min(uint64(maxClients), uint64(d.forwarded)+limit-uint64(d.sum())))

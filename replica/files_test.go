@@ -3,6 +3,8 @@ package replica
 import (
 	"strings"
 	"testing"
+
+	"paxosbench/replica/transport"
 )
 
 // The limit of open files must hold what the flags allow, or the replica says what it needs. What is left goes to clients
@@ -49,16 +51,17 @@ func TestDescriptors(t *testing.T) {
 	t.Logf("%d descriptors besides those of clients: %v", rest, fixed)
 }
 
-// Secured clients take three descriptors each. Where there are not so many there are fewer places.
+// Those that prove who they are have descriptors besides those that have.
 func TestDescriptorsWithTLS(t *testing.T) {
 	c := Default()
+	plain := c.descriptors()
 	c.TLS = "tls"
 	need := c.descriptors()
-	for limit, want := range map[int]int{need.sum(): leastSecured, need.sum() + 300: leastSecured + 100, 1 << 30: c.MaxClients} {
-		d := c.descriptors()
-		if err := d.fit(uint64(limit), c.MaxClients); err != nil || d.clients != want || d.sum() > limit {
-			t.Errorf("of %d descriptors: %d clients and %d in all, want %d; %v", limit, d.clients, d.sum(), want, err)
-		}
+	if more := need.sum() - plain.sum(); more != transport.SecuredFiles {
+		t.Errorf("%d descriptors more, want %d", more, transport.SecuredFiles)
+	}
+	if err := need.fit(uint64(need.sum()), c.MaxClients); err != nil {
+		t.Error(err)
 	}
 	if err := need.fit(uint64(need.sum()-1), c.MaxClients); err == nil {
 		t.Error("one too few are enough")

@@ -15,9 +15,9 @@ type heap struct {
 
 // What takes memory besides the parts of --memory, beyond what the configuration and the state say.
 const (
-	baseMemory    = 32 << 20  // of a replica that has nothing to do, as the runtime counts
-	clientMemory  = 16 << 10  // of a connection
-	securedMemory = 160 << 10 // of one that is encrypted
+	baseMemory    = 32 << 20 // of a replica that has nothing to do, as the runtime counts
+	clientMemory  = 16 << 10 // of a connection
+	securedMemory = 48 << 10 // of one that is encrypted
 )
 
 // heapLimit returns how large the heap of a replica may become that has so many clients and a state of so many bytes: three quarters of

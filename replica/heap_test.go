@@ -20,7 +20,7 @@ func TestHeapLimit(t *testing.T) {
 		{want: small},
 		{clients: 1000, want: small + 2*1000*16<<10},
 		{state: 1 << 30, want: small + 3<<30},
-		{clients: 1000, tls: "somewhere", want: small + 32<<20 + 2*1000*160<<10},
+		{clients: 1000, tls: "somewhere", want: small + 32<<20 + 2*1000*48<<10},
 	} {
 		cfg.TLS = tt.tls
 		if got := cfg.heapLimit(tt.clients, tt.state); got != tt.want {

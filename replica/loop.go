@@ -48,7 +48,7 @@ func open(r *Replica, cfg *Config, incarnation uint64) (*loop, error) {
 	l.membership.l = l
 	var err error
 	tc := cfg.transport(incarnation, l.buffers, log)
-	tc.MaxClients, tc.MaxForwarded = r.files.clients, r.files.forwarded
+	tc.MaxClients, tc.MaxForwarded = cfg.MaxClients, r.files.forwarded
 	tc.Membership, tc.Credentials = &l.membership, r.proof
 	if l.transport, err = transport.New(tc, l); err != nil {
 		return nil, err

@@ -72,9 +72,6 @@ func Start(ctx context.Context, cfg Config, log *slog.Logger) (*Replica, error) 
 	if files.forwarded < cfg.MaxClients && cfg.Forward {
 		log.Info("not all clients can be handed on to the leader at a time: the limit of open files", "places", files.forwarded, "clients", cfg.MaxClients)
 	}
-	if files.clients < cfg.MaxClients {
-		log.Info("there are fewer places for clients than max-clients: TLS takes three open files for each, and the limit is low", "places", files.clients, "max_clients", cfg.MaxClients)
-	}
 	proof, err := cfg.credentials(log)
 	if err != nil {
 		return nil, err

@@ -41,19 +41,16 @@ const (
 	// more waits for one of them to be through.
 	newClients  = 1024
 	clientGrace = 2 * time.Millisecond
-
-	// CarrierFiles is how many descriptors a connection takes that is secured.
-	CarrierFiles = 3
 )
 
 // OwnFiles is how many descriptors a Transport may have open at a time besides those of clients, which have Config.MaxClients
 // and MaxForwarded places: those of peers, accepted and dialled, the two listeners, the event loop's, and the one that
 // each acceptor and dialer has in its hand, which is two for the moment in which the loop takes it. With credentials it is more,
-// see SecuredFiles.
+// by SecuredFiles.
 const OwnFiles = newPeers + wire.LaneCount*wire.MaxReplicas + (wire.LaneCount+2)*wire.MaxReplicas + 2 + 4 + 2*2
 
-// SecuredFiles is how many more it is with credentials.
-const SecuredFiles = newClients + (CarrierFiles-1)*2*wire.LaneCount*wire.MaxReplicas
+// SecuredFiles is how many connections may be proving who they are, two descriptors each for the moment in which the loop takes them.
+const SecuredFiles = 2 * newClients
 
 // acceptPause is the wait after a failed accept, most likely for want of descriptors: nothing but time helps.
 const acceptPause = 50 * time.Millisecond

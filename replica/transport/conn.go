@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
@@ -31,7 +32,7 @@ type conn struct {
 	framer framer
 
 	newcomer *newcomer       // until it has shown who it is; nil: it need not
-	carrier  *secure.Carrier // nil: the connection is plain
+	records  *secure.Records // nil: the connection is plain
 
 	attached bool   // the loop has opened the connection; never reset
 	reason   error  // why the connection was closed, set before it is
@@ -61,8 +62,8 @@ func (c *conn) base() *conn { return c }
 
 // explain notes why the connection has closed, unless this side has closed it.
 func (c *conn) explain(err error) {
-	if c.carrier != nil {
-		err = cmp.Or(c.carrier.Err(), err)
+	if c.records != nil && c.records.Partial() && errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
 	}
 	if c.reason == nil {
 		c.reason = cmp.Or(err, errClosed)
@@ -82,14 +83,10 @@ func (c *conn) detach() {
 	c.raw = nil
 	c.framer.release()
 	c.newcomer.leave()
-	if c.carrier != nil {
-		c.carrier.Shut()
-	}
 }
 
 // feed hands the bytes just read to the framer. Whatever the other end may send, the worst is a Fault.
 func (c *conn) feed(data []byte, s sink) {
-	c.arrived += len(data)
 	frames := c.framer.frames
 	err := c.framer.feed(data, s)
 	ended := c.framer.frames - frames
@@ -117,7 +114,7 @@ func (c *conn) overdue(greeted bool) {
 	limit := c.t.cfg.FrameTimeout
 	if !greeted {
 		limit = c.t.cfg.HandshakeTimeout
-	} else if !c.framer.partial() {
+	} else if !c.partial() {
 		return
 	}
 	c.waited++
@@ -138,8 +135,22 @@ func (c *conn) overdue(greeted bool) {
 // it is given, or twice, and which a connection holds on to for as long as a byte is left in them.
 const writePiece = 16 << 10
 
-// write sends b, which gnet copies if the socket does not take all of it. The connection may be closed afterwards.
+// partial reports whether a frame has begun to come, or what may be one, and has not come whole.
+func (c *conn) partial() bool {
+	return c.framer.partial() || c.records != nil && c.records.Partial()
+}
+
+// write sends b, of which a copy is kept if the socket does not take all of it. The connection may be closed afterwards.
 func (c *conn) write(b []byte) {
+	if c.records != nil {
+		c.seal(b)
+		return
+	}
+	c.put(b)
+}
+
+// put writes what passes over the socket.
+func (c *conn) put(b []byte) {
 	c.t.stats.Writes++
 	c.t.stats.BytesOut += uint64(len(b))
 	c.sent += uint64(len(b))

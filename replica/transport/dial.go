@@ -101,7 +101,7 @@ func (d *dialer) dial(ctx context.Context, lane wire.Lane) (*link, error) {
 	}
 	l := newLink(d.t, &origin{remote: nc.RemoteAddr().String()}, d.id, lane)
 	if d.t.cfg.Credentials != nil {
-		if l.carrier, err = d.t.secured(ctx, nc, d.id); err != nil {
+		if nc, err = d.t.secured(ctx, nc, d.id); err != nil {
 			return nil, err
 		}
 	}

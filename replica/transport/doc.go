@@ -5,7 +5,7 @@
 //
 // Everything that touches a connection, and every call into the Handler, happens on the loop's goroutine. Around it
 // stand a few goroutines that only ever hand finished things to the loop: one per listener (accept), one per peer that
-// this replica dials, and a timer.
+// this replica dials, with credentials one per connection that is proving who it is (proof), and a timer.
 //
 // # One iteration
 //
@@ -13,6 +13,8 @@
 // in the loop's buffer. The first of them posts a task to the loop itself, and gnet runs posted tasks after all ready
 // connections have been served. That task is the round: posted functions, Tick when it is due, Handler.Round, and then
 // one write for each client that has output.
+//
+// On a connection that is secured the loop decrypts what it has read before anything looks at it, and encrypts what it writes (seal).
 //
 // # Lanes
 //

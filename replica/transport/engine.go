@@ -35,8 +35,14 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 	t.stats.Reads++
 	t.stats.BytesIn += uint64(len(data))
 	end := raw.Context().(endpoint)
-	end.received(data)
-	if end.base().live() {
+	c := end.base()
+	c.arrived += len(data)
+	if c.records != nil {
+		c.unseal(data, end)
+	} else {
+		end.received(data)
+	}
+	if c.live() {
 		_, _ = raw.Discard(len(data)) // cannot fail: that much is there
 	}
 	if t.taken += len(data); t.taken >= roundBytes {
@@ -50,6 +56,7 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 func (e *engine) OnClose(raw gnet.Conn, err error) gnet.Action {
 	end := raw.Context().(endpoint)
 	end.base().explain(err)
+	end.base().takeLeave()
 	end.closed()
 	return gnet.None
 }
@@ -116,6 +123,13 @@ func (t *Transport) dropAnchor() (*anchor, error) {
 	}
 	_ = other.Close()
 	return nil, fmt.Errorf("transport: event loop: %w", err)
+}
+
+// fileConn makes a connection of a descriptor.
+func fileConn(fd int, name string) (net.Conn, error) {
+	file := os.NewFile(uintptr(fd), name)
+	defer file.Close() // the connection has a descriptor of its own
+	return net.FileConn(file)
 }
 
 // enroll hands a connection to the loop and waits until it is open there. On failure the connection is closed and the

@@ -59,6 +59,9 @@ func (g *gatherings) Pop() any {
 // notePartial accounts for the client after bytes of it have been taken.
 func (c *Client) notePartial() {
 	held := cap(c.framer.body)
+	if c.records != nil {
+		held += c.records.Held()
+	}
 	if held == 0 && c.gathering.held == 0 {
 		return
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strconv"
 	"time"
 
@@ -14,15 +13,15 @@ import (
 	"paxosbench/wire/secure"
 )
 
-// With credentials, a connection proves who it is before it is brought to the loop: see package secure. Handshakes, and the copying
-// between what is encrypted and what the loop reads, have goroutines of their own.
+// With credentials, a connection proves who it is before it is brought to the loop: see package secure. Handshakes have goroutines of
+// their own.
 
 // prove has who has connected prove who it is, and brings the connection to the loop.
 func (a *acceptor) prove(ctx context.Context, nc net.Conn, e endpoint) {
 	c := e.base()
 	limited, cancel := context.WithTimeout(ctx, a.t.cfg.HandshakeTimeout)
 	defer cancel()
-	carrier, id, err := a.t.cfg.Credentials.Server(limited, nc, a.allows, wire.AppendFault(nil, secure.BothOrNone))
+	conn, id, err := a.t.cfg.Credentials.Server(limited, nc, a.allows, wire.AppendFault(nil, secure.BothOrNone))
 	if err != nil {
 		c.newcomer.leave()
 		if ctx.Err() == nil {
@@ -30,12 +29,12 @@ func (a *acceptor) prove(ctx context.Context, nc net.Conn, e endpoint) {
 		}
 		return
 	}
-	c.carrier, c.origin.identity = carrier, id
+	c.origin.identity = id
 	if a.places != nil {
 		c.newcomer.leave()
 		c.origin.host = id.String() // its share of the places is that of its identity, wherever it comes from
 	}
-	a.keep(ctx, carrier.Conn(), e)
+	a.keep(ctx, conn, e)
 }
 
 // unproved counts a connection that has not proved who it is, and says so, but no more than once a second. One that closes without
@@ -56,43 +55,12 @@ func (t *Transport) unproved(o *origin, err error) {
 	}
 }
 
-// bring hands a connection to the loop, by way of its carrier if it has one.
+// bring hands a connection to the loop, which from then on encrypts and decrypts what passes over one that is secured.
 func (t *Transport) bring(nc net.Conn, e endpoint) error {
-	carrier := e.base().carrier
-	if carrier == nil {
-		return t.enroll(nc, e)
+	if conn, ok := nc.(*secure.Conn); ok {
+		nc, e.base().records = conn.Part()
 	}
-	fd, other, err := secure.Pair(t.sockets.send)
-	if err != nil {
-		carrier.Close()
-		return err
-	}
-	t.carriers.Go(func() {
-		defer context.AfterFunc(t.carried, carrier.Close)()
-		carrier.Run(other)
-	})
-	plain, err := fileConn(fd, "carried")
-	if err != nil {
-		return err // who has the other end notices
-	}
-	return t.enroll(plain, e)
-}
-
-// fileConn makes a connection of a descriptor.
-func fileConn(fd int, name string) (net.Conn, error) {
-	file := os.NewFile(uintptr(fd), name)
-	defer file.Close() // the connection has a descriptor of its own
-	return net.FileConn(file)
-}
-
-// lastWords is how long carriers have when the loop has ended.
-const lastWords = 500 * time.Millisecond
-
-// awaitCarriers waits until nothing is carried any more.
-func (t *Transport) awaitCarriers() {
-	timer := time.AfterFunc(lastWords, t.abandon)
-	defer timer.Stop()
-	t.carriers.Wait()
+	return t.enroll(nc, e)
 }
 
 // clientsOnly and peersOnly say why an identity may not use a port.
@@ -120,10 +88,10 @@ func replicaOf(id secure.Identity) wire.ReplicaID {
 }
 
 // secured proves this replica to a peer that it has dialled, and has that one prove itself.
-func (t *Transport) secured(ctx context.Context, nc net.Conn, peer wire.ReplicaID) (*secure.Carrier, error) {
+func (t *Transport) secured(ctx context.Context, nc net.Conn, peer wire.ReplicaID) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	carrier, _, err := t.cfg.Credentials.Dialled(ctx, nc, func(id secure.Identity) error {
+	conn, _, err := t.cfg.Credentials.Dialled(ctx, nc, func(id secure.Identity) error {
 		if replicaOf(id) != peer {
 			return fmt.Errorf("at the address of replica %d answers %v: check the peer addresses", peer, id)
 		}
@@ -132,5 +100,5 @@ func (t *Transport) secured(ctx context.Context, nc net.Conn, peer wire.ReplicaI
 	if err != nil {
 		return nil, fmt.Errorf("TLS with replica %d: %w", peer, err)
 	}
-	return carrier, nil
+	return conn, nil
 }

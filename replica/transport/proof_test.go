@@ -46,11 +46,10 @@ func proved(t *testing.T, addr net.Addr, c *secure.Credentials) *remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	carrier, _, err := c.Dialled(t.Context(), nc, func(secure.Identity) error { return nil })
+	conn, _, err := c.Dialled(t.Context(), nc, func(secure.Identity) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn := carrier.Conn()
 	_ = conn.SetDeadline(time.Now().Add(patience))
 	t.Cleanup(func() { _ = conn.Close() })
 	return &remote{TB: t, Conn: conn}
@@ -173,8 +172,8 @@ func TestAnotherAnswers(t *testing.T) {
 	}
 }
 
-// What is carried ends with the replica, even if nobody reads it.
-func TestCarriersEndWithTheReplica(t *testing.T) {
+// A connection that is secured ends with the replica, even if nobody reads it.
+func TestSecuredEndWithTheReplica(t *testing.T) {
 	issue := trusted(t)
 	cfg := testConfig()
 	cfg.Credentials = issue(secure.ReplicaIdentity(1))

@@ -46,9 +46,12 @@ func (l *link) backlog() int { return l.raw.OutboundBuffered() + len(l.out) }
 // writeOut writes what has been gathered and the body behind it, in one system call. The link may be closed
 // afterwards.
 func (l *link) writeOut(body []byte) {
-	if len(body) == 0 {
+	switch {
+	case len(body) == 0:
 		l.write(l.out)
-	} else {
+	case l.records != nil:
+		l.seal(l.out, body)
+	default:
 		l.t.vector = [2][]byte{l.out, body}
 		l.t.stats.Writes++
 		l.t.stats.BytesOut += uint64(len(l.out) + len(body))

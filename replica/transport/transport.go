@@ -93,6 +93,8 @@ type Transport struct {
 	lastSweep  time.Duration // and were then
 	message    wire.Message  // the one being delivered
 	scratch    []byte        // headers and Faults being sent
+	plain      []byte        // what was decrypted last
+	sealed     []byte        // what is encrypted to be sent
 	vector     [2][]byte     // header and body being sent
 	spare      []func()      // the other half of posted
 	stats      Stats
@@ -104,9 +106,7 @@ type Transport struct {
 	refused   atomic.Uint64 // connections that did not prove who they are
 	forwarded atomic.Int64  // clients that are handed on at present
 
-	proofs, carriers sync.WaitGroup
-	carried          context.Context // ends when nothing is to be carried any more
-	abandon          context.CancelFunc
+	proofs sync.WaitGroup // handshakes under way
 
 	mu                   sync.Mutex // guards what follows
 	posted               []func()
@@ -142,7 +142,6 @@ func New(cfg Config, h Handler) (*Transport, error) {
 			t.watches[id] = newWatch(t, id, addr)
 		}
 	}
-	t.carried, t.abandon = context.WithCancel(context.Background())
 	t.forwards.t, t.forwards.places = t, make(places, cfg.MaxForwarded)
 	t.forwards.relays.large = make(places, max(1, cfg.MaxRelayed/relayBytes))
 	return t, nil
@@ -156,7 +155,6 @@ var errLoopEnded = errors.New("transport: the event loop has ended unexpectedly"
 func (t *Transport) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	defer t.abandon()
 	acceptors, err := t.listen(ctx)
 	if err != nil {
 		return err
@@ -177,7 +175,6 @@ func (t *Transport) Run(ctx context.Context) error {
 	group.Wait()
 	t.forwards.group.Wait()
 	t.proofs.Wait()
-	defer t.awaitCarriers()
 	return t.stop()
 }
 

@@ -175,21 +175,21 @@ func (m *material) config(accept func(Identity) error, usage x509.ExtKeyUsage, p
 
 // Server proves this program to one that has connected, and has that one prove itself. accept says who may. On failure the
 // connection is closed; who does not speak TLS is sent refusal before, as it is. The deadline is that of ctx.
-func (c *Credentials) Server(ctx context.Context, nc net.Conn, accept func(Identity) error, refusal []byte) (*Carrier, Identity, error) {
+func (c *Credentials) Server(ctx context.Context, nc net.Conn, accept func(Identity) error, refusal []byte) (*Conn, Identity, error) {
 	m, id := c.material(), Identity{}
 	config := m.config(accept, x509.ExtKeyUsageClientAuth, &id)
 	config.ClientAuth, config.ClientCAs = tls.RequireAnyClientCert, m.authorities // VerifyConnection does the rest
-	carrier, err := shake(ctx, nc, func(raw net.Conn) *tls.Conn { return tls.Server(raw, config) }, refusal)
-	return carrier, id, err
+	conn, err := shake(ctx, nc, func(ground net.Conn) *tls.Conn { return tls.Server(ground, config) }, refusal)
+	return conn, id, err
 }
 
 // Dialled does the same on a connection that this program has dialled.
-func (c *Credentials) Dialled(ctx context.Context, nc net.Conn, accept func(Identity) error) (*Carrier, Identity, error) {
+func (c *Credentials) Dialled(ctx context.Context, nc net.Conn, accept func(Identity) error) (*Conn, Identity, error) {
 	m, id := c.material(), Identity{}
 	config := m.config(accept, x509.ExtKeyUsageServerAuth, &id)
 	config.InsecureSkipVerify = true // it would check a host's name; VerifyConnection checks all else, and the identity
-	carrier, err := shake(ctx, nc, func(raw net.Conn) *tls.Conn { return tls.Client(raw, config) }, nil)
-	return carrier, id, err
+	conn, err := shake(ctx, nc, func(ground net.Conn) *tls.Conn { return tls.Client(ground, config) }, nil)
+	return conn, id, err
 }
 
 // BothOrNone says what to do when one side speaks TLS and the other does not.
@@ -206,29 +206,28 @@ func IsTLS(b []byte) bool {
 var turns = make(chan struct{}, 1)
 
 // shake does the handshake.
-func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn, refusal []byte) (*Carrier, error) {
-	tcp, ok := nc.(*net.TCPConn)
-	if !ok {
+func shake(ctx context.Context, nc net.Conn, over func(net.Conn) *tls.Conn, refusal []byte) (*Conn, error) {
+	s, err := newSocket(nc)
+	if err != nil {
 		_ = nc.Close()
-		return nil, fmt.Errorf("BUG: TLS over a %T", nc)
+		return nil, err
 	}
-	raw, err := newSocket(tcp)
+	below := &ground{s}
+	conn := over(below)
+	s.turn = turns
+	s.turn <- struct{}{}
+	err = conn.HandshakeContext(ctx)
+	<-s.turn
+	s.turn = nil
 	if err == nil {
-		conn := over(raw)
-		raw.turn = turns
-		raw.turn <- struct{}{}
-		err = conn.HandshakeContext(ctx)
-		<-raw.turn
-		raw.turn = nil
-		if err == nil {
-			return &Carrier{conn: conn, raw: raw}, nil
-		}
+		return &Conn{conn, below}, nil
 	}
 	if other := (tls.RecordHeaderError{}); errors.As(err, &other) {
 		err = fmt.Errorf("%w; %s", err, BothOrNone)
 		_ = nc.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = nc.Write(refusal) // a courtesy
 	}
+	s.drain()
 	_ = nc.Close()
 	return nil, err
 }

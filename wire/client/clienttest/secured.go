@@ -45,11 +45,11 @@ func Front(t *testing.T, server *Server, c *secure.Credentials) string {
 		all.Wait()
 	})
 	pass := func(nc net.Conn) {
-		carrier, _, err := c.Server(t.Context(), nc, func(secure.Identity) error { return nil }, []byte("no TLS"))
+		conn, _, err := c.Server(t.Context(), nc, func(secure.Identity) error { return nil }, []byte("no TLS"))
 		if err != nil {
 			return
 		}
-		defer carrier.Close()
+		defer conn.Close()
 		plain, err := net.Dial("tcp", server.Addr())
 		if err != nil {
 			t.Error(err)
@@ -57,10 +57,10 @@ func Front(t *testing.T, server *Server, c *secure.Credentials) string {
 		}
 		defer plain.Close()
 		all.Go(func() {
-			defer carrier.Close()
-			_, _ = io.Copy(carrier.Conn(), plain)
+			defer conn.Close()
+			_, _ = io.Copy(conn, plain)
 		})
-		_, _ = io.Copy(plain, carrier.Conn())
+		_, _ = io.Copy(plain, conn)
 	}
 	all.Go(func() {
 		for {

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"paxosbench/wire"
+	"paxosbench/wire/secure"
 )
 
 // connState is where a connection is on its way to the leader.
@@ -43,8 +44,9 @@ type conn struct {
 	loop       *Loop
 	index      int
 	fd         int
-	secured    *secured // nil: the connection is plain
-	generation int32    // of the socket, so that events of a closed one are told apart
+	handshake  *handshake      // by which both sides prove who they are; nil: none is under way
+	records    *secure.Records // nil: the connection is plain
+	generation int32           // of the socket, so that events of a closed one are told apart
 	state      connState
 	writable   bool // false: the socket's buffer is full, epoll will tell
 	dirty      bool // on the loop's list
@@ -71,9 +73,10 @@ type conn struct {
 	parked      []*Session // wait for their resumeAt
 	registering []*Session // still to register on this socket
 
-	out   []byte // encoded, not yet taken by the socket
-	taken int    // bytes of out that the socket has taken
-	carry []byte // the incomplete frame at the end of the last read
+	out    []byte // encoded, not yet taken by the socket
+	sealed []byte // what was out, encrypted, where the connection is not plain
+	taken  int    // bytes of out, or of sealed, that the socket has taken
+	carry  []byte // the incomplete frame at the end of the last read
 }
 
 // serve handles a readiness event.
@@ -140,58 +143,43 @@ func (c *conn) connect(now time.Duration) {
 	}
 	c.dialedAt, c.deadline = now, now+c.loop.connectTimeout(c.attempts)
 	c.generation++
-	events, err := c.dial()
-	if err != nil {
+	if c.loop.cfg.Credentials != nil {
+		c.state = stateConnecting
+		c.secure()
+		return
+	}
+	var err error
+	if c.fd, err = dial(c.addr); err != nil {
 		c.drop(err)
 		return
 	}
 	c.state = stateConnecting
-	if err := c.loop.watch(c, unix.EPOLL_CTL_ADD, events); err != nil {
+	if err := c.loop.watch(c, unix.EPOLL_CTL_ADD, unix.EPOLLIN|unix.EPOLLOUT|unix.EPOLLRDHUP); err != nil {
 		c.drop(err)
 	}
 }
 
-// dial starts to connect, and returns what the connection is to be watched for meanwhile.
-func (c *conn) dial() (events uint32, err error) {
-	l := c.loop
-	if l.cfg.Credentials == nil {
-		c.fd, err = dial(c.addr)
-		return unix.EPOLLIN | unix.EPOLLOUT | unix.EPOLLRDHUP, err
-	}
-	if c.fd, c.secured, err = dialSecured(l.cfg.Credentials, c.addr); err == nil {
-		l.securing++
-		c.deadline += time.Duration(l.securing) * handshakeTakes
-	}
-	return unix.EPOLLIN | unix.EPOLLRDHUP, err
-}
-
-// connected finishes the TCP handshake and says hello.
+// connected finishes the TCP handshake.
 func (c *conn) connected() {
-	if err := c.made(); err != nil {
+	if err := socketError(c.fd); err != nil {
 		c.drop(err)
 		return
 	}
-	if err := c.loop.watch(c, unix.EPOLL_CTL_MOD, unix.EPOLLIN|unix.EPOLLRDHUP); err != nil {
+	c.greet(unix.EPOLL_CTL_MOD)
+}
+
+// greet says hello on a connection that has been made.
+func (c *conn) greet(watch int) {
+	if err := c.loop.watch(c, watch, unix.EPOLLIN|unix.EPOLLRDHUP); err != nil {
 		c.drop(err)
 		return
 	}
 	c.loop.connected(c.loop.Now() - c.dialedAt)
-	if c.secured != nil {
-		c.loop.securing--
-	}
 	c.state = stateGreeting
 	c.writable = true
 	hello := wire.ClientHello{Cluster: c.loop.cfg.Cluster, Window: uint32(c.loop.cfg.Window)}
 	c.out = wire.AppendClientHello(c.out[:0], hello)
 	c.flush()
-}
-
-// made returns why connecting has failed, nil if it has not.
-func (c *conn) made() error {
-	if c.secured == nil {
-		return socketError(c.fd)
-	}
-	return c.secured.made(c.fd)
 }
 
 // welcomed makes the connection usable, if the replica leads.
@@ -263,7 +251,7 @@ func (c *conn) drop(cause error) {
 	c.state = stateIdle
 	c.writable = false
 	c.outstanding = 0
-	c.out, c.taken = c.out[:0], 0
+	c.out, c.sealed, c.taken = c.out[:0], c.sealed[:0], 0
 	c.carry = c.carry[:0]
 	c.commands.clear()
 	c.queries.clear()
@@ -281,18 +269,13 @@ func (c *conn) drop(cause error) {
 
 // close closes the socket, if there is one.
 func (c *conn) close() {
-	if c.fd >= 0 {
-		unix.Close(c.fd)
-		c.fd = -1
-	}
-	if c.secured == nil {
+	c.abandonHandshake()
+	if c.fd < 0 {
 		return
 	}
-	if c.state == stateConnecting {
-		c.loop.securing--
-	}
-	c.secured.close()
-	c.secured = nil
+	c.takeLeave()
+	unix.Close(c.fd)
+	c.fd = -1
 }
 
 // backoff returns the wait before the next attempt: none before the first two, so that a redirect costs nothing, then
@@ -309,10 +292,14 @@ func (c *conn) backoff() time.Duration {
 func (c *conn) receive() {
 	l := c.loop
 	filled := copy(l.buffer, c.carry)
-	n, err := unix.Read(c.fd, l.buffer[filled:])
+	into := l.buffer[filled:]
+	if c.records != nil {
+		into = l.ciphertext
+	}
+	n, err := unix.Read(c.fd, into)
 	if err != nil || n <= 0 {
 		if err == nil {
-			err = c.ending()
+			err = io.ErrUnexpectedEOF
 		}
 		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) {
 			c.drop(err)
@@ -323,22 +310,21 @@ func (c *conn) receive() {
 	c.heardAt = at
 	l.heardAt, l.heardFrom = at, c.addr
 	l.counters.BytesReceived += int64(n)
-	rest, err := c.frames(l.buffer[:filled+n], at)
+	src := l.buffer[:filled+n]
+	var ended error
+	if c.records != nil {
+		src, ended = c.unseal(l.buffer[:filled], into[:n])
+	}
+	rest, err := c.frames(src, at)
 	if err != nil {
 		l.counters.CorruptFrames++
 		c.drop(err)
+	} else if ended != nil && c.fd >= 0 {
+		c.drop(ended)
 	}
 	if c.fd >= 0 {
 		c.carry = append(c.carry[:0], rest...)
 	}
-}
-
-// ending says why the other side has closed the connection, as far as that is known.
-func (c *conn) ending() error {
-	if c.secured != nil {
-		return c.secured.cause()
-	}
-	return io.ErrUnexpectedEOF
 }
 
 // frames handles the complete frames at the start of src and returns what is left over.

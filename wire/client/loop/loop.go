@@ -17,6 +17,9 @@ const (
 	// readBufferBytes is the loop's one read buffer: the largest frame and a good read behind a partial one.
 	readBufferBytes = wire.MaxBody + 2<<20
 
+	// ciphertextBytes is how much is read at a time of a connection that is not plain.
+	ciphertextBytes = 1 << 20
+
 	// eventBatch bounds the sockets served in one round.
 	eventBatch = 512
 
@@ -36,15 +39,16 @@ type Loop struct {
 	sink  Sink
 	addrs []netip.AddrPort
 
-	epfd     int
-	wake     int // an eventfd, whose every write is an event
-	events   [eventBatch]unix.EpollEvent
-	buffer   []byte // bytes just read, behind the connection's carry
-	conns    []*conn
-	sessions []*Session
-	readers  []*Session
-	dirty    []*conn // connections with sessions to transmit
-	nextScan time.Duration
+	epfd       int
+	wake       int // an eventfd, whose every write is an event
+	events     [eventBatch]unix.EpollEvent
+	buffer     []byte // bytes just read, behind the connection's carry
+	ciphertext []byte // bytes just read of a connection that is not plain
+	conns      []*conn
+	sessions   []*Session
+	readers    []*Session
+	dirty      []*conn // connections with sessions to transmit
+	nextScan   time.Duration
 
 	leader     netip.AddrPort // where the leader was last seen; invalid: unknown
 	suspected  netip.AddrPort // where nobody has answered lately
@@ -55,11 +59,13 @@ type Loop struct {
 	leaderID   wire.ReplicaID
 	reads      wire.Reads // as the leader has said
 	registered int
-	securing   int // connections that are being made, if they are secured
 	open       int
 	counters   Counters
 	lastError  error
 	reports    []string
+
+	shaking    int // handshakes that have been begun and not collected
+	handshakes handshakes
 
 	cluster atomic.Uint64 // as a leader has said
 }
@@ -77,6 +83,9 @@ func New(cfg Config, sink Sink) (*Loop, error) {
 			return nil, err
 		}
 		l.addrs = append(l.addrs, ap)
+	}
+	if cfg.Credentials != nil {
+		l.ciphertext = make([]byte, ciphertextBytes)
 	}
 	epfd, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
 	if err != nil {
@@ -140,6 +149,7 @@ func (l *Loop) Close() error {
 	for _, c := range l.conns {
 		c.close()
 	}
+	l.handshakes.end()
 	return errors.Join(unix.Close(l.wake), unix.Close(l.epfd))
 }
 
@@ -235,7 +245,10 @@ func (l *Loop) Poll(until time.Duration) error {
 	for i := range l.events[:n] {
 		event := &l.events[i]
 		if event.Fd == wakeEvent {
-			continue // to return is all it asks for
+			if l.shaking > 0 {
+				l.collect()
+			}
+			continue // to return is all that it asks for otherwise
 		}
 		// Pad carries the connection's generation: an event of this batch may be for a socket that an earlier one
 		// has closed.

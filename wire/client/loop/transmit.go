@@ -172,8 +172,16 @@ func (c *conn) onWire(count int) {
 
 // flush hands encoded bytes to the socket and watches for room if it does not take them all.
 func (c *conn) flush() {
-	for c.taken < len(c.out) {
-		n, err := unix.Write(c.fd, c.out[c.taken:])
+	out := &c.out
+	if c.records != nil {
+		if err := c.seal(); err != nil {
+			c.drop(err)
+			return
+		}
+		out = &c.sealed
+	}
+	for c.taken < len(*out) {
+		n, err := unix.Write(c.fd, (*out)[c.taken:])
 		if errors.Is(err, unix.EINTR) {
 			continue
 		}
@@ -188,7 +196,7 @@ func (c *conn) flush() {
 		c.taken += n
 		c.loop.counters.BytesSent += int64(n)
 	}
-	c.out, c.taken = c.out[:0], 0
+	*out, c.taken = (*out)[:0], 0
 	if !c.writable {
 		c.setWritable(true)
 		c.markDirty()
