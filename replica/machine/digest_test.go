@@ -20,7 +20,7 @@ func checkHeld(t require, s *State) {
 	var sessions uint64
 	for place := range s.sessions.count {
 		it := s.sessions.at(place)
-		sessions += it.wholeDigest(it.id(place), s.sessions.asideOf(place).owner)
+		sessions += it.wholeDigest(it.id(place), s.sessions.asideOf(place).ownerID())
 	}
 	if sessions != s.sessions.held {
 		t.Fatalf("the sessions have digest %x, held is %x", sessions, s.sessions.held)

@@ -30,9 +30,9 @@ const (
 	outcomesBytes = 48 // of the struct, as it is allocated
 
 	// maxOutcomesWeight bounds what the outcomes of all sessions weigh. If they weigh more, sessions are evicted, through the log
-	// as always: those with the heaviest outcomes, and of these the least recently active. So whoever leaves few replies
-	// unconfirmed does not go for those that leave many: no number of sessions that default to 65536 places evicts one that
-	// leaves 256. A weight is a function of the state, the same on every replica: of a ring as small as it may be. A ring
+	// as always: of the owner that hoards most (see owners.go) those with the heaviest outcomes, and of these the least recently
+	// active. So whoever leaves few replies unconfirmed does not go for those that leave many: no number of sessions that default to
+	// 65536 places evicts one that leaves 256. A weight is a function of the state, the same on every replica: of a ring as small as it may be. A ring
 	// may be twice that, so all of them take 64 MiB at most, and maxSpareRings more.
 	maxOutcomesWeight = 32 << 20
 

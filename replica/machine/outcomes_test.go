@@ -14,8 +14,8 @@ func outcomeBytes(t *testing.T, s *State) (held, spare int) {
 	t.Helper()
 	table := &s.sessions.outcomes
 	weight := 0
-	for class := range ringClasses {
-		ends, before, active := s.sessions.ends[amongRemembering+class], nobody, uint64(0)
+	walk := func(class int, ends ends) {
+		before, active := nobody, uint64(0)
 		for place := ends.oldest; place != nobody; place = s.sessions.at(place).links[1].newer {
 			it := s.sessions.at(place)
 			if it.links[1].older != before || it.active <= active || ringClass(it.remembered()) != class {
@@ -27,6 +27,14 @@ func outcomeBytes(t *testing.T, s *State) (held, spare int) {
 		}
 		if before != ends.newest {
 			t.Fatalf("class %d ends with %d, want %d", class, ends.newest, before)
+		}
+	}
+	for class, ends := range s.sessions.ends[amongRemembering:] {
+		walk(class, ends)
+	}
+	for _, owner := range s.sessions.owners.all {
+		for class, ends := range owner.ends {
+			walk(modestClasses+class, ends)
 		}
 	}
 	if weight != table.weight || held > 2*weight {
@@ -154,17 +162,18 @@ func TestWhoKeepsMostIsTheSameInParts(t *testing.T) {
 	rng := rand.New(rand.NewPCG(11, 0))
 	whole, parts := NewState(NewKV(HashKey{}), DefaultConfig()), NewState(NewKV(HashKey{}), DefaultConfig())
 	var ids []wire.SessionID
-	for range 50 {
-		ids = append(ids, openSession(whole))
-		openSession(parts)
+	for i := range uint64(50) {
+		stamp := wire.Stamp{Random: i << 20, Owner: i % 4}
+		ids = append(ids, register(t, whole, stamp))
+		register(t, parts, stamp)
 	}
 	for _, s := range []*State{whole, parts} {
-		s.sessions.outcomes.limit = 6000
+		s.sessions.outcomes.limit = 10_000
 	}
 	last := make([]wire.Seq, len(ids))
 	for range 2000 {
 		i := rng.IntN(len(ids))
-		n := 1 + rng.IntN(1<<rng.IntN(10))
+		n := 1 + rng.IntN(1<<rng.IntN(11))
 		run := gets(ids[i], last[i]+1, last[i]-min(last[i], wire.Seq(rng.IntN(400))), n)
 		whole.applyQuietly(run)
 		rest := *run

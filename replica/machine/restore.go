@@ -157,15 +157,16 @@ func (r *Restorer) session(item wire.Command) error {
 	place, tag := binary.LittleEndian.Uint64(k), binary.LittleEndian.Uint64(k[8:])
 	last := wire.Seq(binary.LittleEndian.Uint64(k[16:]))
 	seen := wire.Seq(binary.LittleEndian.Uint64(k[24:]))
+	owner := binary.LittleEndian.Uint64(k[40:])
 	n := len(item.Value)
-	if place >= wire.MaxSessions || tag == 0 || tag&^vacant >= 1<<tagBits || tag&vacant != 0 && last != 0 || seen > last || uint64(last-seen) != uint64(n) || n > wire.MaxSessionWindow {
+	if place >= wire.MaxSessions || tag == 0 || tag&^vacant >= 1<<tagBits || tag&vacant != 0 && last|wire.Seq(owner) != 0 || seen > last || uint64(last-seen) != uint64(n) || n > wire.MaxSessionWindow {
 		return fmt.Errorf("%w: session with %d outcomes for %d..%d", ErrSnapshot, n, seen, last)
 	}
 	s := session{last: last, seen: seen, active: binary.LittleEndian.Uint64(k[32:]), tag: tag}
 	if err := r.outcomes(&s, item.Value); err != nil {
 		return err
 	}
-	r.sessions = append(r.sessions, restoredSession{place: uint32(place), owner: binary.LittleEndian.Uint64(k[40:]), session: s})
+	r.sessions = append(r.sessions, restoredSession{place: uint32(place), owner: owner, session: s})
 	return nil
 }
 
@@ -218,8 +219,7 @@ func (r *Restorer) seat() error {
 		}
 		before = s.active
 		*t.at(s.place) = s.session
-		t.asideOf(s.place).owner = s.owner
-		t.seat(s.place)
+		t.seat(s.place, s.owner)
 	}
 	if t.outcomes.weight > t.outcomes.limit {
 		return fmt.Errorf("%w: outcomes of sessions weigh %d, limit %d", ErrSnapshot, t.outcomes.weight, t.outcomes.limit)

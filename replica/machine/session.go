@@ -18,8 +18,16 @@ type session struct {
 
 // aside is what is seldom needed of a session.
 type aside struct {
-	owner uint64 // as its stamp says
+	owner *owner // nil: the place is vacant
 	epoch uint32 // of the newest snapshot that this session needs no saving for
+}
+
+// ownerID returns the id of the owner as the session's stamp has it, 0 if there is no session.
+func (a *aside) ownerID() uint64 {
+	if a.owner == nil {
+		return 0
+	}
+	return a.owner.id
 }
 
 // link names the neighbours of a session in an order, by their places.
@@ -28,10 +36,10 @@ type link struct{ older, newer uint32 }
 // Orders of sessions. Every session is in the first, and in at most one of the others.
 const (
 	amongAll         = iota
-	amongUnused      // that have executed no command
-	amongVacant      // that have been evicted, and whose places are free
-	amongRemembering // and the following: that have outcomes, by outcomes.class
-	orders           = amongRemembering + ringClasses
+	amongUnused                                         // that have executed no command
+	amongVacant                                         // that have been evicted, and whose places are free
+	amongRemembering                                    // and the following: that have outcomes, by outcomes.class
+	amongHoarding    = amongRemembering + modestClasses // and the following: of those the ones that hoard, each owner's apart
 )
 
 // linkOf returns the session's link in an order.
@@ -48,6 +56,14 @@ func (s *session) kind() int {
 		return amongRemembering + int(s.outcomes.class)
 	}
 	return amongAll
+}
+
+// hoarded returns what counts as hoarded of what the session's outcomes weigh.
+func (s *session) hoarded() int {
+	if s.outcomes == nil || s.outcomes.class < modestClasses {
+		return 0
+	}
+	return int(s.outcomes.weight)
 }
 
 // id returns the id of the session, which is at that place.

@@ -18,17 +18,18 @@ const nobody = ^uint32(0)
 // from what somebody has guessed. When the table is full, a newcomer gets the place of the session whose last run is the
 // longest ago in the log, if that has been idle for long enough (see idleness.go), else that of one that has executed nothing
 // yet, or none: so newcomers, however many, evict nobody who is at work. When the outcomes to be remembered are too many (see
-// outcomes.go), the session that has most of them goes.
+// outcomes.go), one goes of the owner that hoards most of them (see owners.go), and it is the one that has most.
 type sessions struct {
 	pages []*sessionsPage // a session never moves
 	count uint32          // places, vacant ones included
 	limit uint32          // places at most
 	clock uint64          // how often the most recently active session has been another one
 	idle  idleness
-	ends  [orders]ends
+	ends  [amongHoarding]ends
 	held  uint64 // sum of the digests of all sessions (see digest.go)
 
 	outcomes outcomeTable
+	owners   owners
 
 	scanned    uint64 // the same sum over what has been scanned or saved since the newest freeze
 	heldFrozen uint64 // what held was then
@@ -46,7 +47,13 @@ type sessionsPage struct {
 }
 
 func newSessions(config Config) sessions {
-	t := sessions{limit: config.MaxSessions, idle: idleness{activeFor: config.ActiveFor}, outcomes: outcomeTable{limit: maxOutcomesWeight}}
+	t := sessions{
+		limit: config.MaxSessions, idle: idleness{activeFor: config.ActiveFor}, outcomes: outcomeTable{limit: maxOutcomesWeight},
+		owners: owners{all: map[uint64]*owner{}},
+	}
+	if config.Remembered != 0 {
+		t.outcomes.limit = config.Remembered
+	}
 	for order := range t.ends {
 		t.ends[order] = ends{nobody, nobody}
 	}
@@ -120,7 +127,7 @@ func (t *sessions) occupy(place uint32, stamp wire.Stamp) wire.SessionID {
 		tag = s.tag&^vacant%(1<<tagBits-1) + 1
 	}
 	s.tag = tag
-	t.asideOf(place).owner = stamp.Owner
+	t.asideOf(place).owner = t.owners.join(stamp.Owner)
 	t.held += ownerDigest(s.id(place), stamp.Owner)
 	t.link(amongUnused, place)
 	t.digest(s, place)
@@ -142,8 +149,10 @@ func (t *sessions) vacate(place uint32) {
 	if kind := s.kind(); kind != amongAll {
 		t.unlink(kind, place)
 	}
-	t.held -= ownerDigest(s.id(place), t.asideOf(place).owner)
-	t.asideOf(place).owner = 0
+	rest := t.asideOf(place)
+	t.held -= ownerDigest(s.id(place), rest.owner.id)
+	t.owners.leave(rest.owner)
+	rest.owner = nil
 	s.last, s.seen, s.tag = 0, 0, s.tag|vacant
 	t.link(amongVacant, place)
 	t.digest(s, place)
@@ -162,12 +171,15 @@ func (t *sessions) add() uint32 {
 }
 
 // seat takes in the session at place, which has been restored, as the most recently active one.
-func (t *sessions) seat(place uint32) {
+func (t *sessions) seat(place uint32, owner uint64) {
 	t.link(amongAll, place)
 	s := t.at(place)
 	t.digest(s, place)
-	t.held += ownerDigest(s.id(place), t.asideOf(place).owner)
 	kind := s.kind()
+	if kind != amongVacant {
+		t.asideOf(place).owner = t.owners.join(owner)
+		t.held += ownerDigest(s.id(place), owner)
+	}
 	if kind != amongAll {
 		t.link(kind, place)
 	}
@@ -192,8 +204,26 @@ func (t *sessions) endRun(s *session, place uint32) (evicted int) {
 	if s.outcomes != nil {
 		t.settle(s, place)
 	}
+	if t.outcomes.weight > t.outcomes.limit {
+		return t.makeRoom(s, place)
+	}
+	return 0
+}
+
+// makeRoom evicts sessions until outcomes weigh no more than they may. That at place, which is the most recently active one and whose
+// run may not be over, is left aside, and counts for nothing: so the same go, however many parts a run is taken in.
+func (t *sessions) makeRoom(s *session, place uint32) (evicted int) {
+	if s.outcomes != nil {
+		kind, owner := s.kind(), t.asideOf(place).owner
+		t.unlink(kind, place)
+		t.owners.hoard(owner, -s.hoarded())
+		defer func() {
+			t.link(kind, place)
+			t.owners.hoard(owner, s.hoarded())
+		}()
+	}
 	for t.outcomes.weight > t.outcomes.limit {
-		heaviest := t.heaviest(place)
+		heaviest := t.heaviest()
 		if heaviest == nobody {
 			break
 		}
@@ -203,13 +233,20 @@ func (t *sessions) endRun(s *session, place uint32) (evicted int) {
 	return evicted
 }
 
-// heaviest returns the place of the session with the heaviest outcomes, of several the one that was active the longest ago, or
-// nobody. That at place, which is the most recently active one and whose run may not be over, is left aside: so the same go,
-// however many parts a run is taken in.
-func (t *sessions) heaviest(place uint32) uint32 {
-	for order := orders - 1; order >= amongRemembering; order-- {
-		if oldest := t.ends[order].oldest; oldest != nobody && oldest != place {
-			return oldest
+// heaviest returns the place of the session with the heaviest outcomes, of several the one that was active the longest ago, or nobody:
+// among those of the owner that hoards most, and if nobody hoards, among all.
+func (t *sessions) heaviest() uint32 {
+	if len(t.owners.hoards) > 0 {
+		return oldestOfLast(t.owners.hoards[0].ends[:])
+	}
+	return oldestOfLast(t.ends[amongRemembering:])
+}
+
+// oldestOfLast returns the oldest of the last of several orders that has any, or nobody.
+func oldestOfLast(orders []ends) uint32 {
+	for i := len(orders) - 1; i >= 0; i-- {
+		if orders[i].oldest != nobody {
+			return orders[i].oldest
 		}
 	}
 	return nobody
@@ -263,17 +300,23 @@ func (t *sessions) settle(s *session, place uint32) {
 		t.drop(s, place)
 		return
 	}
-	before := s.kind()
+	before, hoarded := s.kind(), s.hoarded()
 	t.outcomes.weigh(s)
 	if kind := s.kind(); kind != before {
 		t.unlink(before, place)
 		t.link(kind, place)
+	}
+	if grown := s.hoarded() - hoarded; grown != 0 {
+		t.owners.hoard(t.asideOf(place).owner, grown)
 	}
 }
 
 // drop lets the outcomes of the session at that place go.
 func (t *sessions) drop(s *session, place uint32) {
 	t.unlink(s.kind(), place)
+	if hoarded := s.hoarded(); hoarded != 0 {
+		t.owners.hoard(t.asideOf(place).owner, -hoarded)
+	}
 	t.outcomes.weight -= int(s.outcomes.weight)
 	t.outcomes.give(s.outcomes)
 	s.outcomes = nil
@@ -305,7 +348,7 @@ func (t *sessions) activate(place uint32) {
 	t.unlink(amongAll, place)
 	t.link(amongAll, place)
 	t.stamp(place)
-	if kind := t.at(place).kind(); kind != amongAll && place != t.ends[kind].newest {
+	if kind := t.at(place).kind(); kind != amongAll && place != t.endsOf(kind, place).newest {
 		t.unlink(kind, place)
 		t.link(kind, place)
 	}
@@ -324,9 +367,17 @@ func (t *sessions) stamp(place uint32) {
 	t.at(place).active = t.clock
 }
 
+// endsOf returns the ends of an order, in which the session at place is or comes.
+func (t *sessions) endsOf(order int, place uint32) *ends {
+	if order < amongHoarding {
+		return &t.ends[order]
+	}
+	return &t.asideOf(place).owner.ends[order-amongHoarding]
+}
+
 // link adds the session at place as the most recently active one of an order.
 func (t *sessions) link(order int, place uint32) {
-	ends := &t.ends[order]
+	ends := t.endsOf(order, place)
 	*t.at(place).linkOf(order) = link{older: ends.newest, newer: nobody}
 	if ends.newest == nobody {
 		ends.oldest = place
@@ -338,7 +389,7 @@ func (t *sessions) link(order int, place uint32) {
 
 // unlink takes the session at place out of an order.
 func (t *sessions) unlink(order int, place uint32) {
-	ends, l := &t.ends[order], *t.at(place).linkOf(order)
+	ends, l := t.endsOf(order, place), *t.at(place).linkOf(order)
 	if l.newer == nobody {
 		ends.newest = l.older
 	} else {

@@ -60,14 +60,14 @@ func (t *sessions) scan(dst []byte, limit int) (out []byte, done bool, err error
 func (t *sessions) appendItem(dst []byte, place uint32) []byte {
 	s, rest := t.at(place), t.asideOf(place)
 	rest.epoch = t.epoch
-	t.scanned += s.wholeDigest(s.id(place), rest.owner)
+	t.scanned += s.wholeDigest(s.id(place), rest.ownerID())
 	dst = wire.AppendCommandHeader(dst, itemSession, 0, sessionItemKey, s.remembered())
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(place))
 	dst = binary.LittleEndian.AppendUint64(dst, s.tag)
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.last))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(s.seen))
 	dst = binary.LittleEndian.AppendUint64(dst, s.active)
-	dst = binary.LittleEndian.AppendUint64(dst, rest.owner)
+	dst = binary.LittleEndian.AppendUint64(dst, rest.ownerID())
 	for i := range s.remembered() {
 		dst = append(dst, s.outcome(s.seen+1+wire.Seq(i)))
 	}

@@ -18,6 +18,10 @@ type Config struct {
 	// ActiveFor is how long after its newest run a session is not evicted for a newcomer.
 	ActiveFor time.Duration
 
+	// Remembered bounds what sessions remember of replies that were not confirmed, all together, as outcomes.go weighs it; 0 stands for
+	// 32 MiB. Tests take less.
+	Remembered int
+
 	// StoreLimit bounds what the records weigh, in bytes (see recordWeight); 0: they are not bounded.
 	StoreLimit uint64
 }
@@ -70,7 +74,8 @@ func (s *State) Weight() uint64 { return s.machine.Weight() }
 
 // Bytes returns about how much memory the state takes.
 func (s *State) Bytes() int {
-	return s.machine.Bytes() + len(s.sessions.pages)*int(unsafe.Sizeof(sessionsPage{})) + 2*s.sessions.outcomes.weight
+	return s.machine.Bytes() + len(s.sessions.pages)*int(unsafe.Sizeof(sessionsPage{})) + 2*s.sessions.outcomes.weight +
+		len(s.sessions.owners.all)*ownerBytes
 }
 
 // Sessions returns the number of open sessions.
@@ -78,7 +83,7 @@ func (s *State) Sessions() int { return int(s.sessions.count) }
 
 // MayUse reports whether an owner may use a session: it is the owner's, or nobody's as far as this state knows.
 func (s *State) MayUse(id wire.SessionID, owner uint64) bool {
-	return s.sessions.find(id) == nil || s.sessions.asideOf(id.Index()).owner == owner
+	return s.sessions.find(id) == nil || s.sessions.asideOf(id.Index()).owner.id == owner
 }
 
 // Applied returns the slot of the newest batch applied, 0 before the first.

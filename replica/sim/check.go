@@ -215,6 +215,9 @@ func (c *checker) end() {
 	}
 	stats := first.Stats()
 	w.counts.Duplicates, w.counts.Gaps, w.counts.Evictions = stats.Duplicates, stats.Gaps, stats.Evictions
+	if w.hoard > 0 && w.visitors == 0 && stats.Evictions > 0 {
+		w.counts.HoardRuns++
+	}
 	for _, r := range w.replicas {
 		p := r.node.Core().Stats()
 		w.counts.Elections += p.Leaderships

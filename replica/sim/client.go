@@ -137,7 +137,8 @@ func (c *client) send() {
 	for _, o := range c.pending[c.sent-c.answered:] {
 		commands = o.append(commands)
 	}
-	header := wire.AppendRunHeader(nil, c.session, wire.Seq(c.sent+1), wire.Seq(c.answered), int(c.assigned-c.sent), len(commands))
+	seen := c.answered - min(c.answered, uint64(c.w.hoard))
+	header := wire.AppendRunHeader(nil, c.session, wire.Seq(c.sent+1), wire.Seq(seen), int(c.assigned-c.sent), len(commands))
 	c.sent = c.assigned
 	c.transmit(header, commands)
 }

@@ -18,6 +18,7 @@ type Counts struct {
 	Elections, Snapshots, Installed, Fetched, Resent, Duplicates, Gaps, NoOps                         uint64
 	Rejoined, TornTails, RefusedStarts, Repairs, BrokenRepairs, Busy, Evictions, OSRuns, VolatileRuns uint64
 	LongRuns                                                                                          uint64 // of more than 100,000 slots
+	HoardRuns                                                                                         uint64 // with evictions of sessions that hoard
 
 	// What operators did, and what came of it.
 	FlagsLeftIn, DurabilityChanges, RefusedForgetting uint64

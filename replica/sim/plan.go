@@ -32,6 +32,9 @@ type plan struct {
 	maxSessions  uint32 // as a replica keeps them
 	activeFor    time.Duration
 	pendingBytes int // of commands that wait to be proposed; beyond, BUSY
+	owners       int // who clients prove to be, in turn; 0: nobody has to
+	hoard        int // replies that clients leave unconfirmed besides those in flight
+	remembered   int // of those: what sessions may remember together; 0: as in production
 
 	clients int
 	window  int        // commands in flight per client
@@ -92,8 +95,19 @@ func drawPlan(seed uint64) plan {
 	p.drawWindow()
 	p.drawReads()
 	p.activeFor = []time.Duration{0, 100 * time.Millisecond, time.Second}[rand.New(rand.NewPCG(p.seed, 13)).IntN(3)]
+	p.drawHoards()
 	p.maxSessions = max(p.maxSessions, uint32(p.clients+1)) // sessions at work keep their places, whoever waits for one
 	return p
+}
+
+// drawHoards draws who the clients are, and whether they leave so many replies unconfirmed that some sessions have to go, with random
+// numbers of its own.
+func (p *plan) drawHoards() {
+	rng := rand.New(rand.NewPCG(p.seed, 17))
+	p.owners = rng.IntN(4)
+	if rng.IntN(3) == 0 {
+		p.hoard, p.remembered = 257+rng.IntN(400), 500<<rng.IntN(4)
+	}
 }
 
 // drawFaults draws how often what goes wrong. A quiet network with crashes finds other bugs than a noisy one without.
@@ -175,11 +189,11 @@ func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 
 func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %d, %v, log %d, snapshot %d; "+
-		"%d sessions active for %v, %d bytes pending; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
+		"%d sessions active for %v, %d bytes pending, %d owners, %d unconfirmed of %d; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
 		"%+v, long %v, careless %v; mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
 		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, rumours %v, plots %v; probe %d",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth.N, p.codec,
-		p.logBytes, p.snapshotBytes, p.maxSessions, p.activeFor, p.pendingBytes, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
+		p.logBytes, p.snapshotBytes, p.maxSessions, p.activeFor, p.pendingBytes, p.owners, p.hoard, p.remembered, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
 		p.sync, p.drift, p.limits, p.long, p.careless, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
 		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.rumours, p.plots, p.probe)
 }

@@ -35,6 +35,9 @@ func (r *replica) connect(o batching.Origin, window int) *node.Client {
 	if r.connections[at].Origin < o {
 		r.node.ClientClosed(r.connections[at])
 		r.connections[at] = r.node.NewClient(o, uint32(window))
+		if r.w.owners > 0 {
+			r.connections[at].Owner = uint64(1 + at%r.w.owners)
+		}
 	}
 	return r.connections[at]
 }

@@ -49,8 +49,13 @@ var foundBy = map[string]named{
 	"lease-lowered-at-once":         {"./replica/journal", "TestGrantedLease"},
 	"divergence-not-kept":           {"./replica/journal", "TestDiverged"},
 
-	"hoards-outlast-others":    {"./replica/machine", "TestWhoKeepsMostGoesFirst"},
-	"snapshot-of-half-a-batch": {"./replica/node", "TestNoSnapshotWithinABatch"},
+	"large-answers-first":          {"./replica/node", "TestOthersDoNotWaitBehindLargeAnswers"},
+	"small-commands-weigh-nothing": {"./replica/node", "TestPendingBytesAreBounded"},
+	"busy-crowd-keeps-all-places":  {"./replica/transport", "TestCrowdAtWorkGivesWay"},
+	"hoards-outlast-others":        {"./replica/machine", "TestWhoKeepsMostGoesFirst"},
+	"hoards-of-all-alike":          {"./replica/machine", "TestNobodyGoesForWhatOthersHoard"},
+	"hoard-counts-while-it-grows":  {"./replica/machine", "TestWhoKeepsMostIsTheSameInParts"},
+	"snapshot-of-half-a-batch":     {"./replica/node", "TestNoSnapshotWithinABatch"},
 
 	"divergent-leader-stays":              {"./replica/node", "TestReplicaThatDiffersStops"},
 	"divergence-without-majority-ignored": {"./replica/node", "TestWithoutAMajorityAllThatDifferStop"},
