@@ -108,9 +108,23 @@ func (a *acceptor) admit(ctx context.Context, nc net.Conn) {
 	}
 }
 
-// place takes a place for a connection: a free one, or that of a client that is idle.
+// placeTries is how often a connection has another one give way: somebody else may be faster to take that one's place.
+const placeTries = 8
+
+// place takes a place for a connection: a free one, or that of a client that gives way.
 func (a *acceptor) place(ctx context.Context, host string) bool {
-	return a.places == nil || a.places.take() || a.t.makeRoom(ctx, host) && a.places.take()
+	if a.places == nil || a.places.take() {
+		return true
+	}
+	for range placeTries {
+		if !a.t.makeRoom(ctx, host) {
+			return false
+		}
+		if a.places.take() {
+			return true
+		}
+	}
+	return false
 }
 
 // handsOn reports whether a connection is to be handed on to the leader. If so it has taken a place for that.

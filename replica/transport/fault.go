@@ -25,7 +25,7 @@ const (
 	FaultHandshakeTimeout              // no hello in time
 	FaultFrameTimeout                  // the rest of a frame did not come in time
 	FaultSlowReader                    // a client took none of its answers for too long
-	FaultShortage                      // a client held memory that others needed
+	FaultShortage                      // a client held memory, or one of many places, that others needed
 	FaultIdentity                      // a peer that may not be one
 	FaultIdle                          // a client that was idle for too long, or whose place was needed
 	FaultNewcomer                      // one of too many that had not shown who they are

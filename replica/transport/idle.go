@@ -4,12 +4,14 @@ import (
 	"container/list"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"time"
 )
 
 // Clients that are idle keep their places as long as there are others. When all are taken, the one that has been idle longest
 // gives way to whoever comes; an address that holds more than its share of the places only to itself. A client that waits for
-// answers is not idle.
+// answers is not idle. If none is, an address or identity that has far more places than whoever comes gives it one all the same: who
+// keeps all of them busy keeps nobody out.
 //
 // idle orders the clients by when bytes last came from them, to within idleGrain, so that the order costs a connection next to
 // nothing however busy it is. It belongs to the loop.
@@ -28,8 +30,11 @@ const (
 	// idleSearch is how many clients are looked at for one that may give way.
 	idleSearch = 64
 
-	// hostShare is the part of all places of which an address may drive out others: one in so many.
+	// hostShare is the part of all places of which an address may drive out idle ones of others: one in so many.
 	hostShare = 2
+
+	// crowdShare is how many times as many places an address has as another one, and gives it one though it is at work.
+	crowdShare = 2
 )
 
 // add begins with a client that has just come.
@@ -86,23 +91,48 @@ func (i *idle) longest(now, least time.Duration, host string, waits func(*Client
 // may call it.
 func (t *Transport) makeRoom(ctx context.Context, host string) bool {
 	made := make(chan bool, 1)
-	t.Post(func() {
-		if t.idle.hosts[host] < t.cfg.MaxClients/hostShare {
-			host = ""
-		}
-		c := t.idle.longest(t.now, leastIdle, host, t.handler.Waits)
-		if c != nil {
-			c.fault(FaultIdle, fmt.Sprintf("idle for %v, and all %d places are taken: connect again when there is something to send",
-				(t.now-c.silentSince).Round(time.Second), t.cfg.MaxClients))
-		}
-		made <- c != nil
-	})
+	t.Post(func() { made <- t.endOne(host) })
 	select {
 	case ok := <-made:
 		return ok
 	case <-ctx.Done():
 		return false
 	}
+}
+
+// endOne closes the client that gives way to one from host, and reports whether there is one.
+func (t *Transport) endOne(host string) bool {
+	among := host
+	if t.idle.hosts[host] < t.cfg.MaxClients/hostShare {
+		among = ""
+	}
+	if c := t.idle.longest(t.now, leastIdle, among, t.handler.Waits); c != nil {
+		c.fault(FaultIdle, fmt.Sprintf("idle for %v, and all %d places are taken: connect again when there is something to send",
+			(t.now-c.silentSince).Round(time.Second), t.cfg.MaxClients))
+		return true
+	}
+	c := t.clients.ofMost(t.idle.hosts)
+	if c == nil || t.idle.hosts[c.origin.host] <= crowdShare*(t.idle.hosts[host]+1) {
+		return false
+	}
+	c.fault(FaultShortage, fmt.Sprintf("all %d places are taken, %d of them by %s, and others need one: use fewer connections",
+		t.cfg.MaxClients, t.idle.hosts[c.origin.host], c.origin.host))
+	return true
+}
+
+// ofMost returns, of some clients drawn at random, one of the address that has most, nil if there is none. Of an address that has half of
+// all places there is one.
+func (t *clientTable) ofMost(hosts map[string]int) (c *Client) {
+	if len(t.places) == 0 {
+		return nil
+	}
+	for range idleSearch {
+		drawn := t.places[rand.IntN(len(t.places))].client
+		if drawn != nil && (c == nil || hosts[drawn.origin.host] > hosts[c.origin.host]) {
+			c = drawn
+		}
+	}
+	return c
 }
 
 // endIdle closes the clients that have been idle for longer than they may, whether or not places are short.

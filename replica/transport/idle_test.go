@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"fmt"
 	"net"
 	"testing"
 	"time"
@@ -85,6 +86,50 @@ func TestShareOfPlaces(t *testing.T) {
 			t.Errorf("of nobody it is %v", c)
 		}
 	})
+}
+
+// Who keeps all places busy keeps nobody out: it gives one to whoever has far fewer, and to nobody who has about as many.
+func TestCrowdAtWorkGivesWay(t *testing.T) {
+	for _, tt := range []struct{ crowd, others, own int }{{8, 0, 0}, {5, 2, 1}, {4, 0, 4}, {3, 3, 2}} {
+		t.Run(fmt.Sprint(tt), func(t *testing.T) {
+			cfg := testConfig()
+			cfg.MaxClients = tt.crowd + tt.others + tt.own
+			tr, _ := start(t, cfg, newTestHandler())
+			for i := range cfg.MaxClients {
+				join(t, tr)
+				if i < tt.own {
+					continue
+				}
+				host := "crowd"
+				if i >= tt.own+tt.crowd {
+					host = fmt.Sprint("other", i)
+				}
+				onLoop(tr, func() {
+					newest := tr.idle.order.Back().Value.(*Client)
+					tr.idle.hosts[newest.origin.host]--
+					newest.origin.host = host
+					tr.idle.hosts[host]++
+				})
+			}
+			idleFor(tr, -time.Hour) // none is, however slow the host
+			addr, _ := tr.Addrs()
+			fresh := dial(t, addr)
+			if tt.crowd <= crowdShare*(tt.own+1) {
+				fresh.expectFault("all 8 places for connections are taken")
+				return
+			}
+			fresh.send(wire.AppendClientHello(nil, wire.ClientHello{}))
+			fresh.expect(wire.TypeWelcome)
+			onLoop(tr, func() {
+				if n := tr.idle.hosts["crowd"]; n != tt.crowd-1 {
+					t.Errorf("%d of the crowd are left, want %d", n, tt.crowd-1)
+				}
+			})
+			if n := counters(tr).Faults[FaultShortage]; n != 1 {
+				t.Errorf("%d clients counted that gave way, want 1", n)
+			}
+		})
+	}
 }
 
 // With a limit, an idle client is closed even if nobody wants its place.

@@ -107,6 +107,32 @@ func TestCostliestIsFoundAtOnce(t *testing.T) {
 	}
 }
 
+// BenchmarkPartialsAtTheirLimit is what a small read costs while ten thousand clients hold half frames: one of them has to go for it.
+func BenchmarkPartialsAtTheirLimit(b *testing.B) {
+	const crowd = 10_000
+	var p partials
+	clients := make([]*Client, crowd)
+	for i := range clients {
+		clients[i] = new(Client)
+		clients[i].gathering.heard = time.Duration(i)
+		p.join(clients[i], wire.MinBuffer<<(i%14))
+	}
+	now := time.Duration(crowd)
+	for i := 0; b.Loop(); i++ {
+		now += time.Microsecond
+		c := clients[i%crowd]
+		held := c.gathering.held
+		p.leave(c)
+		c.gathering.heard = now
+		p.join(c, max(held, wire.MinBuffer))
+		worst := p.costliest(now)
+		held = worst.gathering.held
+		p.leave(worst)
+		worst.gathering.heard = now
+		p.join(worst, held) // another client's, in its place
+	}
+}
+
 // Bytes that come one at a time take no more memory than there are.
 func TestPartialFrameGrowsAsItArrives(t *testing.T) {
 	tr, _ := start(t, testConfig(), newTestHandler())
