@@ -19,7 +19,7 @@ type Client struct {
 	InFlight int             // that are admitted and not answered yet
 	Owner    uint64          // who it is, if clients have to prove that; else 0
 
-	bytes int   // of those in flight, about: it is not known how long each is
+	cost  int   // of those in flight, about: it is not known what each is
 	aside aside // queries for whose answers it has no room
 
 	registrations quota
@@ -28,13 +28,13 @@ type Client struct {
 // Answered notes that so many of the commands and reads in flight have been answered.
 func (c *Client) Answered(count int) {
 	if c.InFlight > 0 {
-		c.bytes -= int(int64(c.bytes) * int64(count) / int64(c.InFlight))
+		c.cost -= int(int64(c.cost) * int64(count) / int64(c.InFlight))
 	}
 	c.InFlight -= count
 }
 
 // Forgotten notes that nothing is in flight any more: leadership was lost.
-func (c *Client) Forgotten() { c.bytes, c.InFlight = 0, 0 }
+func (c *Client) Forgotten() { c.cost, c.InFlight = 0, 0 }
 
 // NewClient returns the state of a new connection that asks for a window of a size, 0 for the largest there is. What it
 // is granted is what it is held to.
@@ -58,9 +58,8 @@ func (n *Node) Request(now time.Duration, c *Client, fragment []byte) error {
 			return err
 		}
 	}
-	_, waiting := n.builder.Pending()
 	switch {
-	case !n.admit(c, fragment, info.Commands, waiting, wire.TypeReply):
+	case !n.admit(c, fragment, info.Commands, costOf(n.builder.Pending()), wire.TypeReply):
 	case n.cfg.Unreplicated:
 		n.applyDirectly(c.Origin, fragment, info)
 	default:
@@ -81,14 +80,18 @@ func (n *Node) Query(c *Client, fragment []byte) error {
 	if err := machine.CheckQuery(fragment); err != nil {
 		return err
 	}
-	if n.admit(c, fragment, info.Commands, n.queries.bytes, wire.TypeQueryReply) {
-		n.queries.push(c, append(n.cfg.Paxos.Buffers.Get(len(fragment)), fragment...))
+	if n.admit(c, fragment, info.Commands, costOf(n.queries.gets, n.queries.bytes), wire.TypeQueryReply) {
+		n.queries.push(c, append(n.cfg.Paxos.Buffers.Get(len(fragment)), fragment...), info.Commands)
 	}
 	return nil
 }
 
-// admit decides on a checked fragment: whether the connection's window and the memory of what waits have room for it, on a
-// replica that takes commands. waiting is how many bytes wait already. A fragment that is not admitted is answered here.
+// costOf is what commands or reads count as that wait: their bytes, and for each what it takes to apply it. For what waits is time as well as
+// memory, and a thousand small commands take longer than one of as many bytes.
+func costOf(commands, bytes int) int { return bytes + applyCommand*commands }
+
+// admit decides on a checked fragment: whether the connection's window and the bound of what waits have room for it, on a
+// replica that takes commands. waiting is the cost of what waits already. A fragment that is not admitted is answered here.
 func (n *Node) admit(c *Client, fragment []byte, commands, waiting int, kind wire.Type) bool {
 	switch {
 	case !n.Leads():
@@ -100,18 +103,18 @@ func (n *Node) admit(c *Client, fragment []byte, commands, waiting int, kind wir
 		return false
 	}
 	c.InFlight += commands
-	c.bytes += len(fragment)
+	c.cost += costOf(commands, len(fragment))
 	return true
 }
 
 // pendingShare is the part of the memory left for what waits that one client may take once half of it is taken.
 const pendingShare = 8
 
-// hasRoom reports whether there is memory for more of what waits, of which there are some bytes already. When it becomes short
+// hasRoom reports whether there is room for more of what waits, of which there is some already. When it becomes short
 // nobody may have more in flight than a share of what is left: there is something for everybody, however much one sends.
 func (n *Node) hasRoom(c *Client, waiting int) bool {
 	limit := n.cfg.PendingBytes
-	return waiting <= limit/2 || waiting <= limit && c.bytes <= (limit-waiting)/pendingShare
+	return waiting <= limit/2 || waiting <= limit && c.cost <= (limit-waiting)/pendingShare
 }
 
 // refuse answers every run of a fragment with a status.
@@ -146,6 +149,9 @@ func (a *answers) begin(n *Node) {
 	*a = answers{origin: a.origin, kind: a.kind, limits: machine.Limits{Begin: n.cfg.ReplyFrame}}
 	var room int
 	if a.out, room, a.open = n.driver.Begin(a.origin); a.open {
+		if a.kind == wire.TypeReply && n.backlog >= backlogAnswers {
+			room = min(room, backlogRoom)
+		}
 		a.start = len(a.out)
 		a.limits.End = a.start + room
 		a.out = wire.BeginFrame(a.out)
@@ -162,6 +168,7 @@ func (a *answers) end(n *Node) {
 		wire.EndFrame(a.out, a.start, a.kind)
 		if a.kind == wire.TypeReply {
 			n.answered += len(a.out) - a.start
+			n.backlog += len(a.out) - a.start
 		}
 		n.driver.End(a.origin, a.out, a.count)
 	}

@@ -107,13 +107,13 @@ func TestPendingBytesAreBounded(t *testing.T) {
 	c := newTrio(t, false)
 	c.start()
 	leader := c.leader()
-	leader.node.SetPendingBytes(100)
+	leader.node.SetPendingBytes(300)
 	for origin := batching.Origin(7); leader.offer(leader.client(origin), puts(1)) == 0; origin++ {
 		if origin > 20 {
 			t.Fatal("there is no bound on commands")
 		}
 	}
-	if waiting, bytes := leader.node.Pending(); waiting < 2 || bytes < 100 || bytes > 300 {
+	if waiting, bytes := leader.node.Pending(); waiting < 2 || bytes+64*waiting < 300 || bytes+64*waiting > 600 {
 		t.Errorf("%d commands of %d bytes wait", waiting, bytes)
 	}
 	for origin := batching.Origin(7); len(leader.answers) < 2; origin++ {

@@ -32,8 +32,19 @@ func (n *Node) apply() (applied bool) {
 			applied = true
 		}
 	}
+	if n.caughtUp() {
+		n.backlog = 0
+	}
 	return applied
 }
+
+// Answers to gets may be thousands of times as long as the gets. Who asks for much through the log is served in its order, and others
+// wait behind it: so when backlogAnswers bytes of them have been made since everything chosen was applied, each further frame of answers has
+// backlogRoom for values, until everything is applied again. A get for whose value there is no room is answered BUSY, and asked again.
+const (
+	backlogAnswers = 32 << 20
+	backlogRoom    = 4 << 10
+)
 
 // spent reports whether this round has done as much as it may, and more by so much: that many bytes of work, or roundWork of answers.
 func (n *Node) spent(beyond int) bool { return n.work <= -beyond || n.answered >= roundWork }

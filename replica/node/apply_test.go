@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"paxosbench/batching"
+	"paxosbench/replica/node"
 	"paxosbench/wire"
 )
 
@@ -178,5 +179,82 @@ func BenchmarkLargestBatch(b *testing.B) {
 		if err := n.Request(0, env.client, fragment); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// asks has the leader take frames of gets of a key, on behalf of client 7.
+func (c *trio) asks(key uint64, frames, gets int) {
+	c.t.Helper()
+	leader := c.leader()
+	for range frames {
+		fragment := wire.AppendRunHeader(nil, wire.MakeSessionID(1, 0), c.seq+1, c.seq, gets, gets*(wire.CommandHeaderSize+len(keyOf(key))))
+		for range gets {
+			fragment = wire.AppendCommand(fragment, wire.OpGet, 0, keyOf(key), nil)
+		}
+		c.seq += wire.Seq(gets)
+		if err := leader.node.Request(c.now, leader.client(7), fragment); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// statuses waits until client 7 has all answers, and returns what they say.
+func (c *trio) statuses() (all []wire.Status) {
+	c.t.Helper()
+	leader := c.leader()
+	c.until("answers", func() bool { return leader.client(7).InFlight == 0 })
+	for _, a := range leader.answers {
+		for rest := a.runs; len(rest) > 0; {
+			run, size, err := wire.DecodeReplyRun(rest)
+			rest = rest[size:]
+			for range run.Count {
+				status := run.Status
+				if err == nil && !run.Uniform {
+					var result wire.Result
+					result, size, err = wire.DecodeResult(run.Results)
+					status, run.Results = result.Status, run.Results[size:]
+				}
+				all = append(all, status)
+			}
+			if err != nil {
+				c.t.Fatal(err)
+			}
+		}
+	}
+	leader.answers = nil
+	return all
+}
+
+// TestOthersDoNotWaitBehindLargeAnswers: of gets for large values that are chosen together a part is answered, and the others are BUSY,
+// but not those for small values behind them. When everything is applied, large ones are served again.
+func TestOthersDoNotWaitBehindLargeAnswers(t *testing.T) {
+	c := newTrio(t, false)
+	c.start()
+	const size = 256 << 10
+	c.write(1, make([]byte, size))
+	c.write(2, make([]byte, 100))
+	c.leader().answers = nil
+	count := func(of []wire.Status, status wire.Status) (n int) {
+		for _, s := range of {
+			if s == status {
+				n++
+			}
+		}
+		return n
+	}
+	const most = node.BacklogAnswers / size
+	c.asks(1, 4*most/50, 50)
+	c.asks(2, 3, 10)
+	got := c.statuses()
+	large, small := got[:4*most/50*50], got[4*most/50*50:]
+	if sent := count(large, wire.StatusOK); sent < most || sent > most+8 || sent+count(large, wire.StatusBusy) != len(large) {
+		t.Errorf("of %d large values %d are sent and %d are BUSY, want about %d sent", len(large), sent, count(large, wire.StatusBusy), most)
+	}
+	if count(small, wire.StatusOK) != 30 {
+		t.Errorf("small values behind them: %v", small)
+	}
+	c.asks(1, 1, 50)
+	if got := c.statuses(); count(got, wire.StatusOK) != 50 {
+		t.Errorf("when everything is applied: %v", got)
 	}
 }

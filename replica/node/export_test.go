@@ -11,8 +11,9 @@ import (
 // imports this package.
 
 const (
-	SnapshotPiece = snapshotPiece
-	RoundWork     = roundWork
+	SnapshotPiece  = snapshotPiece
+	RoundWork      = roundWork
+	BacklogAnswers = backlogAnswers
 )
 
 // Pull is how far the fetching of a peer's snapshot has come.

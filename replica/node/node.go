@@ -45,8 +45,8 @@ type Config struct {
 	Reads wire.Reads
 
 	// ClientWindow is the most commands and reads that one connection may have in flight. PendingBytes bounds the commands
-	// that wait to be proposed, over all clients, and likewise the reads that wait; 0 stands for 64 MiB. More is answered with
-	// BUSY.
+	// that wait to be proposed, over all clients, where each counts as 64 bytes more, and likewise the reads that wait; 0 stands for
+	// 64 MiB. More is answered with BUSY.
 	ClientWindow, PendingBytes int
 
 	// SnapshotPiece is about how much of a snapshot is taken in one round: as much work as a batch is. ReplyFrame is where a
@@ -146,6 +146,7 @@ type Node struct {
 	stats     Stats
 
 	answered   int  // bytes of answers that this round has made while it applied
+	backlog    int  // the same, of all rounds since everything chosen was applied
 	unfinished bool // see Unfinished
 	work       int  // left to be done in this round, of apply
 }

@@ -31,6 +31,7 @@ type queries struct {
 	ring.Queue[query]
 	asked int
 	bytes int // of all bodies' capacity
+	gets  int // in all of them, as they came
 
 	aside []*Client           // whose queries stand aside
 	roomy ring.Queue[*Client] // of these, those that have room again
@@ -39,6 +40,7 @@ type queries struct {
 // query is one frame of them.
 type query struct {
 	client *Client
+	gets   int      // in body
 	body   []byte   // from the free list
 	rest   []byte   // the part of body that has not been looked at
 	run    wire.Run // what is left of the run that is being answered
@@ -189,10 +191,11 @@ func (q *query) next() {
 	q.run, q.rest = run, q.rest[size:]
 }
 
-// push adds a query; its body comes from the free list.
-func (q *queries) push(c *Client, body []byte) {
-	q.Push(query{client: c, body: body, rest: body})
+// push adds a query of so many gets; its body comes from the free list.
+func (q *queries) push(c *Client, body []byte, gets int) {
+	q.Push(query{client: c, gets: gets, body: body, rest: body})
 	q.bytes += cap(body)
+	q.gets += gets
 }
 
 // drop forgets the oldest one.
@@ -207,6 +210,7 @@ func (q *queries) pop() query {
 
 func (q *queries) forget(gone query, buffers *wire.Buffers) {
 	q.bytes -= cap(gone.body)
+	q.gets -= gone.gets
 	buffers.Put(gone.body)
 }
 
