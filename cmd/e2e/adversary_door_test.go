@@ -85,12 +85,12 @@ func TestStrangersWithoutIdentity(t *testing.T) {
 	m := c.members[leader-1]
 	own := func(id secure.Identity) string { return c.credentials(id) }
 	hello := wire.AppendPeerHello(nil, &wire.PeerHello{From: 3, To: wire.ReplicaID(leader), Lane: wire.LaneControl})
-	greeting := wire.AppendClientHello(nil, wire.ClientHello{})
-	attacks := []func(ctx context.Context){
-		func(ctx context.Context) { c.knock(ctx, m.peer, nil) },
-		func(ctx context.Context) { c.knock(ctx, m.client, nil) },
-		func(ctx context.Context) { c.knock(ctx, m.peer, hello) },
-		func(ctx context.Context) { c.knock(ctx, m.client, greeting) },
+	greeting, shake := wire.AppendClientHello(nil, wire.ClientHello{}), beginsHandshake(t)
+	var attacks []func(ctx context.Context)
+	for _, port := range []int{m.peer, m.client} { // the rest of a handshake never comes
+		for _, says := range [][]byte{nil, hello, greeting, shake, shake[:len(shake)/2]} {
+			attacks = append(attacks, func(ctx context.Context) { c.knock(ctx, port, says) })
+		}
 	}
 	for _, a := range []struct {
 		port int
@@ -106,7 +106,7 @@ func TestStrangersWithoutIdentity(t *testing.T) {
 	attack := func(ctx context.Context) {
 		var all sync.WaitGroup
 		for _, one := range attacks {
-			all.Go(func() { swarm(ctx, 10, one) })
+			all.Go(func() { swarm(ctx, 8, one) })
 		}
 		all.Wait()
 	}
@@ -122,6 +122,20 @@ func TestStrangersWithoutIdentity(t *testing.T) {
 	s := c.besiege(attack)
 	s.fromOutside()
 	s.within(256 << 20)
+}
+
+// beginsHandshake returns what a TLS client says first.
+func beginsHandshake(t *testing.T) []byte {
+	t.Helper()
+	near, far := net.Pipe()
+	defer near.Close()
+	go func() { _ = tls.Client(near, &tls.Config{InsecureSkipVerify: true}).Handshake() }() // ends with the pipe
+	said := make([]byte, 64<<10)
+	n, err := far.Read(said)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return said[:n]
 }
 
 // newTrial returns what makes credentials of an authority of its own, in a directory.
@@ -211,26 +225,62 @@ func settingsOf(c *cluster) wire.Settings {
 func TestIdleStrangersLockNobodyOut(t *testing.T) {
 	beside(t)
 	const places = 200
-	for name, greets := range map[string]bool{"greeted": true, "silent": false} {
+	greeting := wire.AppendClientHello(nil, wire.ClientHello{})
+	for name, tt := range map[string]struct {
+		says   []byte
+		closes bool // its half of the connection
+	}{"greeted": {greeting, false}, "silent": {nil, false}, "greeted, half closed": {greeting, true}} {
 		t.Run(name, func(t *testing.T) {
 			beside(t)
 			c := newCluster(t, 3, "--max-clients", fmt.Sprint(places))
 			port := c.members[c.ready()-1].client
-			var says []byte
-			if greets {
-				says = wire.AppendClientHello(nil, wire.ClientHello{})
-			}
 			for range places {
-				if _, err := mustHostile(t, port).Write(says); err != nil {
+				if _, err := mustHostile(t, port).Write(tt.says); err != nil {
 					t.Fatal(err)
 				}
 			}
 			c.until("all places to be taken", func() bool { return c.mustStatus(c.leader()).Transport.Clients == places })
 			s := c.besiege(func(ctx context.Context) {
-				swarm(ctx, 20, func(ctx context.Context) { c.knock(ctx, port, says) })
+				swarm(ctx, 20, func(ctx context.Context) {
+					if tt.closes {
+						c.halfClosed(port, tt.says)
+					} else {
+						c.knock(ctx, port, tt.says)
+					}
+				})
 			})
 			s.fromOutside()
 			s.fromInside()
+			s.within(32 << 20)
+		})
+	}
+}
+
+// halfClosed connects, says something and that there is no more to come, and leaves the connection half open for a while.
+func (c *cluster) halfClosed(port int, says []byte) {
+	h, err := hostileAt(port)
+	if err != nil {
+		return // the backlog is full
+	}
+	defer h.abort()
+	_, _ = h.Write(says)
+	_ = h.Conn.(*net.TCPConn).CloseWrite()
+	time.Sleep(comesAgain)
+}
+
+// Who takes all places at the admin address, says nothing there or never comes to an end, is in nobody's way but of who asks there; and
+// when it is gone the address answers at once.
+func TestAdminCrowd(t *testing.T) {
+	beside(t)
+	for name, says := range map[string]string{"silent": "", "half a request": "GET /status HTTP/1.1\r\nHost: localhost\r\nX: "} {
+		t.Run(name, func(t *testing.T) {
+			beside(t)
+			c := newCluster(t, 3)
+			leader := c.ready()
+			s := c.besiege(func(ctx context.Context) {
+				swarm(ctx, 200, func(ctx context.Context) { c.knock(ctx, c.members[leader-1].admin, []byte(says)) })
+			})
+			s.fromOutside()
 			s.within(32 << 20)
 		})
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/bits"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -70,15 +71,19 @@ func TestForgedMessages(t *testing.T) {
 	}
 	elections := func() uint64 { return c.mustStatus(1).Paxos.Elections + c.mustStatus(2).Paxos.Elections }
 	before := elections()
+	s := &siege{t: t, quiet: c.victim(siegeQuiet(), func() {})}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		attack(ctx)
 	}()
-	c.victim(siegeLasts(), func() {})
+	s.attacked = c.victim(siegeLasts(), func() {})
 	cancel()
 	<-ended
+	s.worse(c.victim(siegeQuiet(), func() {}))
+	s.log()
+	s.fromOutside()
 	if now := elections(); now != before || said.Load() == 0 {
 		t.Errorf("%d forged messages, %d candidacies", said.Load(), now-before)
 	}
@@ -255,48 +260,77 @@ func TestSessionOfAnotherIdentity(t *testing.T) {
 // A session that is at work keeps its place, however many register; newcomers get in beside them.
 func TestRegistrationsWithoutEnd(t *testing.T) {
 	beside(t)
-	c := newCluster(t, 3, "--max-sessions", "20000")
-	leader := c.ready()
-	worker := c.mustSpeak(leader)
-	var registered atomic.Int64
-	attack := func(ctx context.Context) {
-		go swarm(ctx, 4, func(ctx context.Context) {
-			s, err := c.speak(leader)
-			if err != nil {
-				return
+	for name, identities := range map[string]int{"of nobody": 0, "of one": 1, "of many": 50} {
+		t.Run(name, func(t *testing.T) {
+			beside(t)
+			const places = 20_000
+			begin := newCluster
+			if identities > 0 {
+				begin = newSecured
 			}
-			defer s.conn.Close()
-			frame := wire.BeginFrame(nil)
-			for i := range 1000 {
-				frame = wire.AppendRunHeader(frame, 0, wire.Seq(i)+1, 0, 1, wire.CommandHeaderSize)
-				frame = wire.AppendCommand(frame, wire.OpRegister, 0, nil, nil)
+			c := begin(t, 3, "--max-sessions", fmt.Sprint(places))
+			leader := c.ready()
+			speak := func() (*speaker, error) { return c.speak(leader) }
+			var turn, registered atomic.Int64
+			if many := c.manyIdentities(max(0, identities-1)); len(many) > 0 {
+				speak = func() (*speaker, error) { return c.speakAs(leader, many[int(turn.Add(1))%len(many)]) }
 			}
-			wire.EndFrame(frame, 0, wire.TypeRequest)
-			for range 4 {
-				if _, _, err := s.exchange(frame); err != nil || ctx.Err() != nil {
-					return
-				}
-				registered.Add(1000)
+			worker := c.mustSpeak(leader)
+			s := c.besiege(func(ctx context.Context) {
+				var all sync.WaitGroup
+				all.Go(func() {
+					swarm(ctx, 4, func(ctx context.Context) {
+						if s, err := speak(); err == nil {
+							registers(ctx, s, &registered)
+							s.conn.abort()
+						}
+					})
+				})
+				all.Go(func() { c.works(ctx, worker, &registered) })
+				all.Wait()
+			})
+			s.fromInside()
+			t.Logf("%d registrations", registered.Load())
+			if n := registered.Load(); n < places {
+				t.Errorf("%d registrations are no attack", n)
 			}
 		})
-		for ctx.Err() == nil {
-			command := wire.AppendCommand(nil, wire.OpPut, 0, []byte("key"), []byte("value"))
-			answer, err := worker.run(wire.TypeRequest, worker.session, worker.next, command)
-			switch {
-			case err != nil:
-				c.moveOn(worker) // another replica leads: the host is busy
-				continue
-			case answer.Status != wire.StatusOK:
-				t.Errorf("a session at work, after %d registrations: answered %v", registered.Load(), answer.Status)
-				return
-			}
-			worker.next++
-			time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// registers registers sessions as fast as a connection may, and as many as it may at once.
+func registers(ctx context.Context, s *speaker, registered *atomic.Int64) {
+	frame := wire.BeginFrame(nil)
+	for i := range 1000 {
+		frame = wire.AppendRunHeader(frame, 0, wire.Seq(i)+1, 0, 1, wire.CommandHeaderSize)
+		frame = wire.AppendCommand(frame, wire.OpRegister, 0, nil, nil)
+	}
+	wire.EndFrame(frame, 0, wire.TypeRequest)
+	for range 4 {
+		if _, _, err := s.exchange(frame); err != nil || ctx.Err() != nil {
+			return
+		}
+		if registered != nil {
+			registered.Add(1000)
 		}
 	}
-	c.besiege(attack).fromInside()
-	if n := registered.Load(); n < 20_000 {
-		t.Errorf("%d registrations are no attack", n)
+}
+
+// works is a session at work that sends a command now and then, which must be executed.
+func (c *cluster) works(ctx context.Context, worker *speaker, registered *atomic.Int64) {
+	for ctx.Err() == nil {
+		command := wire.AppendCommand(nil, wire.OpPut, 0, []byte("key"), []byte("value"))
+		answer, err := worker.run(wire.TypeRequest, worker.session, worker.next, command)
+		switch {
+		case err != nil:
+			c.moveOn(worker) // another replica leads: the host is busy
+			continue
+		case answer.Status != wire.StatusOK:
+			c.t.Errorf("a session at work, after %d registrations: answered %v", registered.Load(), answer.Status)
+			return
+		}
+		worker.next++
+		time.Sleep(100 * time.Millisecond)
 	}
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"crypto/tls"
 	"flag"
 	"fmt"
 	"io"
@@ -44,10 +45,35 @@ func mustHostile(t testing.TB, port int) *hostile {
 
 // abort ends the connection by a reset, so that no port of this host lingers.
 func (h *hostile) abort() {
-	if tcp, ok := h.Conn.(*net.TCPConn); ok {
+	plain := h.Conn
+	if secured, ok := plain.(*tls.Conn); ok {
+		plain = secured.NetConn()
+	}
+	if tcp, ok := plain.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = h.Close()
+	_ = plain.Close()
+}
+
+// entered connects to the port for clients of a replica, as another client than the victim where everybody has to prove who they are.
+func (c *cluster) entered(id int) (*hostile, error) {
+	if c.tls {
+		return c.enteredAs(id, c.credentials(otherIdentity))
+	}
+	return hostileAt(c.members[id-1].client)
+}
+
+// enteredAs does the same with the credentials of a directory.
+func (c *cluster) enteredAs(id int, dir string) (*hostile, error) {
+	config, err := presenting(dir)
+	if err != nil {
+		return nil, err
+	}
+	h, err := hostileAt(c.members[id-1].client)
+	if err == nil {
+		h.Conn = tls.Client(h.Conn, config)
+	}
+	return h, err
 }
 
 // hear returns the next whole frame, or the error that ends the connection. It waits as long as the connection's deadline has it.

@@ -64,8 +64,9 @@ type cluster struct {
 	members  []member
 	replicas map[int]*process
 
-	tls     bool           // everybody proves who they are
-	network *netem.Network // between the replicas; nil: they reach each other directly
+	tls     bool                 // everybody proves who they are
+	trial   *authority.Authority // of those, to make more of them
+	network *netem.Network       // between the replicas; nil: they reach each other directly
 }
 
 type member struct{ id, peer, client, admin int }
@@ -160,7 +161,8 @@ func newSecured(t testing.TB, n int, flags ...string) *cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.tls, err = true, trial.Issue(loadIdentity, c.credentials(loadIdentity))
+	c.tls, c.trial = true, trial
+	err = trial.Issue(loadIdentity, c.credentials(loadIdentity))
 	err = errors.Join(err, trial.Issue(otherIdentity, c.credentials(otherIdentity)))
 	for id := 1; id <= n; id++ {
 		replica := secure.ReplicaIdentity(id)

@@ -25,7 +25,7 @@ const speakTimeout = 10 * time.Second
 
 // speak connects to a replica and says hello, with a place where the answers go.
 func (c *cluster) speak(id int) (*speaker, error) {
-	conn, err := hostileAt(c.members[id-1].client)
+	conn, err := c.entered(id)
 	if err != nil {
 		return nil, err
 	}
@@ -34,15 +34,10 @@ func (c *cluster) speak(id int) (*speaker, error) {
 
 // speakAs does the same with TLS, with the credentials of a directory.
 func (c *cluster) speakAs(id int, dir string) (*speaker, error) {
-	conn, err := hostileAt(c.members[id-1].client)
+	conn, err := c.enteredAs(id, dir)
 	if err != nil {
 		return nil, err
 	}
-	config, err := presenting(dir)
-	if err != nil {
-		return nil, err
-	}
-	conn.Conn = tls.Client(conn.Conn, config)
 	return c.greet(conn)
 }
 
