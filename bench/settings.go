@@ -31,7 +31,7 @@ type setup struct {
 
 // newSetup sorts settings by who acts on them.
 func newSetup(settings suite.Cell) (*setup, error) {
-	s := &setup{replicas: suite.DefaultReplicas, name: suite.OwnSystem, durability: cmp.Or(settings.Get("durability"), "fsync")}
+	s := &setup{replicas: suite.DefaultReplicas, name: suite.OwnSystem, durability: settings.Effective("durability")}
 	for _, setting := range settings {
 		if err := s.add(setting); err != nil {
 			return nil, fmt.Errorf("%s=%s: %w", setting.Knob, setting.Value, err)

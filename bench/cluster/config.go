@@ -56,7 +56,7 @@ type Config struct {
 
 // Limits and defaults.
 const (
-	MaxReplicas     = 7
+	MaxReplicas     = wire.MaxReplicas
 	DefaultTimeout  = 10 * time.Second
 	DefaultPortBase = 7000  // of clusters that people start
 	SearchPortBase  = 17000 // of clusters that live for one measurement
@@ -65,8 +65,9 @@ const (
 	portRange = 4000
 	// portBlock is how many ports a cluster takes of those: one to claim the block by, and three for each replica.
 	portBlock = 32
-	// Offsets of the ports that are not searched for.
-	peerOffset, adminOffset = 100, 200
+	// AdminOffset is from a replica's port for clients to that of its admin address, where ports are not searched for.
+	AdminOffset = 200
+	peerOffset  = 100 // likewise to that for peers
 )
 
 // Environment variables that programs and scripts share.
@@ -129,7 +130,7 @@ func (c *Config) emulates() bool { return c.Netem || c.Link != (netem.Config{}) 
 // places gives each replica addresses and files. Ports that were searched for are claimed as long as the block is.
 func (c *Config) places() ([]Member, *block, error) {
 	ports := func(id int) (client, peer, admin string) {
-		return loopback(c.PortBase + id), loopback(c.PortBase + peerOffset + id), loopback(c.PortBase + adminOffset + id)
+		return loopback(c.PortBase + id), loopback(c.PortBase + peerOffset + id), loopback(c.PortBase + AdminOffset + id)
 	}
 	var claimed *block
 	if c.Search {

@@ -7,16 +7,6 @@ import (
 	"paxosbench/wire"
 )
 
-// defaults are those of the programs, for knobs that a suite leaves alone.
-var defaults = suite.Cell{
-	{Knob: suite.KnobReplicas, Value: "3"}, {Knob: "durability", Value: "fsync"}, {Knob: "batch", Value: "adaptive"},
-	{Knob: "batch-bytes", Value: "1MiB"}, {Knob: "pipeline", Value: "adaptive"}, {Knob: "compress", Value: "none"},
-	{Knob: "reads", Value: "log"}, {Knob: "mix", Value: "put:1"}, {Knob: "machine", Value: "kv"},
-	{Knob: "key-size", Value: "8"}, {Knob: "value-size", Value: "8"}, {Knob: "compress-ratio", Value: "1"},
-	{Knob: "conns", Value: "4"}, {Knob: suite.KnobWindow, Value: "1024"},
-	{Knob: suite.KnobLinkDelay, Value: "0s"}, {Knob: suite.KnobLinkRate, Value: "unlimited"},
-}
-
 // point is a configuration in the model's terms. Times are seconds, sizes bytes.
 type point struct {
 	replicas     float64
@@ -37,37 +27,36 @@ const most = 4096
 
 // newPoint reads the settings of a cell. It is false if the model does not cover them: reads that bypass the log, a
 // state machine that was not calibrated, sizes drawn at random.
-func newPoint(cell suite.Cell) (point, bool) {
-	s := cell.Over(defaults)
-	if s.Get("machine") != "kv" || s.Get("reads") != "log" && s.Get("mix") != "put:1" || s.Get("workload") != "" {
-		return point{}, false
-	}
+func newPoint(s suite.Cell) (point, bool) {
 	ok := true
 	number := func(knob string) float64 {
-		v, numeric := suite.Numeric(s.Get(knob))
+		v, numeric := suite.Numeric(s.Effective(knob))
 		ok = ok && numeric
 		return v
+	}
+	if s.Effective("machine") != "kv" || s.Effective("reads") != "log" && number("mix") > 0 || s.Get("workload") != "" {
+		return point{}, false
 	}
 	p := point{
 		replicas:     number(suite.KnobReplicas),
 		unreplicated: s.Get(suite.KnobUnreplicated) == "true",
-		durability:   s.Get("durability"),
+		durability:   s.Effective("durability"),
 		inFlight:     number("conns") * number(suite.KnobWindow),
 		dataBytes:    number("key-size") + number("value-size"),
 		linkDelay:    number(suite.KnobLinkDelay),
 	}
-	if rate := s.Get(suite.KnobLinkRate); rate != "unlimited" {
+	if rate := s.Effective(suite.KnobLinkRate); rate != suite.Unlimited {
 		p.linkRate = number(suite.KnobLinkRate)
 	}
 	if s.Get(suite.KnobLoad) != "" || s.Get("rate") != "" {
 		p.inFlight = 0
 	}
 	command := wire.CommandHeaderSize + p.dataBytes
-	p.setDepth(s.Get("pipeline"))
-	p.setBatch(s.Get("batch"), command, number("batch-bytes"))
+	p.setDepth(s.Effective("pipeline"))
+	p.setBatch(s.Effective("batch"), command, number("batch-bytes"))
 	p.wireBytes = command + (wire.MessageHeaderSize+wire.RunHeaderSize)/p.batch
 	p.storedBytes = p.wireBytes
-	if s.Get("compress") != "none" {
+	if s.Effective("compress") != "none" {
 		p.storedBytes = p.wireBytes / max(number("compress-ratio"), 1)
 	}
 	return p, ok

@@ -101,12 +101,6 @@ func (c Cell) Matches(pattern Cell) bool {
 	return true
 }
 
-// What the load generator has if nothing is said.
-const (
-	usualConns  = 4
-	usualWindow = 1024
-)
-
 // InFlight is how many commands the closed loop of a cell with these settings has in flight at most, 0 if its loop is open. Cells
 // that differ in it are no comparison of anything else.
 func (c Cell) InFlight() int {
@@ -116,13 +110,9 @@ func (c Cell) InFlight() int {
 	if n, err := strconv.Atoi(c.Get(KnobInFlight)); err == nil {
 		return n
 	}
-	number := func(knob string, usual int) int {
-		if n, err := strconv.Atoi(c.Get(knob)); err == nil {
-			return n
-		}
-		return usual
-	}
-	return number(KnobConns, usualConns) * number(KnobWindow, usualWindow)
+	conns, _ := strconv.Atoi(c.Effective(KnobConns)) // what is no number the programs have refused
+	window, _ := strconv.Atoi(c.Effective(KnobWindow))
+	return conns * window
 }
 
 // ParseCell reads what String writes.

@@ -1,11 +1,9 @@
 package suite
 
 import (
-	_ "embed"
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"paxosbench/bench/netem"
@@ -52,6 +50,9 @@ const OwnSystem = "paxosbench"
 // DefaultReplicas is the number of replicas of a cell that does not say.
 const DefaultReplicas = 3
 
+// Unlimited is the value of KnobLinkRate for links that are as fast as they can be.
+const Unlimited = "unlimited"
+
 // KnobWindow is the number of operations in flight per connection. In cells with KnobLoad it applies to the probe: an
 // open loop keeps as many in flight as are due.
 const KnobWindow = "window"
@@ -67,20 +68,21 @@ const KnobUnreplicated = "unreplicated"
 
 // knob is something that the suite itself acts on.
 type knob struct {
-	name string
+	name  string
+	usual string // what holds in a cell that does not say; empty: nothing
 	// check refuses a value that makes no sense, and says what is allowed.
 	check func(value string) error
 }
 
 var benchKnobs = []knob{
-	{KnobReplicas, whole(1, wire.MaxReplicas)},
-	{KnobLinkDelay, length(0, netem.MaxDelay)},
-	{KnobLinkRate, func(value string) error { _, err := LinkRate(value); return err }},
-	{KnobLoad, func(value string) error { _, err := LoadShare(value); return err }},
-	{KnobTLS, truth},
-	{KnobSystem, systemName},
-	{KnobInFlight, whole(1, 1<<20)},
-	{KnobVariant, func(string) error { return nil }},
+	{KnobReplicas, strconv.Itoa(DefaultReplicas), whole(1, wire.MaxReplicas)},
+	{KnobLinkDelay, "0s", length(0, netem.MaxDelay)},
+	{KnobLinkRate, Unlimited, func(value string) error { _, err := LinkRate(value); return err }},
+	{KnobLoad, "", func(value string) error { _, err := LoadShare(value); return err }},
+	{KnobTLS, "false", truth},
+	{KnobSystem, OwnSystem, systemName},
+	{KnobInFlight, "", whole(1, 1<<20)},
+	{KnobVariant, "", func(string) error { return nil }},
 }
 
 func whole(low, high int) func(string) error {
@@ -116,47 +118,6 @@ func truth(value string) error {
 	return nil
 }
 
-// The flags of the programs, one a line. They are written by tests of the programs, which fail when they differ: the suite knows
-// nothing of a program but what that says of itself. Which values a flag takes the program is asked: see bench.Local.Check.
-var (
-	//go:embed flags/replica.txt
-	replicaFlags string
-	//go:embed flags/loadgen.txt
-	loadFlags string
-)
-
-// runners are flags that no suite sets, because whoever makes the runs does: addresses, directories, identities, seeds, lengths of
-// time and output.
-var runners = strings.Fields(`
-	id member cluster-id data bootstrap rejoin repair accept-loss insecure-listen admin pprof log-level log-format
-	cluster addrs tls start-at generator cluster-script seed warmup duration closed stage objective out name quiet metrics json
-	config check version help`)
-
-var knobsOf = map[Owner][]string{Bench: names(benchKnobs), Replica: without(replicaFlags, runners), Load: without(loadFlags, runners)}
-
-func names(knobs []knob) []string {
-	var list []string
-	for _, k := range knobs {
-		list = append(list, k.name)
-	}
-	return list
-}
-
-// without are the words of a text that are not in a list.
-func without(text string, list []string) []string {
-	return slices.DeleteFunc(strings.Fields(text), func(name string) bool { return slices.Contains(list, name) })
-}
-
-// OwnerOf returns the owner of a knob, 0 if there is no such knob.
-func OwnerOf(name string) Owner {
-	for owner, names := range knobsOf {
-		if slices.Contains(names, name) {
-			return owner
-		}
-	}
-	return 0
-}
-
 // CheckValue refuses a value that a knob which the suite itself acts on cannot have; the error names both and what is allowed.
 func CheckValue(name, value string) error {
 	i := slices.IndexFunc(benchKnobs, func(k knob) bool { return k.name == name })
@@ -167,11 +128,4 @@ func CheckValue(name, value string) error {
 		return fmt.Errorf("%s=%s: %w", name, quoted(value), err)
 	}
 	return nil
-}
-
-// knobNames lists all knobs, for messages.
-func knobNames() string {
-	names := slices.Concat(knobsOf[Bench], knobsOf[Replica], knobsOf[Load])
-	slices.Sort(names)
-	return strings.Join(names, ", ")
 }

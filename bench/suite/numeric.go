@@ -82,12 +82,12 @@ func Rate(text string) (float64, bool) {
 
 // LinkRate reads bytes per second, as in 100MB; it is 0 of unlimited.
 func LinkRate(text string) (float64, error) {
-	if text == "unlimited" {
+	if text == Unlimited {
 		return 0, nil
 	}
 	bytes, err := humanize.ParseBytes(text)
 	if err != nil || bytes == 0 {
-		return 0, fmt.Errorf("want bytes per second as in 100MB, or unlimited")
+		return 0, fmt.Errorf("want bytes per second as in 100MB, or %s", Unlimited)
 	}
 	return float64(bytes), nil
 }

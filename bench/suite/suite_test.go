@@ -172,9 +172,9 @@ func TestCheckValue(t *testing.T) {
 // A knob has one owner, and what the runner does is no knob.
 func TestOwners(t *testing.T) {
 	owners := make(map[string]int)
-	for _, names := range knobsOf {
-		for _, name := range names {
-			owners[name]++
+	for _, knobs := range defaultsOf {
+		for _, k := range knobs {
+			owners[k.Knob]++
 		}
 	}
 	for name, n := range owners {
@@ -183,7 +183,7 @@ func TestOwners(t *testing.T) {
 		}
 	}
 	for _, name := range runners {
-		if !slices.Contains(strings.Fields(replicaFlags+loadFlags), name) {
+		if !slices.ContainsFunc(flagDefaults(replicaFlags+loadFlags), func(s Setting) bool { return s.Knob == name }) {
 			t.Errorf("%s, which is said to be the runner's, is no flag", name)
 		}
 		if owners[name] > 0 && OwnerOf(name) != Bench {
@@ -193,6 +193,36 @@ func TestOwners(t *testing.T) {
 	for name, want := range map[string]Owner{"batch": Replica, "memory": Replica, "window": Load, "connect-timeout": Load, "load": Bench, "io-loops": 0, "data": 0} {
 		if got := OwnerOf(name); got != want {
 			t.Errorf("%s is owned by %d, want %d", name, got, want)
+		}
+	}
+}
+
+// What holds without a setting is what the programs say, and the suite of its own knobs.
+func TestDefaults(t *testing.T) {
+	for knob, want := range map[string]string{
+		"replicas": "3", "link-rate": "unlimited", "durability": "fsync", "conns": "4", "window": "1024", "mix": "put:1", "key-dist": "uniform",
+		"value-size": "8", "tick": "auto", "rate": "", "load": "", "unheard-of": "", "data": "",
+	} {
+		if got := Default(knob); got != want {
+			t.Errorf("%s is %q without a setting, want %q", knob, got, want)
+		}
+	}
+	if got := (Cell{{"conns", "8"}}).Effective("conns"); got != "8" {
+		t.Errorf("what is set comes to %s", got)
+	}
+}
+
+// As many commands are in flight as windows and connections allow, those of the load generator where a cell does not say.
+func TestInFlight(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 4 * 1024, "window=16": 64, "conns=1": 1024, "conns=3 window=5": 15, "in-flight=77 conns=2": 77, "rate=5k": 0, "load=70% window=9": 0,
+	} {
+		cell, err := ParseCell(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := cell.InFlight(); got != want {
+			t.Errorf("%q: %d in flight, want %d", text, got, want)
 		}
 	}
 }

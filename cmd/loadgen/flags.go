@@ -14,7 +14,6 @@ import (
 
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/load"
-	"paxosbench/bench/load/events"
 	"paxosbench/bench/load/units"
 	"paxosbench/bench/load/verdict"
 	"paxosbench/bench/load/verify"
@@ -39,27 +38,26 @@ type clusterFlags struct {
 	Addrs   []string `help:"Client addresses of the replicas. Default: those of the cluster, or 127.0.0.1:7001.. (or from $PAXOSBENCH_PORT_BASE on)." placeholder:"ADDR"`
 	Admin   []string `help:"Admin addresses of the replicas; none: no figures of the replicas. Default: the ports of --addrs plus 200." placeholder:"ADDR"`
 	TLS     string   `name:"tls" help:"Directory with ca.crt, tls.crt and tls.key, for replicas that run with --tls. Default: that of the cluster; with --addrs none." placeholder:"DIR"`
-	Conns   int      `help:"Connections, all to the leader (${default})." default:"4" placeholder:"N"`
+	Conns   int      `help:"Connections, all to the leader (${default})." default:"${conns}" placeholder:"N"`
 	Clients int      `help:"Sessions in total, spread over the connections. Default: one each." placeholder:"N"`
-	Threads int      `help:"Event loops, each on a thread of its own (${default})." default:"1" placeholder:"N"`
+	Threads int      `help:"Event loops, each on a thread of its own (${default})." default:"${threads}" placeholder:"N"`
 }
 
 // workloadFlags say what the operations are.
 type workloadFlags struct {
 	Workload      workload.Preset      `help:"ycsb-a, -b, -c, -d or -f: sets --mix, --key-dist and the default of --value-size. docs/loadgen.md has the differences from YCSB; -e scans, which the replicas cannot." placeholder:"NAME" xor:"mix,dist"`
-	Mix           *workload.Mix        `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5, or get:0.5,rmw:0.5 (put:1)." placeholder:"OP:SHARE,.." xor:"mix"`
-	Keys          units.Count          `help:"Number of keys (${default})." default:"100k" placeholder:"N"`
-	KeyDist       *workload.KeyDist    `help:"uniform, seq, latest, zipf:THETA, scattered:THETA, hot:KEYS,OPS or conflict:PCT (uniform)." placeholder:"DIST" xor:"dist"`
-	KeySize       units.Size           `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
-	ValueSize     *workload.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (8; 1000 of ycsb-*)." placeholder:"SIZE"`
-	CompressRatio float64              `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"1" placeholder:"X"`
+	Mix           *workload.Mix        `help:"Shares of put, get, delete and cas, as in put:0.5,get:0.5, or get:0.5,rmw:0.5 (${mix})." placeholder:"OP:SHARE,.." xor:"mix"`
+	Keys          units.Count          `help:"Number of keys (${default})." default:"${keys}" placeholder:"N"`
+	KeyDist       *workload.KeyDist    `help:"uniform, seq, latest, zipf:THETA, scattered:THETA, hot:KEYS,OPS or conflict:PCT (${key_dist})." placeholder:"DIST" xor:"dist"`
+	KeySize       units.Size           `help:"Bytes of a key (${default})." default:"${key_size}" placeholder:"SIZE"`
+	ValueSize     *workload.ValueSizes `help:"Bytes of a value: 8, uniform:16,1KiB or weighted:16@0.9,1KiB@0.1 (${value_size}; 1000 of ycsb-*)." placeholder:"SIZE"`
+	CompressRatio float64              `help:"How many times smaller a compressor can make values (${default}: not at all)." default:"${compress_ratio}" placeholder:"X"`
 	Preload       string               `help:"Write every key once before the warm-up: yes, no, or auto: if the mix does not only put (${default})." enum:"auto,yes,no" default:"auto" placeholder:"WHEN"`
-	Seed          uint64               `help:"Determines keys, values, mix and arrivals (${default})." default:"1" placeholder:"N"`
+	Seed          uint64               `help:"Determines keys, values, mix and arrivals (${default})." default:"${seed}" placeholder:"N"`
 }
 
 // apply sets mix, distribution of keys and size of values: those of the named workload, or those given.
 func (f *workloadFlags) apply(cfg *load.Config) error {
-	cfg.Mix, cfg.ValueSize = workload.PutOnly, workload.SmallValues
 	if f.Mix != nil {
 		cfg.Mix = *f.Mix
 	}
@@ -77,34 +75,31 @@ func (f *workloadFlags) apply(cfg *load.Config) error {
 
 // timeFlags say how long things take.
 type timeFlags struct {
-	Warmup   time.Duration  `help:"Load before the measurement (${default})." default:"2s" placeholder:"D"`
-	Duration time.Duration  `help:"Length of the measurement (${default})." default:"10s" placeholder:"D"`
-	Interval *time.Duration `help:"Length of an interval of the series. Default: 1s, with --at 100ms." placeholder:"D"`
-	Timeout  time.Duration  `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"10s" placeholder:"D"`
-	Stall    time.Duration  `help:"Silence after which a connection with operations in flight is given up for another replica; doubled for one that comes back to the same leader, up to 3s (${default})." default:"500ms" placeholder:"D"`
-	Connect  time.Duration  `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default})." default:"200ms" placeholder:"D"`
-	GiveUp   time.Duration  `help:"How long to go on without a leader (${default})." default:"10s" placeholder:"D"`
+	Warmup   time.Duration  `help:"Load before the measurement (${default})." default:"${warmup}" placeholder:"D"`
+	Duration time.Duration  `help:"Length of the measurement (${default})." default:"${duration}" placeholder:"D"`
+	Interval *time.Duration `help:"Length of an interval of the series. Default: ${interval}, with --at ${event_interval}." placeholder:"D"`
+	Timeout  time.Duration  `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"${timeout}" placeholder:"D"`
+	Stall    time.Duration  `help:"Silence after which a connection with operations in flight is given up for another replica; doubled for one that comes back to the same leader, up to 3s (${default})." default:"${stall}" placeholder:"D"`
+	Connect  time.Duration  `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default})." default:"${connect_timeout}" placeholder:"D"`
+	GiveUp   time.Duration  `help:"How long to go on without a leader (${default})." default:"${give_up}" placeholder:"D"`
 }
 
 // checkFlags say what a good run is.
 type checkFlags struct {
-	Verify    verify.Mode       `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"replies" placeholder:"WHAT"`
-	Examine   *time.Duration    `help:"How long at most the replicas are exercised after the load and the reading back. Default: half of --duration, up to 5s." placeholder:"D"`
-	MaxErrors float64           `help:"Share of operations that may fail or time out (${default})." default:"0.01" placeholder:"X"`
+	Verify    verify.Mode       `help:"none, replies (once, in order, right values) or history (also linearizability of sampled keys) (${default})." default:"${verify}" placeholder:"WHAT"`
+	Examine   *time.Duration    `help:"How long at most the replicas are exercised after the load and the reading back. Default: half of --duration, up to ${examine}." placeholder:"D"`
+	MaxErrors float64           `help:"Share of operations that may fail or time out (${default})." default:"${max_errors}" placeholder:"X"`
 	Objective verdict.Objective `help:"Latency to meet, as in 'p99<5ms'." placeholder:"PN<D"`
 
 	MaxSendLag time.Duration `help:"Send lag (p99) up to which an open loop is valid. Default: 1ms, or 10 % of the median service time if that is more." placeholder:"D"`
 }
-
-// mostExamine is how long the replicas are exercised if it is not said.
-const mostExamine = 5 * time.Second
 
 // examine is how long the replicas are exercised after a measurement.
 func (f *checkFlags) examine(measured time.Duration) time.Duration {
 	if f.Examine != nil {
 		return *f.Examine
 	}
-	return min(measured/2, mostExamine)
+	return min(measured/2, load.Default().Examine)
 }
 
 // outputFlags say what is written where.
@@ -130,11 +125,23 @@ type loadFlags struct {
 // defaultWindow is the number of operations in flight per connection of a closed loop.
 const defaultWindow = 1024
 
-// The intervals of the series if nothing is said: what is done to a cluster takes effect within a second.
-const (
-	usualInterval = time.Second
-	eventInterval = 100 * time.Millisecond
-)
+// eventInterval is that of the series with --at, if nothing is said: what is done to a cluster takes effect within a second.
+const eventInterval = 100 * time.Millisecond
+
+// defaults are those of the flags, by name. They are what a configuration begins with.
+func defaults() kong.Vars {
+	d := load.Default()
+	vars := kong.Vars{"event_interval": eventInterval.String()}
+	for name, value := range map[string]any{
+		"conns": d.Conns, "threads": d.Threads, "window": defaultWindow, "arrival": d.Arrival, "tick": d.Tick, "mix": d.Mix, "keys": d.Keys,
+		"key_dist": d.KeyDist, "key_size": d.KeySize, "value_size": d.ValueSize, "compress_ratio": d.CompressRatio, "seed": d.Seed,
+		"warmup": d.Warmup, "duration": d.Duration, "interval": d.Interval, "timeout": d.Timeout, "stall": d.StallTimeout,
+		"connect_timeout": d.ConnectTimeout, "give_up": d.GiveUp, "verify": d.Verify, "examine": d.Examine, "max_errors": d.MaxErrors,
+	} {
+		vars[name] = fmt.Sprint(value)
+	}
+	return vars
+}
 
 // interval returns what was said, or what is usual.
 func (f *timeFlags) interval(usual time.Duration) time.Duration {
@@ -150,30 +157,25 @@ func (f *loadFlags) config() (*load.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := &load.Config{
-		Addrs: addrs.Client, Admin: addrs.Admin, TLS: cmp.Or(f.Cluster.TLS, addrs.TLS), Conns: f.Cluster.Conns, Threads: f.Cluster.Threads, Window: defaultWindow,
-		Config: workload.Config{
-			Clients: f.Cluster.Clients, Keys: f.Workload.Keys, KeySize: f.Workload.KeySize, CompressRatio: f.Workload.CompressRatio,
-			Seed: f.Workload.Seed, Generator: units.GeneratorID{Of: 1},
-		},
-		Plan:   events.Plan{ClusterDir: f.Cluster.dir()},
-		Warmup: f.Time.Warmup, Duration: f.Time.Duration, Interval: f.Time.interval(usualInterval), Timeout: f.Time.Timeout,
-		StallTimeout: f.Time.Stall, ConnectTimeout: f.Time.Connect, GiveUp: f.Time.GiveUp,
-		Verify: f.Check.Verify, MaxErrors: f.Check.MaxErrors, Objective: f.Check.Objective, MaxSendLag: f.Check.MaxSendLag,
-		Name: f.Output.Name, Version: program.ThisVersion().String(),
-	}
-	if err := f.Workload.apply(cfg); err != nil {
+	cfg := load.Default()
+	cfg.Addrs, cfg.Admin, cfg.TLS = addrs.Client, addrs.Admin, cmp.Or(f.Cluster.TLS, addrs.TLS)
+	cfg.Conns, cfg.Threads, cfg.Window = f.Cluster.Conns, f.Cluster.Threads, defaultWindow
+	cfg.Clients, cfg.Keys, cfg.KeySize = cmp.Or(f.Cluster.Clients, cfg.Conns), f.Workload.Keys, f.Workload.KeySize
+	cfg.CompressRatio, cfg.Seed = f.Workload.CompressRatio, f.Workload.Seed
+	cfg.ClusterDir = f.Cluster.dir()
+	cfg.Warmup, cfg.Duration, cfg.Interval, cfg.Timeout = f.Time.Warmup, f.Time.Duration, f.Time.interval(cfg.Interval), f.Time.Timeout
+	cfg.StallTimeout, cfg.ConnectTimeout, cfg.GiveUp = f.Time.Stall, f.Time.Connect, f.Time.GiveUp
+	cfg.Verify, cfg.MaxErrors, cfg.Objective, cfg.MaxSendLag = f.Check.Verify, f.Check.MaxErrors, f.Check.Objective, f.Check.MaxSendLag
+	cfg.Name, cfg.Version = f.Output.Name, program.ThisVersion().String()
+	if err := f.Workload.apply(&cfg); err != nil {
 		return nil, err
 	}
 	cfg.Examine = f.Check.examine(cfg.Duration)
 	cfg.Preload = f.Workload.Preload == "yes" || f.Workload.Preload == "auto" && cfg.Mix.Reads()
-	if cfg.Clients == 0 {
-		cfg.Clients = cfg.Conns
-	}
 	if cfg.Name == "" {
 		cfg.Name, _ = os.Hostname() // a host without a name makes a generator without one
 	}
-	return cfg, nil
+	return &cfg, nil
 }
 
 // dir is the directory of the cluster that is meant.
@@ -198,9 +200,6 @@ func (f *clusterFlags) find() (a cluster.Addrs, err error) {
 	return a, err
 }
 
-// adminPortOffset is between a replica's client and admin port, unless something else is configured.
-const adminPortOffset = 200
-
 // adminAddrs returns the admin addresses: those given, none, or those that follow from the client addresses.
 func adminAddrs(given, addrs []string) ([]string, error) {
 	if len(given) == 1 && (given[0] == "none" || given[0] == "") {
@@ -219,7 +218,7 @@ func adminAddrs(given, addrs []string) ([]string, error) {
 		if err != nil {
 			return nil, fmt.Errorf("address %q: want a number as the port", addr)
 		}
-		derived = append(derived, net.JoinHostPort(host, strconv.Itoa(number+adminPortOffset)))
+		derived = append(derived, net.JoinHostPort(host, strconv.Itoa(number+cluster.AdminOffset)))
 	}
 	return derived, nil
 }

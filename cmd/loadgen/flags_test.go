@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"os"
 	"slices"
@@ -14,22 +15,23 @@ import (
 	"paxosbench/wire/client/clienttest"
 )
 
-var update = flag.Bool("update", false, "write the names of the flags to where suites find them")
+var update = flag.Bool("update", false, "write the flags and their defaults to where suites find them")
 
-// Suites know which flags there are from a file of their names.
+// Suites know which flags there are, and what holds without them, from a file.
 func TestSuitesKnowTheFlags(t *testing.T) {
-	var names []string
-	parser := kong.Must(new(cli), kong.ExplicitGroups(flagGroups), reportWords(), durationText)
+	var lines []string
+	usual := defaults()
+	parser := kong.Must(new(cli), kong.ExplicitGroups(flagGroups), reportWords(), usual, durationText)
 	for _, command := range parser.Model.Children {
 		for _, f := range command.Flags {
 			if command.Name == "run" {
-				names = append(names, f.Name)
+				lines = append(lines, strings.TrimSpace(f.Name+" "+cmp.Or(f.Default, usual[strings.ReplaceAll(f.Name, "-", "_")])))
 			}
 		}
 	}
-	slices.Sort(names)
+	slices.Sort(lines)
 	const path = "../../bench/suite/flags/loadgen.txt"
-	text := strings.Join(names, "\n") + "\n"
+	text := strings.Join(lines, "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

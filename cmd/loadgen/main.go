@@ -66,7 +66,7 @@ func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
 // execute parses the arguments, carries out the command and returns the exit code.
 func execute(args []string, stdout, stderr io.Writer) int {
 	p := program.Program{Name: "loadgen", Description: description, Code: codeOf,
-		Options: []kong.Option{kong.ExplicitGroups(flagGroups), reportWords(), durationText}}
+		Options: []kong.Option{kong.ExplicitGroups(flagGroups), reportWords(), defaults(), durationText}}
 	var c cli
 	return p.Execute(&program.Session{Ctx: context.Background(), Args: args, Out: stdout, Err: stderr}, &c, &streams{stdout, stderr})
 }

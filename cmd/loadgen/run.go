@@ -26,12 +26,12 @@ import (
 type runCommand struct {
 	Closed        bool            `help:"Closed loop: every answer makes room for the next operation. This is the default." xor:"loop" group:"loop"`
 	Rate          units.Rate      `help:"Open loop: operations per second, sent when they are due whatever the answers do." xor:"loop" placeholder:"RATE" group:"loop"`
-	Window        *int            `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: 1024 in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
+	Window        *int            `help:"Operations in flight per connection; 0: as many as the replicas grant. Default: ${window} in a closed loop, 0 in an open one." placeholder:"N" group:"loop"`
 	Stage         []pacing.Stage  `help:"A part of an open loop's measurement with a rate of its own, as in '10s 100k', or '10s 100k..200k' for one that changes evenly; any number of times, instead of --rate and --duration." sep:"none" xor:"loop" placeholder:"'D RATE'" group:"loop"`
 	Total         units.Count     `help:"End the measurement after so many operations, if --duration is not over before." placeholder:"N" group:"time"`
 	SessionWindow int             `help:"Operations in flight per session; 0, the default: its share of the connection's window." placeholder:"N" group:"loop"`
-	Arrival       *pacing.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (constant)." placeholder:"HOW" group:"loop"`
-	Tick          *pacing.Tick    `help:"Least time between two sends of an open loop: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (auto)." placeholder:"D" group:"loop"`
+	Arrival       *pacing.Arrival `help:"Arrivals of an open loop: constant, poisson or burst:N (${arrival})." placeholder:"HOW" group:"loop"`
+	Tick          *pacing.Tick    `help:"Least time between two sends of an open loop: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (${tick})." placeholder:"D" group:"loop"`
 
 	StartAt   time.Time         `help:"When to begin the warm-up, as 2006-01-02T15:04:05Z, so that several generators start together." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME" group:"time"`
 	Generator units.GeneratorID `help:"This is generator I of N on one cluster: they divide the keys (${default})." default:"1/1" placeholder:"I/N" group:"workload"`

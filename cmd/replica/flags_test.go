@@ -59,17 +59,17 @@ func TestUnknownFlag(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write the names of the flags to where suites find them")
+var update = flag.Bool("update", false, "write the flags and their defaults to where suites find them")
 
-// Suites know which flags there are from a file of their names.
+// Suites know which flags there are, and what holds without them, from a file.
 func TestSuitesKnowTheFlags(t *testing.T) {
-	var names []string
+	var lines []string
 	for _, f := range newParser(new(cli)).Model.Flags {
-		names = append(names, f.Name)
+		lines = append(lines, strings.TrimSpace(f.Name+" "+f.Default))
 	}
-	slices.Sort(names)
+	slices.Sort(lines)
 	const path = "../../bench/suite/flags/replica.txt"
-	text := strings.Join(names, "\n") + "\n"
+	text := strings.Join(lines, "\n") + "\n"
 	if *update {
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 			t.Fatal(err)

@@ -9,8 +9,11 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/alecthomas/kong"
 
 	"paxosbench/bench/cluster"
 	"paxosbench/bench/netem"
@@ -46,6 +49,14 @@ type Command struct {
 
 	State  string `help:"Directory of the cluster (default: .cluster in the project)." env:"PAXOSBENCH_STATE" placeholder:"DIR"`
 	Expect string `help:"Refuse unless this is the cluster's id." env:"PAXOSBENCH_CLUSTER" placeholder:"ID"`
+}
+
+// Defaults are those of flags that other packages know, for the parser.
+func Defaults() kong.Vars {
+	return kong.Vars{
+		"replicas": suite.Default(suite.KnobReplicas), "durability": suite.Default("durability"), "link_rate": suite.Default(suite.KnobLinkRate),
+		"port_base": strconv.Itoa(cluster.DefaultPortBase),
+	}
 }
 
 // Help is the text below the usage line.
@@ -91,14 +102,14 @@ func Code(err error) int {
 // upCommand is bench cluster up.
 type upCommand struct {
 	System     string        `help:"Start the processes of another system, which this file describes (docs/peers.md). Flags behind -- go to these." placeholder:"FILE"`
-	Replicas   int           `help:"Number of replicas, 1 to 7 (${default})." default:"3" placeholder:"N"`
-	Durability string        `help:"none, os or fsync (${default})." enum:"none,os,fsync" default:"fsync" placeholder:"D"`
+	Replicas   int           `help:"Number of replicas, 1 to 7 (${default})." default:"${replicas}" placeholder:"N"`
+	Durability string        `help:"none, os or fsync (${default})." enum:"none,os,fsync" default:"${durability}" placeholder:"D"`
 	Keep       bool          `help:"Take up the data of the last time. Without it the data is fresh."`
-	PortBase   int           `help:"Clients at 127.0.0.1:BASE+1.., peers BASE+101.., admin BASE+201.. (${default})." default:"7000" env:"PAXOSBENCH_PORT_BASE" placeholder:"BASE"`
+	PortBase   int           `help:"Clients at 127.0.0.1:BASE+1.., peers BASE+101.., admin BASE+201.. (${default})." default:"${port_base}" env:"PAXOSBENCH_PORT_BASE" placeholder:"BASE"`
 	TLS        bool          `name:"tls" help:"Have replicas and clients prove who they are to each other, by certificates that are made for this cluster; the load generator finds its own."`
 	Netem      bool          `help:"Put an emulated network between the replicas, for isolate, deafen and mute."`
 	LinkDelay  time.Duration `help:"Delay of each of its links, one way (0)." placeholder:"D"`
-	LinkRate   string        `help:"Bytes per second of each of its links, in each direction, as in 100MB (unlimited)." default:"unlimited" placeholder:"RATE"`
+	LinkRate   string        `help:"Bytes per second of each of its links, in each direction, as in 100MB (${default})." default:"${link_rate}" placeholder:"RATE"`
 	Bin        string        `help:"Directory of the program replica. Default: that of this program." placeholder:"DIR"`
 	Flags      []string      `arg:"" optional:"" help:"Behind --: passed unchanged to every replica. See replica --help."`
 }
