@@ -35,7 +35,7 @@ func (d *Data) bars(facet string) (*plot.Plot, error) {
 	p.X.Tick.Marker = ticks
 	p.X.Min, p.X.Max = -0.5, float64(len(d.Xs))-0.5
 	for i, name := range d.Series {
-		p.Add(group{d: d, spots: d.of(facet, name), index: i, y: y, figures: figures.TextStyle})
+		p.Add(group{d: d, spots: d.of(facet, name), index: i, y: y, figures: figures})
 	}
 	return p, nil
 }
@@ -47,7 +47,7 @@ type group struct {
 	index int
 	y     axis
 	// figures is the style of those above the bars.
-	figures draw.TextStyle
+	figures figureStyle
 }
 
 // Plot implements plot.Plotter.
@@ -76,14 +76,14 @@ func (g group) Plot(c draw.Canvas, p *plot.Plot) {
 				c.StrokeLine2(boundStyle(ink), at.X-half, y, at.X+half, y)
 			}
 		}
-		c.FillText(g.figures, vg.Point{X: at.X, Y: top.Y + vg.Points(figureGap)}, g.d.figure(s, g.y))
+		c.FillText(g.figures.TextStyle, vg.Point{X: at.X, Y: top.Y + vg.Points(figureGap)}, g.d.figure(s, g.y, g.figures.between))
 	}
 }
 
-// figure is what stands above a bar.
-func (d *Data) figure(s *Spot, y axis) string {
+// figure is what stands above a bar, with what separates the figure from a note.
+func (d *Data) figure(s *Spot, y axis, between string) string {
 	if note := d.Note(s); note != "" {
-		return y.spell(s.Figure) + ", " + note
+		return y.spell(s.Figure) + between + note
 	}
 	return y.spell(s.Figure)
 }
@@ -121,10 +121,12 @@ func (g group) bar(c draw.Canvas, s *Spot, at vg.Point, half, foot vg.Length) {
 
 const figureGap = 3 // points, below the figure of a bar
 
-// figureStyle is how figures stand above bars, and the height that they and their distance take.
+// figureStyle is how figures stand above bars, the height that they and their distance take, and what separates a figure from its
+// note.
 type figureStyle struct {
 	draw.TextStyle
-	height vg.Length
+	height  vg.Length
+	between string
 }
 
 // groupWidth is about that of a group of bars with the gap to the next one.
@@ -136,16 +138,21 @@ func (d *Data) groupWidth() vg.Length {
 func (d *Data) figureStyle(y axis) figureStyle {
 	room := 0.8 * d.groupWidth() / vg.Length(len(d.Series))
 	style := textStyle(8, false, draw.XCenter, draw.YBottom)
-	widest := vg.Length(0)
-	for i := range d.Spots {
-		widest = max(widest, style.Width(d.figure(&d.Spots[i], y)))
+	extent := func(between string) (width, height vg.Length) {
+		for i := range d.Spots {
+			size := style.Rectangle(d.figure(&d.Spots[i], y, between)).Size()
+			width, height = max(width, size.X), max(height, size.Y)
+		}
+		return width, height
 	}
-	height := style.Font.Size
-	if widest > room {
+	between := "\n"
+	width, height := extent(between)
+	if width > room {
+		between = ", "
+		height, _ = extent(between)
 		style.Rotation, style.XAlign, style.YAlign = math.Pi/2, draw.XLeft, draw.YCenter
-		height = widest
 	}
-	return figureStyle{style, height + vg.Points(figureGap+markerRadius)}
+	return figureStyle{style, height + vg.Points(figureGap+markerRadius), between}
 }
 
 // leave makes a share of an axis free above what it holds.

@@ -74,7 +74,9 @@ func (s *Spot) Fill() Fill {
 }
 
 // HeldText says it in words.
-func (s *Spot) HeldText() string { return fmt.Sprintf("held in %d of %d", s.Held, len(s.Runs)) }
+func (s *Spot) HeldText() string { return fmt.Sprintf(heldIn+"%d of %d", s.Held, len(s.Runs)) }
+
+const heldIn = "held in "
 
 // Course is one run over time.
 type Course struct {

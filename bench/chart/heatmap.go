@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -54,7 +55,8 @@ type tiles struct {
 func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, toY := p.Transforms(&c)
 	share := t.scale()
-	size := t.size(0.9 * (toX(0.48) - toX(-0.48)))
+	room := 0.9 * (toX(0.48) - toX(-0.48))
+	size := t.size(room)
 	best := t.best()
 	var frame []vg.Point
 	for i := range t.d.Spots {
@@ -72,7 +74,7 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 		if s == best {
 			frame = append(corners, corners[0])
 		}
-		t.write(c, s, vg.Point{X: toX(x), Y: toY(y)}, size, inkOn(ground))
+		t.write(c, s, vg.Point{X: toX(x), Y: toY(y)}, size, room, inkOn(ground))
 	}
 	if frame != nil {
 		c.StrokeLines(draw.LineStyle{Color: seriesColour(1), Width: vg.Points(2.4)}, frame)
@@ -81,11 +83,11 @@ func (t tiles) Plot(c draw.Canvas, p *plot.Plot) {
 
 // write puts the figure on a tile, and below it how many of the runs held if that is not all of them, how much of the bound
 // the figure is, or how far runs were apart.
-func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, letters color.Color) {
+func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, room vg.Length, letters color.Color) {
 	style := textStyle(size, true, draw.XCenter, draw.YBottom)
 	style.Color = letters
 	c.FillText(style, at, t.figure(s))
-	style.Font, style.YAlign = typeface(0.8*size, false), draw.YTop
+	style.YAlign = draw.YTop
 	note := t.d.Note(s)
 	switch {
 	case note != "":
@@ -94,8 +96,24 @@ func (t tiles) write(c draw.Canvas, s *Spot, at vg.Point, size float64, letters 
 	case s.Y.N > 1 && s.Y.Median > 0:
 		note = "± " + SI(math.Round(50*(s.Y.Hi-s.Y.Lo)/s.Y.Median)) + " %"
 	}
+	style, note = fitNote(style, note, 0.8*size, room)
 	c.FillText(style, vg.Point{X: at.X, Y: at.Y - vg.Points(2)}, note)
 }
+
+// fitNote makes a note as narrow as a tile is, from letters of a size on: smaller, on several lines, or both.
+func fitNote(style draw.TextStyle, note string, size float64, room vg.Length) (draw.TextStyle, string) {
+	for _, split := range []*strings.Replacer{strings.NewReplacer(), strings.NewReplacer(", ", ",\n"), strings.NewReplacer(", ", ",\n", " in ", "\nin ")} {
+		text := split.Replace(note)
+		for points := size; points >= leastNote; points -= 0.5 {
+			if style.Font = typeface(points, false); style.Width(text) <= room {
+				return style, text
+			}
+		}
+	}
+	return style, note
+}
+
+const leastNote = 5.5 // points, the smallest letters of a note
 
 // figure is what stands on a tile, in brackets if it is no median that counts.
 func (t tiles) figure(s *Spot) string {

@@ -62,6 +62,27 @@ func TestFarBound(t *testing.T) {
 	}
 }
 
+// TestNarrowIntervalsAreSeen wants an interval to be seen that is narrower than the mark it belongs to, whatever the kind of graph.
+func TestNarrowIntervalsAreSeen(t *testing.T) {
+	for _, name := range []string{"line", "single", "hockey", "bars", "dots"} {
+		d := collect(t, parse(t, everything), name)
+		picture := func(width float64) []byte {
+			for i := range d.Spots {
+				y := &d.Spots[i].Y
+				y.Lo, y.Hi = y.Median*(1-width), y.Median*(1+width)
+			}
+			var out bytes.Buffer
+			if err := d.Write(&out, "png"); err != nil {
+				t.Fatal(err)
+			}
+			return out.Bytes()
+		}
+		if bytes.Equal(picture(0.004), picture(0)) {
+			t.Errorf("%s: a narrow interval looks like none", name)
+		}
+	}
+}
+
 func TestMeasuredAxis(t *testing.T) {
 	for _, c := range []struct {
 		column string

@@ -2,8 +2,8 @@ package chart
 
 import (
 	"fmt"
-	"image/color"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -75,14 +75,30 @@ func (n *notes) each(visit func(s *Spot, index int)) {
 	}
 }
 
-// write puts a note where it covers least of what is there, on a ground of its own.
+// write puts a note where it covers least of what is there, on a ground of its own; where that is crowded, in fewer words.
 func (n *notes) write(c draw.Canvas, text string, spot vg.Point, index int) {
 	style := textStyle(7, false, draw.XLeft, draw.YCenter)
 	style.Color = seriesColour(index)
-	size := vg.Point{X: style.Width(text), Y: style.Font.Size}
-	var best vg.Rectangle
-	least := vg.Length(math.Inf(1))
-	for _, away := range []vg.Length{8, 16, 26, 38} {
+	size := func() vg.Point { return vg.Point{X: style.Width(text), Y: style.Font.Size} }
+	best, least := n.place(c, size(), spot)
+	if short := strings.TrimPrefix(text, heldIn); least > crowded && short != text {
+		text = short
+		best, least = n.place(c, size(), spot)
+	}
+	if math.IsInf(float64(least), 1) {
+		return // the panel is smaller than the note
+	}
+	n.taken = append(n.taken, best)
+	textOnGround(c, style, vg.Point{X: best.Min.X, Y: (best.Min.Y + best.Max.Y) / 2}, text)
+}
+
+// crowded is the area, in square points, that a note may cover before it is shortened.
+const crowded = 2
+
+// place finds where a note of a size covers least of what is there, and how much that is; infinite: it fits nowhere.
+func (n *notes) place(c draw.Canvas, size, spot vg.Point) (best vg.Rectangle, least vg.Length) {
+	least = vg.Length(math.Inf(1))
+	for _, away := range []vg.Length{8, 16, 26} { // what is farther belongs to another one
 		for _, side := range []vg.Point{{X: 1}, {X: -1}, {X: 0.5, Y: 1}, {X: 0.5, Y: -1}, {X: -0.5, Y: 1}, {X: -0.5, Y: -1}} {
 			middle := vg.Point{X: spot.X + side.X*(away+size.X/2), Y: spot.Y + side.Y*(away+size.Y/2)}
 			place := vg.Rectangle{Min: middle.Sub(size.Scale(0.5)), Max: middle.Add(size.Scale(0.5))}
@@ -94,13 +110,7 @@ func (n *notes) write(c draw.Canvas, text string, spot vg.Point, index int) {
 			}
 		}
 	}
-	if math.IsInf(float64(least), 1) {
-		return // the panel is smaller than the note
-	}
-	n.taken = append(n.taken, best)
-	ground := []vg.Point{best.Min, {X: best.Max.X, Y: best.Min.Y}, best.Max, {X: best.Min.X, Y: best.Max.Y}}
-	c.FillPolygon(color.NRGBA{R: 255, G: 255, B: 255, A: 190}, ground)
-	c.FillText(style, vg.Point{X: best.Min.X, Y: (best.Min.Y + best.Max.Y) / 2}, text)
+	return best, least
 }
 
 // covered is the area that a place has in common with those taken.

@@ -59,7 +59,7 @@ func drawBesideLegend(c draw.Canvas, p *plot.Plot) {
 // throughputPanel shows throughput over time, from zero, with the events.
 func throughputPanel(runs []*record.Run) (*plot.Plot, error) {
 	p := newPlot("", "seconds", "operations/s")
-	addCourse(p, runs, true)
+	addCourse(p, runs)
 	for i, run := range runs {
 		lines := stepsOfRun(run, func(r *record.Row) float64 { return r.OpsPerS }, false)
 		if err := addLines(p, lines, run.Name, i, 0); err != nil {
@@ -70,13 +70,16 @@ func throughputPanel(runs []*record.Run) (*plot.Plot, error) {
 	p.Y.Max = max(p.Y.Max*1.1, 1)
 	p.Y.Tick.Marker = evenTicks{Spell: SI}
 	addEventNames(p, runs)
+	for _, run := range runs {
+		p.Add(outageNames(silences(run)))
+	}
 	return p, nil
 }
 
 // latencyPanel shows the median and the 99th percentile over time, on a logarithmic scale.
 func latencyPanel(runs []*record.Run) (*plot.Plot, error) {
 	p := newPlot("Latency from when due", "seconds", "")
-	addCourse(p, runs, false)
+	addCourse(p, runs)
 	for i, run := range runs {
 		for j, quantile := range []struct {
 			name string
@@ -96,11 +99,13 @@ func latencyPanel(runs []*record.Run) (*plot.Plot, error) {
 }
 
 // addCourse adds what the lines over time are drawn upon.
-func addCourse(p *plot.Plot, runs []*record.Run, named bool) {
+func addCourse(p *plot.Plot, runs []*record.Run) {
 	for _, run := range runs {
-		p.Add(outages{suite.Outages(suite.Timeline(run.Rows)), named}, events(run.Result.Events))
+		p.Add(outages(silences(run)), events(run.Result.Events))
 	}
 }
+
+func silences(run *record.Run) []suite.Outage { return suite.Outages(suite.Timeline(run.Rows)) }
 
 // addEventNames adds what stands above them.
 func addEventNames(p *plot.Plot, runs []*record.Run) {

@@ -68,6 +68,14 @@ func newPlot(title, x, y string) *plot.Plot {
 	return p
 }
 
+// textOnGround writes where other things may be drawn already.
+func textOnGround(c draw.Canvas, style draw.TextStyle, at vg.Point, text string) {
+	ground := style.Rectangle(text).Add(at)
+	corners := []vg.Point{ground.Min, {X: ground.Max.X, Y: ground.Min.Y}, ground.Max, {X: ground.Min.X, Y: ground.Max.Y}}
+	c.FillPolygon(color.NRGBA{R: 255, G: 255, B: 255, A: 190}, corners)
+	c.FillText(style, at, text)
+}
+
 // writePicture makes a picture of a size in a format, svg or png, on a white ground.
 func writePicture(w io.Writer, format string, width, height vg.Length, paint func(draw.Canvas)) error {
 	var canvas interface {

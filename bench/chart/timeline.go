@@ -4,6 +4,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -79,6 +80,7 @@ func (d *Data) overTime(facet string, column suite.Column, of func(*suite.Point)
 	p.X.Tick.Marker = evenTicks{Spell: SI}
 	first := true
 	var happened []record.Event
+	var silent []suite.Outage
 	for _, c := range d.Courses {
 		if c.Facet != facet {
 			continue
@@ -88,7 +90,8 @@ func (d *Data) overTime(facet string, column suite.Column, of func(*suite.Point)
 			if c.Run.Result != nil {
 				happened = c.Run.Result.Events
 			}
-			p.Add(outages{suite.Outages(c.Run.Timeline), named}, events(happened))
+			silent = suite.Outages(c.Run.Timeline)
+			p.Add(outages(silent), events(happened))
 		}
 		for _, course := range steps(c.Run.Timeline, spanOfPoint, of, y.log) {
 			line, err := plotter.NewLine(course)
@@ -100,7 +103,7 @@ func (d *Data) overTime(facet string, column suite.Column, of func(*suite.Point)
 		}
 	}
 	if named {
-		p.Add(eventNames(happened))
+		p.Add(eventNames(happened), outageNames(silent))
 	}
 	return p, nil
 }
@@ -127,22 +130,40 @@ func steps[I any](series []I, span func(*I) (start, length float64), of func(*I)
 
 func spanOfPoint(p *suite.Point) (start, length float64) { return p.T, p.Length }
 
-// outages shades the times in which nothing of a run was answered, and says how long they were.
-type outages struct {
-	list  []suite.Outage
-	named bool
-}
+// outages shades the times in which nothing of a run was answered.
+type outages []suite.Outage
 
 // Plot implements plot.Plotter.
 func (o outages) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, _ := p.Transforms(&c)
-	for _, outage := range o.list {
+	for _, outage := range o {
 		from, to := toX(outage.From), toX(outage.To)
 		c.FillPolygon(gridGrey, []vg.Point{{X: from, Y: c.Min.Y}, {X: to, Y: c.Min.Y}, {X: to, Y: c.Max.Y}, {X: from, Y: c.Max.Y}})
-		if o.named {
-			style := textStyle(8, false, draw.XLeft, draw.YCenter)
-			c.FillText(style, vg.Point{X: to + vg.Points(3), Y: c.Min.Y + vg.Points(8)}, outage.String())
+	}
+}
+
+// outageNames says how long they were, where there is room for it.
+type outageNames []suite.Outage
+
+// Plot implements plot.Plotter.
+func (o outageNames) Plot(c draw.Canvas, p *plot.Plot) {
+	toX, _ := p.Transforms(&c)
+	style := textStyle(8, false, draw.XLeft, draw.YBottom)
+	gap := vg.Points(3)
+	for _, outage := range o {
+		whole := outage.String()
+		broken := strings.Replace(whole, " for ", "\nfor ", 1)
+		text, x := broken, c.Max.X-style.Width(broken) // if there is none anywhere
+		for _, t := range []string{broken, whole} {
+			before, after := toX(outage.From)-gap-style.Width(t), toX(outage.To)+gap
+			if before >= c.Min.X {
+				text, x = t, before
+			}
+			if after+style.Width(t) <= c.Max.X {
+				text, x = t, after
+			}
 		}
+		textOnGround(c, style, vg.Point{X: x, Y: c.Min.Y + vg.Points(4)}, text)
 	}
 }
 
@@ -179,8 +200,6 @@ func (e eventNames) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		// Every other name is a line lower, for events that follow each other closely.
 		at := vg.Point{X: x, Y: c.Max.Y - vg.Points(2) - vg.Points(10)*vg.Length(i%2)}
-		ground := style.Rectangle(event.Text).Add(at)
-		c.FillPolygon(color.White, []vg.Point{ground.Min, {X: ground.Max.X, Y: ground.Min.Y}, ground.Max, {X: ground.Min.X, Y: ground.Max.Y}})
-		c.FillText(style, at, event.Text)
+		textOnGround(c, style, at, event.Text)
 	}
 }

@@ -162,18 +162,46 @@ class Chart {
     const c = u.ctx, { left, top, width, height } = u.bbox, r = devicePixelRatio;
     c.save();
     c.beginPath(); c.rect(left, top, width, height); c.clip();
-    c.font = 11 * r + "px system-ui, sans-serif";
     for (const s of p.silent || []) {
       const a = u.valToPos(s.from, "x", true), b = u.valToPos(s.to, "x", true);
       c.fillStyle = css("--silent"); c.fillRect(a, top, b - a, height);
-      c.fillStyle = css("--ink"); c.fillText(s.text, b + 4 * r, top + height - 6 * r);
     }
-    (p.marks || []).forEach((m, i) => {
+    for (const m of p.marks || []) {
       const x = u.valToPos(m.x, "x", true);
       c.strokeStyle = css("--soft"); c.setLineDash([2 * r, 3 * r]); c.beginPath(); c.moveTo(x, top); c.lineTo(x, top + height); c.stroke(); c.setLineDash([]);
-      c.fillStyle = css("--soft"); c.fillText(m.text, x + 4 * r, top + (12 + 12 * (i % 2)) * r);
+    }
+    c.restore();
+  }
+  // words says, over the lines, how long nothing was answered and what was done, each on the side where there is room.
+  words(u, p) {
+    const c = u.ctx, { left, top, width, height } = u.bbox, r = devicePixelRatio;
+    const beside = (text, before, after, y) => {
+      const wide = c.measureText(text).width;
+      const x = after + wide <= left + width ? after : before - wide >= left ? before - wide : Math.max(left, left + width - wide);
+      this.write(c, text, x, y);
+    };
+    const seen = (x) => x >= left && x <= left + width;
+    c.save();
+    c.font = 11 * r + "px system-ui, sans-serif";
+    c.fillStyle = css("--ink");
+    for (const s of p.silent || []) {
+      const a = u.valToPos(s.from, "x", true), b = u.valToPos(s.to, "x", true);
+      if (b > left && a < left + width) beside(s.text, a - 4 * r, b + 4 * r, top + height - 6 * r);
+    }
+    c.fillStyle = css("--soft");
+    (p.marks || []).forEach((m, i) => {
+      const x = u.valToPos(m.x, "x", true);
+      if (seen(x)) beside(m.text, x - 4 * r, x + 4 * r, top + (12 + 12 * (i % 2)) * r);
     });
     c.restore();
+  }
+  // write puts words on a ground of their own, so that they are read where something is drawn already.
+  write(c, text, x, y) {
+    const r = devicePixelRatio, colour = c.fillStyle, size = parseFloat(c.font);
+    c.globalAlpha = 0.75; c.fillStyle = css("--paper");
+    c.fillRect(x - r, y - 0.85 * size, c.measureText(text).width + 2 * r, 1.1 * size);
+    c.globalAlpha = 1; c.fillStyle = colour;
+    c.fillText(text, x, y);
   }
   // curves draws every run as a faint line, and the median over all of them, which is dashed where most did not hold.
   curves(u, p) {
@@ -196,7 +224,7 @@ class Chart {
   }
   // marks draws single runs, then medians, then intervals over them, and how many runs held.
   marks(u, p) {
-    if (this.data.stepped) return;
+    if (this.data.stepped) { this.words(u, p); return; }
     const c = u.ctx, r = devicePixelRatio, { left, top, width, height } = u.bbox;
     c.save();
     c.beginPath(); c.rect(left, top, width, height); c.clip();
@@ -228,6 +256,8 @@ class Chart {
       c.stroke();
       if (q.fill === 1) { c.beginPath(); c.arc(x, y, 4 * r, 0, Math.PI); c.fill(); }
     });
+    const taken = [];
+    this.each(u, p, (s, q, colour, x, y) => { taken.push([x - 5 * r, y - 5 * r, x + 5 * r, y + 5 * r]); });
     this.each(u, p, (s, q, colour, x, y) => {
       c.strokeStyle = css("--ink"); c.lineWidth = r;
       if (q.fill < 2 && (q.lo ?? q.hi) != null && q.lo !== q.hi) {
@@ -240,9 +270,23 @@ class Chart {
         }
         c.stroke();
       }
-      if (q.note) { c.font = 10 * r + "px system-ui, sans-serif"; c.fillStyle = colour; c.fillText(q.note.replace("held in ", ""), x + 7 * r, y - 5 * r); }
+      if (q.note) this.note(c, u.bbox, taken, q.note.replace("held in ", ""), colour, x, y);
     });
     c.restore();
+  }
+  // note says beside a spot how many runs held, where there is room; a pointer is told anyway.
+  note(c, { left, top, width, height }, taken, text, colour, x, y) {
+    const r = devicePixelRatio;
+    c.font = 10 * r + "px system-ui, sans-serif"; c.fillStyle = colour;
+    const wide = c.measureText(text).width, high = 10 * r;
+    for (const [right, down] of [[7 * r, -5 * r], [-7 * r - wide, -5 * r], [7 * r, 12 * r], [-7 * r - wide, 12 * r], [-wide / 2, -9 * r], [-wide / 2, 17 * r]]) {
+      const a = x + right, b = y + down;
+      const free = !taken.some(([l, t, rt, bm]) => a < rt && a + wide > l && b - high < bm && b > t);
+      if (!free || a < left || a + wide > left + width || b - high < top || b > top + height) continue;
+      taken.push([a, b - high, a + wide, b]);
+      c.fillText(text, a, b);
+      return;
+    }
   }
   // each visits the spots that are seen, with their places on the canvas.
   each(u, p, visit) {

@@ -201,6 +201,9 @@ func courseLine(course chart.Course, unit string, of func(*suite.Point) float64)
 			v = nil
 		}
 		l.Spots = append(l.Spots, spot{X: p.T, Y: v})
+		if i == len(course.Run.Timeline)-1 { // the last step ends with its interval
+			l.Spots = append(l.Spots, spot{X: p.T + p.Length, Y: v})
+		}
 	}
 	return l
 }
