@@ -413,6 +413,7 @@ type result struct {
 	} `json:"ops"`
 	Client struct {
 		Reconnects uint64 `json:"reconnects"`
+		Stalls     uint64 `json:"stalls"`
 	} `json:"client"`
 	Verification struct {
 		Reads      uint64 `json:"reads"`
@@ -420,6 +421,9 @@ type result struct {
 		HistoryOps int    `json:"history_ops"` // on keys whose history was decided
 		Undecided  int    `json:"history_undecided"`
 	} `json:"verification"`
+	Config struct {
+		StallTimeout string `json:"stall_timeout"`
+	} `json:"config"`
 	Throughput float64 `json:"throughput_ops_per_s"`
 	Latency    struct {
 		P999 int64 `json:"p999"`

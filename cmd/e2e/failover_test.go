@@ -36,6 +36,31 @@ func TestLeaderKilledUnderLoad(t *testing.T) {
 	}
 }
 
+// A leader that falls silent, as one does whose host is cut off, is left when the generator has waited for as long as it is told to, and
+// not before: its own part of an outage is in its flags, and in the result.
+func TestSilentLeaderUnderLoad(t *testing.T) {
+	beside(t)
+	for stall, left := range map[string]bool{"200ms": true, "1h0m0s": false} {
+		t.Run(stall, func(t *testing.T) {
+			beside(t)
+			c := newCluster(t, 3, "--durability", "none")
+			first := c.ready()
+			load := c.load(5*time.Second, "--rate", "1k", "--timeout", "500ms", "--stall", stall, "--verify", "none")
+			c.until("commands under the first leader", func() bool { return c.commit() > 50 })
+			c.signal(first, syscall.SIGSTOP)
+			before := c.mustStatus(c.otherLeader(first)).Commit
+			load.exit(t, 60*time.Second)
+			r := c.result()
+			if r.Client.Stalls > 0 != left || r.Config.StallTimeout != stall {
+				t.Errorf("%d connections were given up as silent, after %s, want some: %v", r.Client.Stalls, r.Config.StallTimeout, left)
+			}
+			if after := c.commit(); after > before+50 != left {
+				t.Errorf("commit index %d in the end, %d when the second leader came", after, before)
+			}
+		})
+	}
+}
+
 // All replicas die at once: what was acknowledged is still there, and the cluster goes on.
 func TestAllKilledAndRestarted(t *testing.T) {
 	beside(t)
