@@ -109,6 +109,42 @@ func mentioned(prose string) (found [][]string) {
 	return found
 }
 
+// shownCommand matches the commands of which help has examples.
+var shownCommand = regexp.MustCompile(`(?m)^ +((?:bin/|scripts/)?(?:loadgen|bench|replica|[a-z]+\.sh) .*)$`)
+
+// helpers are the commands whose help has examples.
+var helpers = []string{
+	"bin/loadgen run", "bin/loadgen ramp", "bin/loadgen search", "bin/loadgen merge", "bin/loadgen report", "bin/bench run", "bin/bench cluster",
+	"scripts/compare.sh",
+}
+
+// helpExamples looks up every flag in the examples of the programs' own help.
+func (w *workshop) helpExamples(t *testing.T) {
+	m := &manual{w, map[string]string{}}
+	for _, command := range helpers {
+		_, examples, _ := strings.Cut(m.help(t, command), "Example")
+		found := shownCommand.FindAllStringSubmatch(examples, -1)
+		if len(found) == 0 {
+			t.Errorf("%s --help has no examples any more", command)
+		}
+		for _, example := range found {
+			b := block{page: command, lang: "sh", text: example[1]}
+			for _, name := range []string{"loadgen", "bench", "replica"} {
+				b.text = regexp.MustCompile(`(^|[&|(] *)`+name+` `).ReplaceAllString(b.text, "${1}bin/"+name+" ")
+			}
+			called := calls(t, b)
+			if len(called) == 0 {
+				t.Errorf("%s --help: no command in %q", command, example[1])
+			}
+			for _, words := range called {
+				for _, name := range m.unknownFlags(t, words) {
+					t.Errorf("%s --help: %s has no flag %s", command, commandOf(words), name)
+				}
+			}
+		}
+	}
+}
+
 // flagsExist looks up every flag that a page gives to a command, also of those that cannot be run here.
 func (w *workshop) flagsExist(t *testing.T) {
 	m := &manual{w, map[string]string{}}

@@ -2,9 +2,11 @@ package doccheck
 
 import (
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +19,7 @@ const root = "../.."
 // pages are the documents whose commands are run, in the order in which a reader comes to them.
 func pages(t *testing.T) (paths []string) {
 	t.Helper()
-	for _, pattern := range []string{"README.md", "docs/*.md", "bench/suites/README.md", "results/README.md", "CONTRIBUTING.md"} {
+	for _, pattern := range []string{"README.md", "docs/*.md", "bench/suites/README.md", "results/README.md", "CONTRIBUTING.md", "SECURITY.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(found) == 0 {
 			t.Fatalf("no page %s (%v)", pattern, err)
@@ -31,6 +33,35 @@ func pages(t *testing.T) (paths []string) {
 		}
 	}
 	return paths
+}
+
+// noPages are documents that show nothing to type.
+var noPages = map[string]string{
+	"CHANGELOG.md":           "says what was, too",
+	"THIRD_PARTY_NOTICES.md": "texts of other people",
+}
+
+// Every document of the tree is looked at, or is known to have nothing to look at.
+func TestEveryDocumentIsAPage(t *testing.T) {
+	known := pages(t)
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && made.MatchString(filepath.ToSlash(name)):
+			return fs.SkipDir
+		case filepath.Ext(name) == ".md" && !slices.Contains(known, name) && noPages[name] == "":
+			t.Errorf("%s is no page whose commands are run: add it", name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // block is what stands between two fences of a page.

@@ -28,7 +28,7 @@ type workshop struct {
 // newWorkshop copies the tree: what the commands leave must not take the place of what whoever runs the tests has.
 func newWorkshop(t *testing.T) *workshop {
 	t.Helper()
-	w := &workshop{dir: t.TempDir()}
+	w := &workshop{dir: filepath.Join(t.TempDir(), "a copy")} // a path that scripts must quote
 	if err := filepath.WalkDir(root, w.copy); err != nil {
 		t.Fatal(err)
 	}
@@ -148,6 +148,8 @@ func TestDocuments(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	t.Run("flags exist", w.flagsExist)
+	t.Run("examples of the help", w.helpExamples)
+	t.Run("files are read", w.filesAreRead)
 	t.Run("programs are static", w.programsAreStatic)
 	t.Run("what is refused costs nothing", w.refusalsCostNothing)
 	t.Run("commands work", w.commandsWork)
@@ -176,6 +178,29 @@ func (w *workshop) commandsWork(t *testing.T) {
 		}
 	}
 	s.wantUsed(t)
+}
+
+// filesAreRead has every file in YAML that a page shows read by the program that it is for.
+func (w *workshop) filesAreRead(t *testing.T) {
+	for _, page := range pages(t) {
+		blocks, _ := readPage(t, page)
+		for _, b := range blocks {
+			reader := readers[b.page]
+			switch {
+			case b.lang != "yaml" || reader.unread != "":
+				continue
+			case reader.command == "":
+				t.Errorf("%v: no command reads this file: name one", b)
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(w.dir, "shown.yaml"), []byte(b.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if said, err := w.run(reader.command + " shown.yaml"); err != nil {
+				t.Errorf("%v: %v\n%s", b, err, said)
+			}
+		}
+	}
 }
 
 // shortener applies the tables and knows what of them has been used.

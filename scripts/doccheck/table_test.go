@@ -20,6 +20,10 @@ var shortenings = []shortening{
 	// That there are such benchmarks is seen without measuring them, and of all packages without linking each.
 	shorten(`-run '\^\$' -bench ('.*') -benchtime 100ms -count 3 \./wire .*`, `-list $1 ./wire ./batching | grep Benchmark`),
 
+	// On other hosts: whether the programs take it is what can be seen here.
+	shorten(`^(bin/replica --id 1 .*)--tls /etc/paxosbench (.*)`, `$1$2 --insecure-listen --check`),
+	shorten(`^bin/loadgen run --addrs host1:.*`, `$0 --check`),
+
 	// The kill and the start lie within the run, with time for an election in between.
 	shorten(`--duration \d+s( --quiet)? --at '\d+s kill leader' --at '\d+s start victim'`,
 		`--duration 2000ms$1 --at '300ms kill leader' --at '1s start victim'`),
@@ -46,6 +50,8 @@ var notRun = map[string]string{
 	"make check":                        "this test is a part of it",
 	"go test ./scripts/doccheck -short": "this test is a part of it",
 	"scripts/reproduce.sh":              "takes an hour and a half; the command before it does the same with one suite",
+	"bin/replica --id 2 ...":            "is short for the line before it",
+	"bin/replica --id 3 ...":            "likewise",
 }
 
 // optional are programs that a machine may lack: the gate wants nothing but Go.
@@ -53,10 +59,16 @@ var optional = []string{"make", "openssl"}
 
 // elsewhere are the pages whose commands are not run here, and why. Their flags are looked up all the same.
 var elsewhere = map[string]string{
-	"docs/hosts.md":   "replicas and load on several hosts",
 	"docs/peers.md":   "servers of other people, which scripts/peers.sh installs and builds in minutes",
 	"docs/targets.md": "a module beside this one, which a test of bench/load makes from the page and runs",
 	"docs/client.md":  "a module beside this one, which a test of wire/client makes from the page and runs",
+}
+
+// readers are the commands that read a file like the one that a page shows; without one there is a reason.
+var readers = map[string]struct{ command, unread string }{
+	"docs/loadgen.md":        {command: "bin/loadgen run --check --addrs 127.0.0.1:1 --config"},
+	"bench/suites/README.md": {command: "bin/bench run --dry-run"},
+	"docs/peers.md":          {unread: "a system of other people, whose file bench/peers has and reads"},
 }
 
 // prepared makes what the pages take for granted: the programs, half a minute of calibration, one suite of the hour and a
