@@ -22,9 +22,9 @@ import (
 
 // paceFlags are those of open loops whose rate is not given but varied.
 type paceFlags struct {
-	Window  int            `help:"Operations in flight per connection of the closed-loop probe; 0: as many as the replicas grant (${default})." default:"1024" placeholder:"N" group:"loop"`
-	Arrival pacing.Arrival `help:"Arrivals: constant, poisson or burst:N (${default})." default:"constant" placeholder:"HOW" group:"loop"`
-	Tick    pacing.Tick    `help:"Least time between two sends: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (${default})." default:"auto" placeholder:"D" group:"loop"`
+	Window  int            `help:"Operations in flight per connection of the closed-loop probe; 0: as many as the replicas grant (${default})." default:"${window}" placeholder:"N" group:"loop"`
+	Arrival pacing.Arrival `help:"Arrivals: constant, poisson or burst:N (${default})." default:"${arrival}" placeholder:"HOW" group:"loop"`
+	Tick    pacing.Tick    `help:"Least time between two sends: a duration, or auto: 20us up to 10k/s per thread, rising to 100us at 50k/s and above (${default})." default:"${tick}" placeholder:"D" group:"loop"`
 }
 
 func (p *paceFlags) config(f *loadFlags) (*load.Config, error) {
@@ -47,7 +47,7 @@ func lockSeries(out string) (unlock func(), err error) {
 	if out == "" {
 		return func() {}, nil
 	}
-	lock, err := record.LockDir(out)
+	lock, err := record.MakeDir(out)
 	if err != nil {
 		return nil, err
 	}
@@ -193,13 +193,13 @@ Examples:
   loadgen search --objective 'p99<20ms' --max-send-lag 20ms`
 }
 
-// leastPrecision keeps a search from going on among rates that differ by noise.
-const leastPrecision = 0.001
+// leastPrecision keeps a search from going on among rates that differ by noise; at mostPrecision it ends after a step.
+const leastPrecision, mostPrecision = 0.001, 1
 
 // Run carries out loadgen search.
 func (c *searchCommand) Run(s *streams) error {
-	if c.Precision < leastPrecision {
-		return program.Usage(fmt.Errorf("precision %v: at least %v", c.Precision, leastPrecision))
+	if !(c.Precision >= leastPrecision && c.Precision <= mostPrecision) {
+		return program.Usage(fmt.Errorf("precision %v: %v to %v", c.Precision, leastPrecision, mostPrecision))
 	}
 	cfg, err := c.paceFlags.config(&c.loadFlags)
 	if err != nil {

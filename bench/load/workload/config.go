@@ -25,6 +25,13 @@ type Config struct {
 	Generator     units.GeneratorID
 }
 
+const (
+	// maxKnown bounds what is remembered of keys, at 8 to 32 bytes each.
+	maxKnown = 1 << 28
+	// maxRatio is more than any compressor reaches.
+	maxRatio = 1000
+)
+
 // Validate reports everything that is wrong with the configuration, each with its remedy.
 func (c *Config) Validate() error {
 	var errs []error
@@ -33,14 +40,15 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf(format, args...))
 		}
 	}
-	sessions := units.Count(c.Clients * c.Generator.Of)
-	check(sessions <= maxSessions, "%d clients: at most %d over all generators", c.Clients, maxSessions)
+	check(c.Clients <= maxSessions/c.Generator.Of, "%d clients: at most %d over all generators", c.Clients, maxSessions)
+	sessions := units.Count(min(c.Clients, maxSessions) * c.Generator.Of)
 	check(c.Keys > sessions, "%v keys for %v clients: each client needs keys of its own, raise --keys", c.Keys, sessions)
 	check(c.KeySize >= 1 && c.KeySize <= wire.MaxKey, "key size %v: 1 to %d", c.KeySize, wire.MaxKey)
 	check(c.KeySize >= 8 || c.Keys <= 1<<(8*c.KeySize), "%v keys do not fit in %v bytes: raise --key-size", c.Keys, c.KeySize)
 	zipf := c.KeyDist.kind == distZipf || c.KeyDist.kind == distScattered
 	check(!zipf || c.Keys <= maxZipf, "zipf over %v keys: at most %d", c.Keys, maxZipf)
-	check(c.CompressRatio >= 1, "compression ratio %v: 1 (none) or more", c.CompressRatio)
+	check(c.Mix.Share(wire.OpCompareAndSet) == 0 || c.Keys <= maxKnown, "compare-and-sets of %v keys: at most %d", c.Keys, maxKnown)
+	check(c.CompressRatio >= 1 && c.CompressRatio <= maxRatio, "compression ratio %v: 1 (none) to %d", c.CompressRatio, maxRatio)
 	return errors.Join(errs...)
 }
 
@@ -48,6 +56,9 @@ func (c *Config) Validate() error {
 func (c *Config) Verifiable() error {
 	if least := c.ValueSize.Min(); c.Mix.Reads() && least < valueIDBytes {
 		return fmt.Errorf("values of %d bytes cannot be verified: use at least %d bytes or --verify none", least, valueIDBytes)
+	}
+	if c.Keys > maxKnown {
+		return fmt.Errorf("%v keys cannot be verified, at most %d: lower --keys or use --verify none", c.Keys, maxKnown)
 	}
 	return nil
 }

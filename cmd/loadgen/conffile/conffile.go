@@ -39,8 +39,12 @@ type resolver map[string]any
 // flags know how to read them.
 func read(from io.Reader) (resolver, error) {
 	var nodes map[string]yaml.Node
-	if err := yaml.NewDecoder(from).Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
+	file := yaml.NewDecoder(from)
+	if err := file.Decode(&nodes); err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("want lines of FLAG: VALUE: %w", err)
+	}
+	if err := file.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, errors.New("there is a second document: delete everything from the second --- on")
 	}
 	r := make(resolver)
 	for name, node := range nodes {
@@ -86,7 +90,7 @@ func (r resolver) check(path string, ctx *kong.Context) error {
 		names = append(names, flag.Name)
 	}
 	for name := range r {
-		if !slices.Contains(names, name) || slices.Contains([]string{"config", "check", "help"}, name) {
+		if !slices.Contains(names, name) || slices.Contains([]string{"config", "check", "help", "version"}, name) {
 			unknown = append(unknown, name)
 		}
 	}
