@@ -82,7 +82,10 @@ end_load() {
 # stop CODE ends everything, and removes what is unfinished.
 stop() {
   [[ -z ${LOADGEN:-} ]] || kill "$LOADGEN" 2>/dev/null || true
-  [[ -z ${unfinished:-} ]] || rm -rf "$unfinished"
+  if [[ -n ${unfinished:-} ]]; then
+    [[ ! -e $unfinished/before || -e $installed ]] || mv "$unfinished/before" "$installed"
+    rm -rf "$unfinished"
+  fi
   finish_cluster "$1"
 }
 
@@ -91,8 +94,9 @@ check_label() {
   [[ ! -e $1 || -f $1/about.txt ]] || die 2 "$1 exists and is no profile" 'choose another --label'
 }
 
-# install_profile DIR OUT puts a whole profile in the place of the one before.
+# install_profile DIR OUT puts a whole profile in the place of the one before, which stop puts back if that fails.
 install_profile() {
+  installed=$2
   if [[ -e $2 ]]; then
     check_label "$2"
     mv "$2" "$1/before"

@@ -36,7 +36,7 @@ measure() {
 }
 
 main() {
-  local duration=5s
+  local duration=5s code=0
   while (($#)); do
     case $1 in
       --duration)
@@ -51,9 +51,14 @@ main() {
 
   trap 'finish_cluster $?' EXIT
   cluster up --replicas 3 --durability fsync
-  measure "$duration"
-  "$ROOT/bin/loadgen" report --format svg --out "$OUT/graph.svg" "$OUT"
-  printf 'results: %s\n' "${OUT#"$ROOT"/}/"
+  measure "$duration" || code=$?
+  case $code in
+    0 | [4-7] | 130) # there are results, good or bad, and a graph of earlier ones does not stay beside them
+      "$ROOT/bin/loadgen" report --format svg --out "$OUT/graph.svg" "$OUT"
+      printf 'results: %s\n' "${OUT#"$ROOT"/}/"
+      ;;
+  esac
+  exit "$code"
 }
 
 main "$@"

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"paxosbench/bench/record"
 )
 
 // Schema names the format of a calibration.
@@ -118,5 +120,5 @@ func (c *Calibration) Save(path string) error {
 	if err != nil {
 		return fmt.Errorf("calibration: %w", err)
 	}
-	return os.WriteFile(path, append(data, '\n'), 0o644)
+	return record.SaveFile(path, append(data, '\n'))
 }

@@ -8,9 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Names of the files beside result.json.
@@ -26,31 +25,6 @@ const (
 // complete.
 var resultFiles = []string{SeriesFile, LogFile, IntendedFile, ServiceFile, SendLagFile, ResultFile}
 
-// ErrOutput means that results could not be written: no permission, or no room.
-var ErrOutput = errors.New("the results cannot be written")
-
-// Lock is a directory that one process at a time writes results into.
-type Lock struct{ dir *os.File }
-
-// LockDir makes the directory and locks it for this process, which is said if another one has it.
-func LockDir(path string) (*Lock, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrOutput, err)
-	}
-	dir, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrOutput, err)
-	}
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		dir.Close()
-		return nil, fmt.Errorf("%w: another run writes to %s (%w): wait for its end, or name another directory", ErrOutput, path, err)
-	}
-	return &Lock{dir}, nil
-}
-
-// Unlock lets others write to the directory.
-func (l *Lock) Unlock() error { return l.dir.Close() }
-
 // Dir takes the files of one run. They are written beside what the directory has and take its place when they are whole.
 type Dir struct {
 	path string
@@ -64,12 +38,12 @@ type Dir struct {
 // CreateDir makes the directory, if it is not there, and begins the interval log. Nothing that is there changes before
 // Finish. Either Finish or Abandon has to follow.
 func CreateDir(path string) (*Dir, error) {
-	lock, err := LockDir(path)
+	lock, err := MakeDir(path)
 	if err != nil {
 		return nil, err
 	}
 	d := &Dir{path: path, lock: lock}
-	if d.part, err = os.MkdirTemp(path, ".unfinished-"); err == nil {
+	if d.part, err = unfinishedDir(path); err == nil {
 		d.log, err = os.Create(filepath.Join(d.part, LogFile))
 	}
 	if err != nil {
@@ -115,20 +89,13 @@ func (d *Dir) Abandon() error {
 	return errors.Join(os.RemoveAll(d.part), d.lock.Unlock())
 }
 
-func outputError(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%w: %w", ErrOutput, err)
-}
-
 // WriteMerged writes a merged result, which has no series, into a directory, in the place of what an earlier run has left.
 func WriteMerged(path string, result *Result, set *Set) error {
-	lock, err := LockDir(path)
+	lock, err := MakeDir(path)
 	if err != nil {
 		return err
 	}
-	part, err := os.MkdirTemp(path, ".unfinished-")
+	part, err := unfinishedDir(path)
 	if err == nil {
 		err = writeResult(part, result, set)
 	}
@@ -136,6 +103,28 @@ func WriteMerged(path string, result *Result, set *Set) error {
 		err = install(part, path)
 	}
 	return outputError(errors.Join(err, os.RemoveAll(part), lock.Unlock()))
+}
+
+// unfinishedDir makes a directory for the files of a run in one that is locked, and removes those of runs that were killed.
+func unfinishedDir(path string) (string, error) {
+	entries, err := os.ReadDir(path)
+	for _, entry := range entries {
+		if left := filepath.Join(path, entry.Name()); strings.HasPrefix(entry.Name(), unfinished) && isUnfinished(left) {
+			err = errors.Join(err, os.RemoveAll(left))
+		}
+	}
+	if err != nil {
+		return "", err
+	}
+	return os.MkdirTemp(path, unfinished+"*")
+}
+
+// isUnfinished tells whether a directory holds what a run had not finished, and nothing else. One with a result was whole.
+func isUnfinished(path string) bool {
+	entries, err := os.ReadDir(path)
+	return err == nil && !slices.ContainsFunc(entries, func(e os.DirEntry) bool {
+		return e.Name() == ResultFile || !slices.Contains(resultFiles, e.Name()) && !strings.HasPrefix(e.Name(), unfinished)
+	})
 }
 
 // install moves the files of a run to where they belong. The old result goes first: at no time is there one beside files that
@@ -166,61 +155,5 @@ func writeResult(dir string, result *Result, set *Set) error {
 			return err
 		}
 	}
-	return WriteFile(filepath.Join(dir, ResultFile), func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
-
-// WriteFile writes a file that takes the place of what is there when it is whole, and not before: what is written may be made
-// of the very file that it replaces. A device or a pipe is written to as it is.
-func WriteFile(path string, write func(io.Writer) error) error {
-	if resolved, err := filepath.EvalSymlinks(path); err == nil {
-		path = resolved
-	}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return writeInto(path, write)
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	file.Close()
-	err = writeInto(file.Name(), write)
-	if err == nil {
-		err = os.Chmod(file.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(file.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(file.Name()))
-	}
-	return nil
-}
-
-// SavePage writes a page beside a run's files, or removes that of an earlier run if there is none: it is not this run's.
-func SavePage(path string, page []byte) error {
-	if page == nil {
-		if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		return nil
-	}
-	return WriteFile(path, func(w io.Writer) error {
-		_, err := w.Write(page)
-		return err
-	})
-}
-
-func writeInto(path string, write func(io.Writer) error) error {
-	file, err := os.OpenFile(path, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	if err := write(file); err != nil {
-		file.Close()
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return file.Close()
+	return SaveFile(filepath.Join(dir, ResultFile), data)
 }

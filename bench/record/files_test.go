@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -64,7 +63,7 @@ func TestResultsAreReplacedWhole(t *testing.T) {
 	if now, err := os.ReadFile(filepath.Join(dir, LogFile)); err != nil || !slices.Equal(old, now) {
 		t.Errorf("a run that has begun has changed the files of the one before it (%v)", err)
 	}
-	if _, err := CreateDir(dir); !errors.Is(err, ErrOutput) || !strings.Contains(err.Error(), "another run writes to "+dir) {
+	if _, err := CreateDir(dir); !errors.Is(err, ErrOutput) || !strings.Contains(err.Error(), "another run or report writes to "+dir) {
 		t.Errorf("two runs write to one directory (%v)", err)
 	}
 	if err := files.Abandon(); err != nil {
@@ -118,8 +117,43 @@ func TestFilesAreReplacedWhole(t *testing.T) {
 	if text, err := os.ReadFile(path); string(text) != "three" || err != nil {
 		t.Errorf("what the link leads to holds %q (%v)", text, err)
 	}
-	if err := WriteFile("/dev/full", write("four", nil)); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("a full device took it: %v", err)
+	for _, place := range []string{"/dev/full", filepath.Join(path, "below")} {
+		if err := WriteFile(place, write("four", nil)); !errors.Is(err, ErrOutput) {
+			t.Errorf("%s took it: %v", place, err)
+		}
+	}
+}
+
+// What is replaced keeps who may read it, under a name of any length; who else has the old file keeps that.
+func TestReplacedFilesKeepTheirMode(t *testing.T) {
+	dir := t.TempDir()
+	path, other := filepath.Join(dir, strings.Repeat("x", 255)), filepath.Join(dir, "other")
+	if err := errors.Join(SaveFile(path, []byte("old")), os.Chmod(path, 0o600), os.Link(path, other), SaveFile(path, []byte("new"))); err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o600 {
+		t.Errorf("%v (%v)", info, err)
+	}
+	if text, err := os.ReadFile(other); string(text) != "old" {
+		t.Errorf("the other name has %q (%v)", text, err)
+	}
+}
+
+// What a run that was killed had begun goes with the next one. What it had finished, and what is someone's, does not.
+func TestUnfinishedRunsGo(t *testing.T) {
+	dir := t.TempDir()
+	for _, file := range []string{unfinished + "1/" + LogFile, unfinished + "2/" + ResultFile, unfinished + "3/notes.txt", "notes.txt"} {
+		path := filepath.Join(dir, file)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := createDir(t, dir).Abandon(); err != nil {
+		t.Fatal(err)
+	}
+	if names := entries(t, dir); !slices.Equal(names, []string{unfinished + "2", unfinished + "3", "notes.txt"}) {
+		t.Errorf("left: %q", names)
 	}
 }
 

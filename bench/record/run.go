@@ -18,12 +18,17 @@ type Run struct {
 	Torn error
 }
 
+// DirOf returns the directory of a result that is named by it, or by its file.
+func DirOf(path string) string {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return filepath.Dir(path)
+	}
+	return path
+}
+
 // LoadRun reads a run from its directory, or from its result file.
 func LoadRun(path string) (*Run, error) {
-	dir := path
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		dir = filepath.Dir(path)
-	}
+	dir := DirOf(path)
 	result, err := Load(path)
 	if err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	_ "embed"
-	"errors"
 	"fmt"
 	"html/template"
 	"os"
@@ -14,6 +13,7 @@ import (
 
 	"paxosbench/bench/chart"
 	"paxosbench/bench/model"
+	"paxosbench/bench/record"
 	"paxosbench/bench/suite"
 	"paxosbench/bench/suites"
 )
@@ -58,14 +58,14 @@ func WritePage(dir *suite.Dir, calibration *model.Calibration) error {
 	if err := layout.Execute(&out, p); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir.Path, ReportFile), out.Bytes(), 0o644); err != nil {
+	if err := record.SaveFile(filepath.Join(dir.Path, ReportFile), out.Bytes()); err != nil {
 		return err
 	}
 	benchmark, err := benchmarkText(dir)
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir.Path, BenchmarkFile), benchmark, 0o644); err != nil {
+	if err := record.SaveFile(filepath.Join(dir.Path, BenchmarkFile), benchmark); err != nil {
 		return err
 	}
 	return p.undrawn()
@@ -166,9 +166,9 @@ func newFigure(dir *suite.Dir, g suite.Graph, calibration *model.Calibration) (f
 		var picture bytes.Buffer
 		if err := data.Write(&picture, format); err != nil {
 			f.Problem = err.Error()
-			return f, removed(path)
+			return f, record.SavePage(path, nil)
 		}
-		if err := os.WriteFile(path, picture.Bytes(), 0o644); err != nil {
+		if err := record.SavePage(path, picture.Bytes()); err != nil {
 			return f, err
 		}
 		if format == "svg" {
@@ -176,14 +176,6 @@ func newFigure(dir *suite.Dir, g suite.Graph, calibration *model.Calibration) (f
 		}
 	}
 	return f, nil
-}
-
-// removed makes sure that no picture of earlier runs stays behind where there is none to draw.
-func removed(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // inline takes the SVG element out of a file, without its prologue. It comes from our own renderer, which escapes texts.

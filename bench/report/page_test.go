@@ -15,6 +15,7 @@ import (
 
 	"paxosbench/bench/chart"
 	"paxosbench/bench/chart/charttest"
+	"paxosbench/bench/record"
 	"paxosbench/bench/stat"
 	"paxosbench/bench/suite"
 )
@@ -107,6 +108,24 @@ func TestReport(t *testing.T) {
 	for _, name := range []string{"depth.svg", "depth.png", "map.svg", "map.png"} {
 		if info, err := os.Stat(filepath.Join(dir.Path, GraphsDir, name)); err != nil || info.Size() == 0 {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestReportIsReplacedWhole wants what an earlier report has left to be replaced, not written over: who has it open reads all of it.
+func TestReportIsReplacedWhole(t *testing.T) {
+	dir, kept := results(t, loaded), t.TempDir()
+	written(t, dir)
+	names := []string{ReportFile, BenchmarkFile, filepath.Join(GraphsDir, "knee.svg"), filepath.Join(GraphsDir, "knee.png")}
+	for _, name := range names {
+		if err := os.Link(filepath.Join(dir.Path, name), filepath.Join(kept, filepath.Base(name))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	written(t, dir)
+	for _, name := range names {
+		if record.SameFile(filepath.Join(dir.Path, name), filepath.Join(kept, filepath.Base(name))) {
+			t.Errorf("%s is written over", name)
 		}
 	}
 }

@@ -5,11 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"paxosbench/bench/record"
 )
 
 // Names of the files of a results directory.
@@ -36,12 +39,18 @@ type Dir struct {
 // ErrExists is the error of Create on a directory that holds results.
 var ErrExists = errors.New("has results already")
 
-// Create makes a results directory. text is the YAML that s was parsed from.
+// ErrForeign is the error of Create on a directory whose files are not a suite's results, or not this one's.
+var ErrForeign = errors.New("would be overwritten: choose another directory")
+
+// Create makes a results directory. text is the YAML that s was parsed from, which may be that directory's already. What else is
+// there in the place of its files is left as it is, and refused.
 func Create(path string, s *Suite, text []byte, m Manifest, plan []Planned) (*Dir, error) {
-	if _, err := os.Stat(filepath.Join(path, PlanFile)); err == nil {
-		return nil, fmt.Errorf("%s %w", path, ErrExists)
+	lock, err := record.MakeDir(path)
+	if err != nil {
+		return nil, err
 	}
-	if err := os.MkdirAll(path, 0o755); err != nil {
+	defer lock.Unlock()
+	if err := checkFree(path, text); err != nil {
 		return nil, err
 	}
 	m.Schema = Schema
@@ -59,7 +68,7 @@ func Create(path string, s *Suite, text []byte, m Manifest, plan []Planned) (*Di
 		data []byte
 	}{{SuiteFile, text}, {ManifestFile, append(manifest, '\n')}, {RunsFile, nil}, {PlanFile, lines}}
 	for _, f := range files {
-		if err := writeSynced(filepath.Join(path, f.name), f.data); err != nil {
+		if err := saveSynced(filepath.Join(path, f.name), f.data); err != nil {
 			return nil, err
 		}
 	}
@@ -156,7 +165,7 @@ func (d *Dir) Lock() error {
 		return err
 	}
 	if err := unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return errors.Join(fmt.Errorf("%s: %w (%w)", d.Path, ErrLocked, err), file.Close())
+		return errors.Join(fmt.Errorf("%w: %s: %w (%w): wait for its end, or choose another directory", record.ErrOutput, d.Path, ErrLocked, err), file.Close())
 	}
 	runs, whole, err := readLines[Run](path)
 	if err == nil {
@@ -166,6 +175,18 @@ func (d *Dir) Lock() error {
 		return errors.Join(err, file.Close())
 	}
 	d.runs, d.file = runs, file
+	return nil
+}
+
+// Redraw has the directory keep another version of its suite, which differs in nothing but what the report shows.
+func (d *Dir) Redraw(s *Suite, text []byte) error {
+	if bytes.Equal(text, d.Text) {
+		return nil
+	}
+	if err := saveSynced(filepath.Join(d.Path, SuiteFile), text); err != nil {
+		return err
+	}
+	d.Suite, d.Text = s, text
 	return nil
 }
 
@@ -212,16 +233,37 @@ func readLines[T any](path string) (items []T, whole int64, err error) {
 	}
 }
 
-func writeSynced(path string, data []byte) error {
-	file, err := os.Create(path)
-	if err != nil {
-		return err
+// checkFree refuses a directory that has results, or files in their place that were there before. What a Create that broke off has left
+// is none of these.
+func checkFree(path string, text []byte) error {
+	if _, err := os.Stat(filepath.Join(path, PlanFile)); err == nil {
+		return fmt.Errorf("%s %w", path, ErrExists)
 	}
-	if _, err := file.Write(data); err != nil {
-		return errors.Join(err, file.Close())
+	d := &Dir{Path: path}
+	for name, ours := range map[string]func(data []byte) bool{
+		SuiteFile:    func(data []byte) bool { return bytes.Equal(data, text) },
+		ManifestFile: func([]byte) bool { return d.readManifest() == nil },
+		RunsFile:     func(data []byte) bool { return len(data) == 0 },
+	} {
+		file := filepath.Join(path, name)
+		data, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		if err == nil && !ours(data) {
+			return fmt.Errorf("%s is not of this suite and %w", file, ErrForeign)
+		}
 	}
-	if err := file.Sync(); err != nil {
-		return errors.Join(err, file.Close())
-	}
-	return file.Close()
+	return nil
+}
+
+// saveSynced writes a file that is on disk when it returns.
+func saveSynced(path string, data []byte) error {
+	return record.WriteFile(path, func(w io.Writer) error {
+		if _, err := w.Write(data); err != nil {
+			return err
+		}
+		file, _ := w.(*os.File)
+		return file.Sync()
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"paxosbench/bench/record"
@@ -109,6 +110,49 @@ func TestCreateSparesResults(t *testing.T) {
 	d := created(t)
 	if _, err := Create(d.Path, d.Suite, []byte(sample), Manifest{}, d.Plan); !errors.Is(err, ErrExists) {
 		t.Errorf("created over results: %v", err)
+	}
+}
+
+// Files of someone in the place of a suite's are left as they are, except the suite itself.
+func TestCreateSparesOtherFiles(t *testing.T) {
+	s, dir := parse(t, sample), t.TempDir()
+	create := func() error {
+		d, err := Create(dir, s, []byte(sample), Manifest{Suite: s.Name}, s.Plan(1, 2))
+		if err == nil {
+			err = d.Close()
+		}
+		return err
+	}
+	for name, text := range map[string]string{
+		ManifestFile: `{"name": "a page of mine"}`, SuiteFile: "another: suite\n", RunsFile: `{"id": "one that nobody planned"}` + "\n",
+	} {
+		file := filepath.Join(dir, name)
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := create(); !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, err := os.ReadFile(file); string(left) != text {
+			t.Errorf("%s: %q is left of it (%v)", name, left, err)
+		}
+		if entries, err := os.ReadDir(dir); len(entries) != 1 || os.Remove(file) != nil {
+			t.Errorf("%s: beside it there is %v (%v)", name, entries, err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, SuiteFile), []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := create(); err != nil { // a suite that lies where its results go
+		t.Error(err)
+	}
+	for _, name := range []string{PlanFile, RunsFile} { // as a Create leaves it that broke off
+		if err := os.Remove(filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := create(); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -116,6 +116,22 @@ func TestSweep(t *testing.T) {
 	if code, stdout, stderr := invoke(t, append(args, "--resume")...); code != program.ExitDone || !strings.Contains(stdout, "nothing to run") {
 		t.Errorf("resumed: exit code %d: %s%s", code, stdout, stderr)
 	}
+	if err := os.WriteFile(args[1], []byte(strings.Replace(tiny, "title: T", "title: Another", 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := invoke(t, append(args, "--resume")...); code != program.ExitDone || mustOpen(t, dir).Suite.Title != "Another" {
+		t.Errorf("resumed with another title: exit code %d: %s", code, stderr)
+	}
+	lock := mustOpen(t, dir)
+	if err := lock.Lock(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, stderr := invoke(t, append(args, "--resume")...); code != program.ExitOutput || !strings.Contains(stderr, "another bench run is at work there") {
+		t.Errorf("beside another one: exit code %d: %s", code, stderr)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if code, _, stderr := invoke(t, append(args, "--resume", "--repeats", "2")...); code != program.ExitUsage || !strings.Contains(stderr, "another plan") {
 		t.Errorf("resumed with another plan: exit code %d: %s", code, stderr)
 	}

@@ -13,6 +13,8 @@ import (
 	"github.com/google/pprof/profile"
 
 	"paxosbench/bench/flame"
+	"paxosbench/bench/record"
+	"paxosbench/cmd/program"
 )
 
 // flameCommand is bench flame.
@@ -40,6 +42,9 @@ func (c *flameCommand) Run() error {
 	if c.Title == "" {
 		c.Title = filepath.Base(stem)
 	}
+	if record.SameFile(c.Out, c.Profile) {
+		return program.Usage(fmt.Errorf("%s is the profile, which would be lost: give another --out", c.Out))
+	}
 	var picture bytes.Buffer
 	if c.Folded {
 		err = flame.Folded(&picture, p)
@@ -49,5 +54,5 @@ func (c *flameCommand) Run() error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", c.Profile, err)
 	}
-	return os.WriteFile(c.Out, picture.Bytes(), 0o644)
+	return record.SaveFile(c.Out, picture.Bytes())
 }

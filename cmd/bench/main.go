@@ -5,11 +5,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
+	"paxosbench/bench/record"
 	"paxosbench/cmd/bench/clustercmd"
 	"paxosbench/cmd/bench/suitecmd"
 	"paxosbench/cmd/program"
@@ -21,8 +25,8 @@ A suite is a question, axes of knobs, and graphs, in YAML. Each run has a cluste
 afresh on this host. Runs are kept one by one, so that a sweep can be interrupted and resumed; those
 that failed or are invalid are kept with the reason.
 
-Exit codes: 0 done; 1 internal error; 2 usage; 3 not one run succeeded; 130 interrupted (what was
-done is kept, see --resume).`
+Exit codes: 0 done; 1 internal error; 2 usage; 3 not one run succeeded; 8 results that cannot be
+written; 130 interrupted (what was done is kept, see --resume).`
 
 // cli is the command line.
 type cli struct {
@@ -46,7 +50,15 @@ func main() {
 
 // execute parses the arguments, carries out the command and returns the exit code.
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	p := program.Program{Name: "bench", Description: description, Code: clustercmd.Code}
+	p := program.Program{Name: "bench", Description: description, Code: codeOf, Options: []kong.Option{clustercmd.Defaults()}}
 	var c cli
 	return p.Execute(&program.Session{Ctx: ctx, Args: args, Out: stdout, Err: stderr}, &c, &c.Cluster)
+}
+
+// codeOf returns the exit code of an error that carries none, 0 if its cause has none.
+func codeOf(err error) int {
+	if errors.Is(err, record.ErrOutput) {
+		return program.ExitOutput
+	}
+	return clustercmd.Code(err)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/pprof/profile"
 
+	"paxosbench/bench/record"
+	"paxosbench/bench/suite"
 	"paxosbench/cmd/program"
 )
 
@@ -40,10 +42,44 @@ func TestFlame(t *testing.T) {
 	if err != nil || !bytes.Contains(svg, []byte("main.work")) || !bytes.Contains(svg, []byte(">cpu<")) {
 		t.Errorf("%v: %.200s", err, svg)
 	}
+	if code, _, said := invoke(t, "flame", path, "--out", path); code != program.ExitUsage || !strings.Contains(said, "would be lost") {
+		t.Errorf("over the profile: exit code %d, %s", code, said)
+	}
+	if code, _, said := invoke(t, "flame", path, "--out", "/dev/full"); code != program.ExitOutput {
+		t.Errorf("to a full device: exit code %d, %s", code, said)
+	}
 	p.Sample = nil
 	write()
 	if code, _, said := invoke(t, "flame", path); code != program.ExitInternal || !strings.Contains(said, "no samples") {
 		t.Errorf("an empty profile: exit code %d, %s", code, said)
+	}
+}
+
+// TestOneReportAtATime has a report refused while another program writes to the directory.
+func TestOneReportAtATime(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "tiny")
+	s, err := suite.Parse("tiny", []byte(tiny))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := suite.Create(dir, s, []byte(tiny), suite.Manifest{Suite: s.Name}, s.Plan(1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := record.LockDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, _, said := invoke(t, "report", dir); code != program.ExitOutput || !strings.Contains(said, "another run or report writes to "+dir) {
+		t.Errorf("beside another one: exit code %d, %s", code, said)
+	}
+	if err := lock.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, said := invoke(t, "report", dir); code != program.ExitDone {
+		t.Errorf("exit code %d, %s", code, said)
+	}
+	if code, _, said := invoke(t, "report", dir+"/nothing"); code != program.ExitUsage || !strings.Contains(said, "holds no results") {
+		t.Errorf("of nothing: exit code %d, %s", code, said)
 	}
 }
 

@@ -63,13 +63,13 @@ func TestOutputsThatCannotBeWritten(t *testing.T) {
 	if server.State().Executed() > 0 {
 		t.Error("the run was carried out all the same")
 	}
-	lock, err := record.LockDir(filepath.Join(dir, "out"))
+	lock, err := record.MakeDir(filepath.Join(dir, "out"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, command := range [][]string{{"run"}, {"ramp", "--from", "1k", "--to", "1k"}, {"search"}} {
 		loadgen(append(command, "--addrs", server.Addr(), "--admin", "none", "--quiet", "--out", filepath.Join(dir, "out"))...).
-			want(t, exitOutput, "another run writes to ")
+			want(t, exitOutput, "another run or report writes to ")
 	}
 	if err := lock.Unlock(); err != nil {
 		t.Fatal(err)
@@ -90,6 +90,27 @@ func TestReportInPlace(t *testing.T) {
 	loadgen("report", "--format", "hlog", "--out", log, dir).want(t, exitValid, "")
 	if after, err := os.ReadFile(log); err != nil || len(after) == 0 || string(after) != string(before) {
 		t.Errorf("%d bytes have become %d (%v)", len(before), len(after), err)
+	}
+}
+
+// A report does not take the place of the result that it is made from.
+func TestReportOverItsResult(t *testing.T) {
+	server, dir := listen(t, clienttest.Config{}), t.TempDir()
+	run(t, server, "--out", dir).want(t, exitValid, "")
+	before := contents(t, dir)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(dir, record.LogFile), link); err != nil {
+		t.Fatal(err)
+	}
+	result := filepath.Join(dir, record.ResultFile)
+	for _, args := range [][]string{
+		{"--out", result, dir}, {"--format", "csv", "--out", filepath.Join(dir, record.SeriesFile), result}, {"--out", link, dir},
+	} {
+		loadgen(append([]string{"report"}, args...)...).want(t, exitUsage, "would be lost")
+	}
+	loadgen("report", "--format", "hgrm", "--out", filepath.Join(dir, record.IntendedFile), dir).want(t, exitValid, "")
+	if after := contents(t, dir); !maps.Equal(before, after) {
+		t.Errorf("there are %v, there were %v", slices.Sorted(maps.Keys(after)), slices.Sorted(maps.Keys(before)))
 	}
 }
 

@@ -42,7 +42,7 @@ Example, on two hosts and then on one:
 func (c *mergeCommand) Run(s *streams) error {
 	var results []*record.Result
 	for _, path := range c.Paths {
-		if c.Out != "" && sameDirectory(path, c.Out) {
+		if c.Out != "" && record.SameFile(record.DirOf(path), c.Out) {
 			return program.Usage(fmt.Errorf("--out %s holds what is to be merged and would lose it: name another directory", c.Out))
 		}
 		r, err := record.Load(path)
@@ -73,16 +73,6 @@ func (c *mergeCommand) Run(s *streams) error {
 		}
 	}
 	return verdictError(merged, set.Intended, maxErrors, objective, false)
-}
-
-// sameDirectory reports whether path is the directory dir, or a file in it.
-func sameDirectory(path, dir string) bool {
-	info, err := os.Stat(path)
-	if err == nil && !info.IsDir() {
-		info, err = os.Stat(filepath.Dir(path))
-	}
-	into, intoErr := os.Stat(dir)
-	return err == nil && intoErr == nil && os.SameFile(info, into)
 }
 
 // reportCommand is loadgen report.
@@ -139,12 +129,27 @@ func (c *reportCommand) Run(s *streams) error {
 	if c.Out == "" {
 		return c.write(s.out, runs)
 	}
-	err := os.MkdirAll(filepath.Dir(c.Out), 0o755)
-	if err == nil {
-		err = record.WriteFile(c.Out, func(w io.Writer) error { return c.write(w, runs) })
+	if err := c.checkOut(); err != nil {
+		return program.Usage(err)
 	}
-	if err != nil {
+	if err := os.MkdirAll(filepath.Dir(c.Out), 0o755); err != nil {
 		return coded(exitOutput, err)
+	}
+	return record.WriteFile(c.Out, func(w io.Writer) error { return c.write(w, runs) })
+}
+
+// checkOut refuses to write a report over what it is made from. An interval log that is written again is the same as before.
+func (c *reportCommand) checkOut() error {
+	for _, path := range c.Paths {
+		files := []string{path}
+		for _, name := range []string{record.ResultFile, record.SeriesFile, record.LogFile} {
+			files = append(files, filepath.Join(record.DirOf(path), name))
+		}
+		for _, file := range files {
+			if record.SameFile(c.Out, file) && (c.Format != "hlog" || filepath.Base(file) != record.LogFile) {
+				return fmt.Errorf("--out %s is what the report is made from, and would be lost: name another file", c.Out)
+			}
+		}
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ const (
 	ExitDone        = 0
 	ExitInternal    = 1   // the program itself failed
 	ExitUsage       = 2   // the command line makes no sense
+	ExitOutput      = 8   // results could not be written
 	ExitInterrupted = 130 // what was done is kept
 )
 

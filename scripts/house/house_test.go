@@ -24,7 +24,7 @@ type sample struct{ path, text string }
 
 // rules returns all rules; the order has no meaning.
 func rules() []rule {
-	return slices.Concat(importRules, pureRules, sizeRules, textRules)
+	return slices.Concat(importRules, pureRules, sizeRules, textRules, outputRules)
 }
 
 func TestTreeKeepsTheRules(t *testing.T) {

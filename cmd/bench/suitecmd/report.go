@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"paxosbench/bench/record"
 	"paxosbench/bench/report"
 	"paxosbench/bench/suite"
 	"paxosbench/cmd/program"
@@ -25,9 +26,16 @@ A sweep that is not complete is reported as far as it is.`
 
 // Run carries out bench report.
 func (c *ReportCommand) Run(s *program.Session) error {
+	lock, locked := record.LockDir(c.Dir)
+	if locked == nil {
+		defer lock.Unlock()
+	}
 	dir, err := suite.Open(c.Dir)
 	if err != nil {
 		return program.Usage(err)
+	}
+	if locked != nil {
+		return locked
 	}
 	err = report.WritePage(dir, nil)
 	var undrawn *report.UndrawnError

@@ -139,14 +139,17 @@ func (w *work) settings(plan []suite.Planned) []suite.Cell {
 	return cells
 }
 
-// open makes the directory, unless it was resumed, and locks it.
+// open makes the directory, unless it was resumed, and locks it. One that was resumed shows what the suite shows now.
 func (w *work) open(args []string, replica string, pending int) error {
 	commit, dirty := bench.Revision(replica)
 	if w.dir != nil {
 		if err := w.goesOn(commit, dirty); err != nil && pending > 0 {
 			return program.Usage(err)
 		}
-		return w.dir.Lock()
+		if err := w.dir.Lock(); err != nil {
+			return err
+		}
+		return w.dir.Redraw(w.suite, w.text)
 	}
 	if err := os.MkdirAll(w.path, 0o755); err != nil {
 		return err
@@ -155,6 +158,9 @@ func (w *work) open(args []string, replica string, pending int) error {
 	m.Started, m.Command, m.Commit, m.Dirty = time.Now().UTC(), args, commit, dirty
 	m.Host, m.Nice = bench.DescribeHost(w.path), bench.Niceness()
 	dir, err := suite.Create(w.path, w.suite, w.text, m, w.plan)
+	if errors.Is(err, suite.ErrForeign) || errors.Is(err, suite.ErrExists) {
+		return program.Usage(err)
+	}
 	if err != nil {
 		return err
 	}
