@@ -110,6 +110,9 @@ var knobUnits = map[string]string{
 	"link-delay": "one way",
 }
 
+// LabelX is what stands at the horizontal axis.
+func (d *Data) LabelX() string { return knobLabel(d.Graph.X) }
+
 // knobLabel is what stands at the axis of a knob.
 func knobLabel(knob string) string {
 	if unit := knobUnits[knob]; unit != "" {

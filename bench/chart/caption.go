@@ -55,6 +55,11 @@ func (d *Data) reading() string {
 	if d.Graph.Kind == suite.KindTimeline {
 		return d.readingCourses() + d.missing()
 	}
+	return d.Reading(d.Graph.Kind == suite.KindLine)
+}
+
+// Reading says what the marks and intervals of medians mean, which may be bands as well.
+func (d *Data) Reading(bands bool) string {
 	least, most := d.repeats()
 	n := fmt.Sprintf("n = %d", least)
 	if most > least {
@@ -67,16 +72,16 @@ func (d *Data) reading() string {
 	case least < stat.MinPairs:
 		interval = "range of the runs (too few for a 95 % interval)"
 	}
-	text := fmt.Sprintf("Medians of all runs, %s; %s.", n, d.readingMarks(interval))
+	text := fmt.Sprintf("Medians of all runs, %s; %s.", n, d.readingMarks(interval, bands))
 	if len(d.Facets) > 1 && d.Graph.Kind != suite.KindHeatmap && !d.scale().log {
 		text += " Panels have scales of their own."
 	}
 	if d.anyBound() {
-		text += " The bound is what window, processors, disk and links allow by calculation"
-		if d.Graph.Kind != suite.KindHeatmap {
-			text += "; where it is not to be seen, it is higher"
+		dashed, unseen := " (dashed)", "; where it is not to be seen, it is higher"
+		if d.Graph.Kind == suite.KindHeatmap {
+			dashed, unseen = "", ""
 		}
-		text += "."
+		text += " The bound" + dashed + " is what window, processors, disk and links allow by calculation" + unseen + "."
 		if d.OtherCalibration != "" {
 			text += " It was calibrated for another " + d.OtherCalibration + "."
 		}
@@ -85,7 +90,7 @@ func (d *Data) reading() string {
 }
 
 // readingMarks says what the marks of a kind of graph stand for. The interval is empty if there is none.
-func (d *Data) readingMarks(interval string) string {
+func (d *Data) readingMarks(interval string, bands bool) string {
 	if d.Graph.Kind == suite.KindHeatmap {
 		return d.readingTiles(interval)
 	}
@@ -93,7 +98,7 @@ func (d *Data) readingMarks(interval string) string {
 	switch {
 	case interval == "":
 		text = "single runs have no interval"
-	case d.Graph.Kind == suite.KindLine:
+	case bands:
 		text = "bands and " + text
 	}
 	if d.Graph.Kind != suite.KindHeatmap {

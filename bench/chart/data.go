@@ -1,7 +1,8 @@
-// Package graph draws the graphs of a suite from its runs.
+// Package chart draws the graphs of a suite from its runs.
 package chart
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -18,8 +19,8 @@ type Data struct {
 	Manifest suite.Manifest
 	// Column is the measured quantity that the graph is about: Y, or the Value of a heat map.
 	Column suite.Column
-	// Facets, Series and Xs are the values of the knobs that tell panels, lines and places apart, in the suite's order.
-	// A graph without facets or series has one that is empty. Xs is empty if X is measured.
+	// Facets, Series and Xs are the values of the knobs that tell panels, lines and places apart, in the suite's order, or by size if
+	// all places are numbers. A graph without facets or series has one that is empty. Xs is empty if X is measured.
 	Facets, Series, Xs []string
 	// Spots are the points, bars or tiles, in the order of the suite's cells.
 	Spots []Spot
@@ -112,6 +113,9 @@ func Collect(s *suite.Suite, g suite.Graph, m suite.Manifest, runs []suite.Run, 
 				return nil, err
 			}
 		}
+	}
+	if !d.knobAxis().names {
+		slices.SortFunc(d.Xs, func(a, b string) int { return cmp.Compare(d.knobAxis().place(a), d.knobAxis().place(b)) })
 	}
 	return d, nil
 }
@@ -274,6 +278,7 @@ func (d *Data) of(facet, series string) []Spot {
 			spots = append(spots, s)
 		}
 	}
+	slices.SortStableFunc(spots, func(a, b Spot) int { return cmp.Compare(slices.Index(d.Xs, a.X), slices.Index(d.Xs, b.X)) })
 	return spots
 }
 

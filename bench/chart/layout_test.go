@@ -2,6 +2,9 @@ package chart
 
 import (
 	"bytes"
+	"image/color"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -148,6 +151,15 @@ func TestContrast(t *testing.T) {
 	}
 }
 
+// TestNotesAreReadable wants what is written beside a spot to stand out from the paper, in the colour of every series.
+func TestNotesAreReadable(t *testing.T) {
+	for i := range palette {
+		if ratio := contrast(readable(seriesColour(i)), color.RGBA{R: 255, G: 255, B: 255, A: 255}); ratio < 4.5 {
+			t.Errorf("series %d: %.1f to 1", i, ratio)
+		}
+	}
+}
+
 // TestSideBySide wants the spots of all series apart where no line tells them apart, and in one place where one does.
 func TestSideBySide(t *testing.T) {
 	a := knobAxis{values: []string{"64", "adaptive"}, names: true}
@@ -170,6 +182,64 @@ func TestCaptionTellsAdjustments(t *testing.T) {
 	caption := strings.Join(collect(t, s, "knee").caption(), " ")
 	if !strings.Contains(caption, "Suite loaded, all: conns=4 window=1024; where batch=none: window=64. ") {
 		t.Errorf("the caption does not say it: %s", caption)
+	}
+}
+
+// TestNumbersAreInOrder wants places that are numbers by size, in whatever order a suite names them, and lines to lead from one to the
+// next.
+func TestNumbersAreInOrder(t *testing.T) {
+	d := collect(t, parse(t, strings.Replace(everything, `pipeline: [1, 4, 16, 64, adaptive]`, `pipeline: [16, 1, 64, 4]`, 1)), "line")
+	if got := strings.Join(d.Xs, " "); got != "1 4 16 64" {
+		t.Errorf("places: %s", got)
+	}
+	var along []string
+	for _, s := range d.of("0s", "none") {
+		along = append(along, s.X)
+	}
+	if got := strings.Join(along, " "); got != "1 4 16 64" {
+		t.Errorf("along a line: %s", got)
+	}
+}
+
+// TestNotesFitTiles wants the notes of a heat map no wider than their tiles, on two lines at most where there is one thing to say.
+func TestNotesFitTiles(t *testing.T) {
+	room := vg.Points(26)
+	for note, lines := range map[string]int{"± 14 %": 1, "64 in flight": 2, "1024 in flight": 2, "4 of 6": 1, "4 of 6, 64 in flight": 3, "held in 0 of 6": 2} {
+		style, text := fitNote(textStyle(8, false, draw.XCenter, draw.YTop), note, 7.5, room)
+		if style.Width(text) > room || strings.Count(text, "\n")+1 > lines {
+			t.Errorf("%q on %.0f of %.0f points", text, style.Width(text).Points(), room.Points())
+		}
+	}
+}
+
+// TestOutageNamesFit wants it said within the panel how long nothing was answered, wherever that was, and however narrow the panel is.
+func TestOutageNamesFit(t *testing.T) {
+	placed := regexp.MustCompile(`<text x="([-\d.]+)"[^>]*textLength="([\d.]+)"[^>]*>(?:nothing answered|for )`)
+	for _, outage := range []suite.Outage{{From: 0, To: 1}, {From: 7, To: 8}, {From: 3, To: 5}, {From: 0.5, To: 7.5}} {
+		for _, wide := range []vg.Length{vg.Points(130), vg.Points(400)} {
+			var svg bytes.Buffer
+			err := writePicture(&svg, "svg", wide, vg.Points(100), func(c draw.Canvas) {
+				p := newPlot("", "", "")
+				p.X.Min, p.X.Max, p.Y.Max = 0, 8, 1
+				p.HideAxes()
+				p.Add(outageNames{outage})
+				p.Draw(c)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			words := placed.FindAllStringSubmatch(svg.String(), -1)
+			for _, word := range words {
+				x, errX := strconv.ParseFloat(word[1], 64)
+				length, errLength := strconv.ParseFloat(word[2], 64)
+				if errX != nil || errLength != nil || x < 0 || x+length > wide.Points()+0.5 {
+					t.Errorf("%v in %.0f points: from %v on, %v long", outage, wide.Points(), x, length)
+				}
+			}
+			if len(words) == 0 {
+				t.Errorf("%v in %.0f points: nothing is said", outage, wide.Points())
+			}
+		}
 	}
 }
 

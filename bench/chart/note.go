@@ -78,7 +78,7 @@ func (n *notes) each(visit func(s *Spot, index int)) {
 // write puts a note where it covers least of what is there, on a ground of its own; where that is crowded, in fewer words.
 func (n *notes) write(c draw.Canvas, text string, spot vg.Point, index int) {
 	style := textStyle(7, false, draw.XLeft, draw.YCenter)
-	style.Color = seriesColour(index)
+	style.Color = readable(seriesColour(index))
 	size := func() vg.Point { return vg.Point{X: style.Width(text), Y: style.Font.Size} }
 	best, least := n.place(c, size(), spot)
 	if short := strings.TrimPrefix(text, heldIn); least > crowded && short != text {

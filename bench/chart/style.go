@@ -68,6 +68,14 @@ func newPlot(title, x, y string) *plot.Plot {
 	return p
 }
 
+// readable makes a colour as dark as letters on white must be.
+func readable(c color.RGBA) color.RGBA {
+	for contrast(c, color.RGBA{R: 255, G: 255, B: 255, A: 255}) < 4.5 {
+		c.R, c.G, c.B = c.R-c.R/16, c.G-c.G/16, c.B-c.B/16
+	}
+	return c
+}
+
 // textOnGround writes where other things may be drawn already.
 func textOnGround(c draw.Canvas, style draw.TextStyle, at vg.Point, text string) {
 	ground := style.Rectangle(text).Add(at)

@@ -169,6 +169,7 @@ func TestInBrowser(t *testing.T) {
 	}
 	zoom(t, ctx, page)
 	curves(t, ctx, page)
+	words(t, ctx, page)
 	if heard.Lock(); len(heard.list) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(heard.list, "; "))
 	}
@@ -248,6 +249,47 @@ func curves(t *testing.T, ctx context.Context, page string) {
 	}
 	opened(t, ctx, page+"#distribution", "light", 1400)
 	photograph(t, ctx, "report-distribution.png")
+}
+
+// words looks at what is written in the charts, at both widths: none of it is cut off at an edge, and none covers another.
+func words(t *testing.T, ctx context.Context, page string) {
+	t.Helper()
+	const listen = `(() => {
+		const paper = CanvasRenderingContext2D.prototype, { fillText, clearRect } = paper;
+		paper.clearRect = function (...all) { this.canvas.words = []; return clearRect.apply(this, all); };
+		paper.fillText = function (text, x, y) {
+			const wide = this.measureText(text).width, high = parseFloat(this.font), m = this.getTransform();
+			const left = x - (this.textAlign === "center" ? wide / 2 : this.textAlign === "right" ? wide : 0);
+			const top = y - (this.textBaseline === "top" ? 0 : this.textBaseline === "middle" ? high / 2 : high);
+			const corners = [[left, top], [left + wide, top + high]].map(([a, b]) => m.transformPoint(new DOMPoint(a, b)));
+			const [xs, ys] = [corners.map((c) => c.x).sort((a, b) => a - b), corners.map((c) => c.y).sort((a, b) => a - b)];
+			this.canvas.words.push({ text, left: xs[0], right: xs[1], top: ys[0], bottom: ys[1] });
+			return fillText.call(this, text, x, y);
+		};
+		for (const b of document.querySelectorAll(".bar button")) if (b.textContent === "single runs") b.click();
+		return true;
+	})()`
+	const wrong = `(() => {
+		const list = [];
+		for (const canvas of document.querySelectorAll(".chart canvas")) {
+			const words = canvas.words.filter((w) => w.text);
+			list.push(...words.filter((w) => w.left < -1 || w.right > canvas.width + 1 || w.top < -1 || w.bottom > canvas.height + 1).map((w) => w.text + " is cut off"));
+			words.forEach((a, i) => words.slice(i + 1).forEach((b) => {
+				const [wide, high] = [Math.min(a.right, b.right) - Math.max(a.left, b.left), Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top)];
+				if (wide > 2 && high > 3) list.push(a.text + " covers " + b.text);
+			}));
+			if (words.length < 5) list.push("there are only " + words.length + " words");
+		}
+		return list;
+	})()`
+	for _, width := range []int64{1400, 400} {
+		opened(t, ctx, "about:blank", "light", width)
+		opened(t, ctx, page, "light", width)
+		evaluated[bool](t, ctx, listen)
+		if list := evaluated[[]string](t, ctx, wrong); len(list) > 0 {
+			t.Errorf("%d wide: %s", width, strings.Join(list, "; "))
+		}
+	}
 }
 
 func opened(t *testing.T, ctx context.Context, page, scheme string, width int64) {

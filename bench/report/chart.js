@@ -1,7 +1,7 @@
 // Draws the charts of the report from the figures beside them: single runs, medians, intervals and what held, with hover, zoom,
 // series to switch off, and an address for what is seen.
 "use strict";
-const palette = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f7f7f"];
+const palettes = { light: ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f7f7f"], dark: ["#4f9fe0", "#ff8a3d", "#2ec49a", "#e39ac6", "#a8e0ff", "#f2b632", "#b0b0b0"] };
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const short = (v) => Math.abs(v) >= 1000 ? v.toFixed(0) : String(Number(v.toPrecision(3)));
@@ -76,7 +76,7 @@ class Chart {
     if (!this.data.curves) this.button("logarithmic", this.log, () => { this.log = !this.log; });
     if (this.zoom) this.button("whole", false, () => { this.zoom = null; });
   }
-  colour(i) { return palette[i % palette.length]; }
+  colour(i) { const palette = palettes[dark.matches ? "dark" : "light"]; return palette[i % palette.length]; }
   draw() {
     const focus = this.bar.contains(document.activeElement) ? [...this.bar.children].indexOf(document.activeElement) : -1;
     this.toggles();
@@ -133,8 +133,8 @@ class Chart {
     const bare = (unit) => (u, splits) => splits.map((v) => v == null ? "" : unit === "s" ? short(v) : unit === "ns" || unit === "ns/op" ? time(v) : unit === "%" ? short(v) + " %" : si(v));
     const roomy = (texts) => texts.length * 55 > width ? texts.map((text, i) => i % 2 ? "" : text) : texts;
     const unit = d.x.unit && d.x.unit !== "ns" ? ", " + d.x.unit : ""; // times have theirs at every tick
-    const xAxis = { ...axis, label: d.x.label + unit, space: 50, values: bare(d.x.unit) };
-    if (named) Object.assign(xAxis, { splits: () => named.map((_, i) => i), values: () => named.map((n) => this.fit(n, width / named.length)), grid: { show: false }, size: 66 });
+    const xAxis = { ...axis, label: (d.x.title || d.x.label) + unit, space: 50, values: bare(d.x.unit) };
+    if (named) Object.assign(xAxis, { splits: () => named.map((_, i) => i), grid: { show: false }, ...this.places(named, (width - 64) / named.length) });
     if (d.x.log) Object.assign(xAxis, { splits: decades, filter: all, values: (u, splits) => roomy(bare(d.x.unit)(u, splits)) });
     const yAxis = { ...axis, size: 64, values: bare(d.y.unit) };
     if (this.log) Object.assign(yAxis, { splits: decades, filter: all });
@@ -152,10 +152,13 @@ class Chart {
         setSelect: [(u) => { if (u.select.width > 4) { this.zoom = [u.posToVal(u.select.left, "x"), u.posToVal(u.select.left + u.select.width, "x")]; writeAddress(this); queueMicrotask(() => this.draw()); } }] },
     };
   }
-  // fit breaks a name into lines that a place has room for.
-  fit(name, width) {
-    const most = Math.max(4, Math.floor(width / 7));
-    return name.split(/(?<=,) ?/).map((part) => part.length > most ? part.slice(0, most - 1) + "…" : part).join("\n");
+  // places writes names below their places, on several lines if need be, or upright where they have no room.
+  places(names, room) {
+    const lines = names.map((n) => n.split(/(?<=,) ?/)), letter = 7, longest = 30;
+    const fits = lines.every((parts) => parts.every((part) => part.length * letter <= room));
+    if (fits) return { values: () => lines.map((parts) => parts.join("\n")), size: 36 + 15 * Math.max(...lines.map((parts) => parts.length)) };
+    const cut = names.map((n) => n.length > longest ? n.slice(0, longest - 1) + "…" : n);
+    return { values: () => cut, rotate: -90, size: 16 + letter * Math.max(...cut.map((n) => n.length)) };
   }
   // ground shades the times in which nothing was answered and marks what was done.
   ground(u, p) {
@@ -182,7 +185,7 @@ class Chart {
     };
     const seen = (x) => x >= left && x <= left + width;
     c.save();
-    c.font = 11 * r + "px system-ui, sans-serif";
+    c.font = 11 * r + "px system-ui, sans-serif"; c.textAlign = "left"; c.textBaseline = "alphabetic";
     c.fillStyle = css("--ink");
     for (const s of p.silent || []) {
       const a = u.valToPos(s.from, "x", true), b = u.valToPos(s.to, "x", true);
@@ -270,14 +273,14 @@ class Chart {
         }
         c.stroke();
       }
-      if (q.note) this.note(c, u.bbox, taken, q.note.replace("held in ", ""), colour, x, y);
+      if (q.note) this.note(c, u.bbox, taken, q.note.replace("held in ", ""), x, y);
     });
     c.restore();
   }
   // note says beside a spot how many runs held, where there is room; a pointer is told anyway.
-  note(c, { left, top, width, height }, taken, text, colour, x, y) {
+  note(c, { left, top, width, height }, taken, text, x, y) {
     const r = devicePixelRatio;
-    c.font = 10 * r + "px system-ui, sans-serif"; c.fillStyle = colour;
+    c.font = 10 * r + "px system-ui, sans-serif"; c.fillStyle = css("--ink"); c.textAlign = "left"; c.textBaseline = "alphabetic";
     const wide = c.measureText(text).width, high = 10 * r;
     for (const [right, down] of [[7 * r, -5 * r], [-7 * r - wide, -5 * r], [7 * r, 12 * r], [-7 * r - wide, 12 * r], [-wide / 2, -9 * r], [-wide / 2, 17 * r]]) {
       const a = x + right, b = y + down;

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -27,6 +28,7 @@ type plot struct {
 // scale is an axis. Names are the labels of the places 0, 1, 2..; without them places are numbers.
 type scale struct {
 	Label string   `json:"label"`
+	Title string   `json:"title,omitempty"` // what stands at the axis, if that is more
 	Unit  string   `json:"unit"`
 	Log   bool     `json:"log"`
 	Names []string `json:"names,omitempty"`
@@ -106,10 +108,10 @@ func plotsOf(d *chart.Data) []plot {
 			for i := range d.Spots {
 				if s := &d.Spots[i]; s.Facet == facet && s.Series == name {
 					spot := spotOf(d, s, &c.X)
-					spot.Join = len(l.Spots) > 0 && joins(d, &c.X, int(l.Spots[len(l.Spots)-1].X), int(spot.X))
 					l.Spots = append(l.Spots, spot)
 				}
 			}
+			join(d, &c.X, l.Spots)
 			p.Series = append(p.Series, l)
 		}
 		c.Panels = append(c.Panels, p)
@@ -122,6 +124,16 @@ func titled(knob, value string) string {
 		return ""
 	}
 	return knob + " " + value
+}
+
+// join has spots in the order of their places, if these are names, and each joined with the one before where a line leads there.
+func join(d *chart.Data, x *scale, spots []spot) {
+	if x.Names != nil {
+		slices.SortStableFunc(spots, func(a, b spot) int { return cmp.Compare(a.X, b.X) })
+	}
+	for i := 1; i < len(spots); i++ {
+		spots[i].Join = joins(d, x, int(spots[i-1].X), int(spots[i].X))
+	}
 }
 
 // joins tells whether a line leads from one place to the next: there is nothing between 64 and adaptive, nor between bars.
@@ -141,7 +153,7 @@ func scaleOfX(d *chart.Data) scale {
 	if column, measured := suite.ColumnOf(d.Graph.X); measured {
 		return scale{Label: column.Label, Unit: column.Unit, Log: d.Graph.XLog}
 	}
-	return scale{Label: d.Graph.X, Names: d.Xs} // evenly apart, whatever they are
+	return scale{Label: d.Graph.X, Title: d.LabelX(), Names: d.Xs} // evenly apart, whatever they are
 }
 
 func spotOf(d *chart.Data, s *chart.Spot, x *scale) spot {

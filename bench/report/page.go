@@ -147,6 +147,7 @@ type figure struct {
 	Graph   suite.Graph
 	Picture template.HTML // SVG
 	Charts  []plot        // the same for a browser that runs programs
+	Reading string        // what their marks mean
 	Problem string        // why there is no picture
 	Table   table
 	Replay  string
@@ -161,6 +162,9 @@ func newFigure(dir *suite.Dir, g suite.Graph, calibration *model.Calibration) (f
 		return f, nil
 	}
 	f.Table, f.Charts = tableOf(data), plotsOf(data)
+	if g.Kind != suite.KindTimeline && len(f.Charts) > 0 {
+		f.Reading = data.Reading(false)
+	}
 	for _, format := range []string{"svg", "png"} {
 		path := filepath.Join(dir.Path, GraphsDir, g.Name+"."+format)
 		var picture bytes.Buffer
