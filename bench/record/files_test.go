@@ -75,6 +75,35 @@ func TestResultsAreReplacedWhole(t *testing.T) {
 	finish(t, createDir(t, dir))
 }
 
+// A disk that is full while a run goes on is told once, at its end, and what an earlier run has left stays.
+func TestDiskThatFillsUp(t *testing.T) {
+	dir := t.TempDir()
+	finish(t, createDir(t, dir))
+	before, err := os.ReadFile(filepath.Join(dir, ResultFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := createDir(t, dir)
+	if err = files.log.Close(); err == nil {
+		files.log, err = os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	}
+	if err = errors.Join(err, files.Start(time.Unix(1e9, 0))); err != nil {
+		t.Fatal(err)
+	}
+	for range 18 {
+		if err := files.Interval(&Row{LengthS: 1}, NewSet()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err = files.Finish(resultOf(t, "b", samples(7, 100), Valid), nil, NewSet())
+	if !errors.Is(err, ErrOutput) || strings.Count(err.Error(), "no space left") != 1 {
+		t.Errorf("told as: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(dir, ResultFile)); string(after) != string(before) || len(entries(t, dir)) != 6 {
+		t.Errorf("%d bytes have become %d, beside %q (%v)", len(before), len(after), entries(t, dir), err)
+	}
+}
+
 func createDir(t *testing.T, dir string) *Dir {
 	t.Helper()
 	files, err := CreateDir(dir)
