@@ -169,7 +169,7 @@ func TestInBrowser(t *testing.T) {
 	}
 	zoom(t, ctx, page)
 	curves(t, ctx, page)
-	words(t, ctx, page)
+	legible(t, ctx, page)
 	if heard.Lock(); len(heard.list) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(heard.list, "; "))
 	}
@@ -251,8 +251,8 @@ func curves(t *testing.T, ctx context.Context, page string) {
 	photograph(t, ctx, "report-distribution.png")
 }
 
-// words looks at what is written in the charts, at both widths: none of it is cut off at an edge, and none covers another.
-func words(t *testing.T, ctx context.Context, page string) {
+// legible looks at what is written in the charts, at both widths: none of it is cut off at an edge, and none covers another.
+func legible(t *testing.T, ctx context.Context, page string) {
 	t.Helper()
 	const listen = `(() => {
 		const paper = CanvasRenderingContext2D.prototype, { fillText, clearRect } = paper;
