@@ -266,7 +266,7 @@ func legible(t *testing.T, ctx context.Context, page string) {
 			this.canvas.words.push({ text, left: xs[0], right: xs[1], top: ys[0], bottom: ys[1] });
 			return fillText.call(this, text, x, y);
 		};
-		for (const b of document.querySelectorAll(".bar button")) if (b.textContent === "single runs") b.click();
+		for (const bar of document.querySelectorAll(".bar")) Array.from(bar.children).find((b) => ["single runs", "logarithmic"].includes(b.textContent)).click();
 		return true;
 	})()`
 	const wrong = `(() => {
