@@ -31,8 +31,8 @@ func crowdOf(many int) int {
 	return many / 4
 }
 
-// carried is what TLS costs on top of --memory, as docs/architecture.md has it, for as many connections that are held up as the tests have.
-const carried = 35<<20 + 200*130<<10
+// sealed is what TLS costs on top of --memory, as docs/architecture.md has it, for as many connections as the tests have.
+const sealed = 3<<20 + 200*25<<10
 
 // unhurt besieges the cluster and checks that nobody waits for long, and that memory stays within the sum, and comes back.
 func (c *cluster) unhurt(attack func(ctx context.Context)) {
@@ -41,7 +41,7 @@ func (c *cluster) unhurt(attack func(ctx context.Context)) {
 	s := c.besiege(attack)
 	s.fromInside()
 	if c.tls {
-		s.within(scarce + carried)
+		s.within(scarce + sealed)
 	} else {
 		s.within(scarce)
 	}

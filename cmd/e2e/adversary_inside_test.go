@@ -172,7 +172,7 @@ func TestStoreFilledBesideALoad(t *testing.T) {
 		})
 	})
 	s.fromInside()
-	s.within(scarce + carried + 2*limit)
+	s.within(scarce + sealed + 2*limit)
 	if refused.Load() == 0 || written.Load() > limit/wire.MaxValue {
 		t.Errorf("%d values of a MiB written and %d refused, the limit is %d MiB", written.Load(), refused.Load(), limit>>20)
 	}
