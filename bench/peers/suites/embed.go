@@ -15,7 +15,7 @@ var files embed.FS
 func Load(name string) (*suite.Suite, []byte, error) {
 	text, err := files.ReadFile(name + ".yaml")
 	if err != nil {
-		return nil, nil, fmt.Errorf("no suite is called %q; there are peers, peers-failover and peers-smoke", name)
+		return nil, nil, fmt.Errorf("no suite is called %q; there are peers, peers-failover, peers-faults and peers-smoke", name)
 	}
 	s, err := suite.Parse(name+".yaml", text)
 	return s, text, err

@@ -55,7 +55,7 @@ func understands(t *testing.T, name, leader, follower string) {
 // What a suite names is there, and has the durability that is asked for.
 func TestSuites(t *testing.T) {
 	all := All()
-	for _, name := range []string{"peers", "peers-failover", "peers-smoke"} {
+	for _, name := range []string{"peers", "peers-failover", "peers-faults", "peers-smoke"} {
 		of, _, err := suites.Load(name)
 		if err != nil {
 			t.Error(err)

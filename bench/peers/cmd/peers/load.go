@@ -45,6 +45,7 @@ type loadCommand struct {
 	Stall    time.Duration       `help:"Silence after which a connection is given up (${default})." default:"2s" placeholder:"D"`
 	GiveUp   time.Duration       `help:"How long to go on without a leader (${default})." default:"20s" placeholder:"D"`
 	Keys     units.Count         `help:"Number of keys (${default})." default:"10k" placeholder:"N"`
+	KeyDist  workload.KeyDist    `help:"Which keys: uniform, of which each session has its own, zipf:THETA, or another of loadgen's (${default})." default:"uniform" placeholder:"DIST"`
 	KeySize  units.Size          `help:"Bytes of a key (${default})." default:"8" placeholder:"SIZE"`
 	Value    workload.ValueSizes `name:"value-size" help:"Bytes of a value (${default})." default:"8" placeholder:"SIZE"`
 	Mix      workload.Mix        `help:"Shares of put, get and delete (${default})." default:"put:1" placeholder:"OP:SHARE,.."`
@@ -128,7 +129,7 @@ func (c *loadCommand) flags() load.Config {
 	cfg := load.Default()
 	cfg.Conns, cfg.Warmup, cfg.Duration, cfg.Interval = min(c.Conns, c.InFlight), c.Warmup, c.Duration, c.Interval
 	cfg.Timeout, cfg.StallTimeout, cfg.GiveUp = c.Timeout, c.Stall, c.GiveUp
-	cfg.Keys, cfg.KeySize, cfg.ValueSize, cfg.Mix, cfg.Seed = c.Keys, c.KeySize, c.Value, c.Mix, c.Seed
+	cfg.Keys, cfg.KeyDist, cfg.KeySize, cfg.ValueSize, cfg.Mix, cfg.Seed = c.Keys, c.KeyDist, c.KeySize, c.Value, c.Mix, c.Seed
 	cfg.Preload, cfg.Verify, cfg.MaxErrors, cfg.Examine = c.Preload == "yes", c.Verify, c.Errors, 0
 	cfg.Open, cfg.Rate, cfg.MaxSendLag = c.Rate > 0, c.Rate, c.MaxLag
 	cfg.Events = c.At

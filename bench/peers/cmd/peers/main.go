@@ -24,7 +24,7 @@ done is kept, see --resume).`
 
 // cli is the command line.
 type cli struct {
-	Run    runCommand             `cmd:"" help:"Carry out a suite: peers, peers-failover or peers-smoke, or a YAML file."`
+	Run    runCommand             `cmd:"" help:"Carry out a suite: peers, peers-failover, peers-faults or peers-smoke, or a YAML file."`
 	Table  tableCommand           `cmd:"" help:"Print what came of it as a table, and how far the systems are from this project."`
 	Report suitecmd.ReportCommand `cmd:"" help:"Draw the graphs of a results directory and write its report."`
 	List   listCommand            `cmd:"" help:"List the systems, and how to install those that are not."`
