@@ -29,7 +29,7 @@ TEXT
 install_packages() {
   local wanted=()
   command -v redis-server >/dev/null || wanted+=(redis-server)
-  [[ -e /usr/share/java/zookeeper.jar ]] || wanted+=(zookeeper default-jre-headless)
+  [[ -e /usr/share/java/zookeeper.jar ]] || wanted+=(zookeeper)
   command -v java >/dev/null || wanted+=(default-jre-headless)
   ((${#wanted[@]})) || return 0
   if ((EUID)) || ! command -v apt-get >/dev/null; then
@@ -37,13 +37,18 @@ install_packages() {
     return 0
   fi
   printf 'installing %s\n' "${wanted[*]}" >&2
-  local policy=/usr/sbin/policy-rc.d made=false
-  if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy" && made=true
-  fi
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"; } </dev/null >&2 ||
-    printf 'the packages could not be installed: what needs them will be left out\n' >&2
-  if $made; then rm -f "$policy"; fi
+  (
+    forbid_services
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${wanted[@]}"
+  ) </dev/null >&2 || printf 'the packages could not be installed: what needs them will be left out\n' >&2
+}
+
+# forbid_services keeps packages from starting what they bring, until the shell that calls it ends, however it ends.
+forbid_services() {
+  local policy=/usr/sbin/policy-rc.d
+  [[ ! -e $policy ]] || return 0
+  trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
 }
 
 # build_peers puts the programs of the module of its own into bin/, beside ours.
