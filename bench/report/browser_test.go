@@ -127,6 +127,21 @@ type used struct {
 	File    string   `json:"file"`
 }
 
+// named has places with names that a narrow page has no room for side by side.
+const named = `
+name: named
+title: Long names
+question: Is every name read?
+axes:
+  variant: ["unreplicated, 4 x 4096", "none, 4 x 4096", "none, noop, 4 x 4096", "fsync, 4 x 16384", "none, 4 x 256", "fsync, 1 x 1"]
+fixed: {conns: 4, window: 1024}
+repeats: 3
+warmup: 1s
+duration: 2s
+graphs:
+  - {name: bars, title: Throughput, kind: bars, x: variant, y: throughput}
+`
+
 // TestInBrowser looks at the report as readers do, on a wide and on a narrow screen, in a light and in a dark scheme: it loads
 // without a complaint and without the network, charts are painted and no wider than the page, a column sorts at a click, a
 // pointer is told what it is over, series can be switched off, and the address that is left shows the same again. With
@@ -170,6 +185,9 @@ func TestInBrowser(t *testing.T) {
 	zoom(t, ctx, page)
 	curves(t, ctx, page)
 	legible(t, ctx, page)
+	long := results(t, named)
+	written(t, long)
+	legible(t, ctx, "file://"+filepath.Join(long.Path, ReportFile))
 	if heard.Lock(); len(heard.list) > 0 {
 		t.Errorf("the browser complains: %s", strings.Join(heard.list, "; "))
 	}
@@ -280,6 +298,7 @@ func legible(t *testing.T, ctx context.Context, page string) {
 			}));
 			if (words.length < 5) list.push("there are only " + words.length + " words");
 		}
+		for (const over of document.querySelectorAll(".chart .u-over")) if (over.clientHeight < 120) list.push("a chart is " + over.clientHeight + " high");
 		return list;
 	})()`
 	for _, width := range []int64{1400, 400} {

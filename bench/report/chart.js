@@ -134,12 +134,13 @@ class Chart {
     const roomy = (texts) => texts.length * 55 > width ? texts.map((text, i) => i % 2 ? "" : text) : texts;
     const unit = d.x.unit && d.x.unit !== "ns" ? ", " + d.x.unit : ""; // times have theirs at every tick
     const xAxis = { ...axis, label: (d.x.title || d.x.label) + unit, space: 50, values: bare(d.x.unit) };
+    const below = 66; // of what is written below a chart there is room for so much
     if (named) Object.assign(xAxis, { splits: () => named.map((_, i) => i), grid: { show: false }, ...this.places(named, (width - 64) / named.length) });
     if (d.x.log) Object.assign(xAxis, { splits: decades, filter: all, values: (u, splits) => roomy(bare(d.x.unit)(u, splits)) });
     const yAxis = { ...axis, size: 64, values: bare(d.y.unit) };
     if (this.log) Object.assign(yAxis, { splits: decades, filter: all });
     return {
-      title: p.title, width, height: Math.max(260, Math.min(420, width * 0.5)), legend: { show: false },
+      title: p.title, width, height: Math.max(260, Math.min(420, width * 0.5)) + Math.max(0, (xAxis.size || 0) - below), legend: { show: false },
       scales: { x: { time: false, distr: d.x.log ? 3 : 1, range: xRange }, y: { distr: this.log ? 3 : 1, range: yRange } },
       axes: [xAxis, yAxis],
       cursor: { points: { show: false }, y: false, drag: { x: true, y: false } },
