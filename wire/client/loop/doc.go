@@ -2,7 +2,8 @@
 // replica redirects, refuses or goes away. What the operations are, and what becomes of their answers, is its sink's:
 // package client makes calls of them that any goroutine may make, the load generator the load of a measurement.
 //
-// Everything of one Loop happens on the goroutine that calls Poll and Flush; others may only Wake it. The package uses epoll
+// Everything of one Loop happens on the goroutine that calls Poll and Flush; others may only Wake it. With credentials a
+// goroutine makes each connection and hands it over when both sides have proved who they are; encrypting and decrypting is the loop's. The package uses epoll
 // directly rather than gnet: gnet's loop has no timers, and a load generator must wait for "a socket is ready" and "the next
 // operation is due" in one system call with nanosecond resolution.
 //

@@ -2,8 +2,10 @@ package loop_test
 
 import (
 	"net"
+	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"paxosbench/wire"
 	"paxosbench/wire/client/clienttest"
@@ -70,5 +72,37 @@ func TestNotSecured(t *testing.T) {
 			r := newRig(t, loop.Config{Addrs: []string{tt.addr}, Conns: 1, Sessions: 1, Credentials: tt.credentials})
 			r.until(tt.want, func() bool { return r.LastError() != nil && strings.Contains(r.LastError().Error(), tt.want) })
 		})
+	}
+}
+
+// Handshakes that come to nothing, and those under way when the loop is closed, leave nothing open.
+func TestAbandonedHandshakes(t *testing.T) {
+	open := func() int {
+		files, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(files)
+	}
+	replica, loadgen := clienttest.Credentials(t)
+	mute, err := net.Listen("tcp", "127.0.0.1:0") // nobody accepts, which takes a client a while to notice
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mute.Close()
+	talks := clienttest.Front(t, listen(t, clienttest.Config{}), replica)
+	before := open()
+	for name, addr := range map[string]string{"mute": mute.Addr().String(), "talks": talks} {
+		t.Run(name, func(t *testing.T) { // its end closes the loop
+			r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 8, Sessions: 8, Credentials: loadgen, ConnectTimeout: time.Millisecond})
+			r.until("40 failures, or a connection among others that are being made", func() bool {
+				return r.Report().Counters.DialFailures >= 40 || r.Open() > 0
+			})
+		})
+	}
+	for end := time.Now().Add(patience); open() > before+4; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d files are open, and %d were before", open(), before)
+		}
 	}
 }
