@@ -149,8 +149,8 @@ func (a *answers) begin(n *Node) {
 	*a = answers{origin: a.origin, kind: a.kind, limits: machine.Limits{Begin: n.cfg.ReplyFrame}}
 	var room int
 	if a.out, room, a.open = n.driver.Begin(a.origin); a.open {
-		if a.kind == wire.TypeReply && n.backlog >= backlogAnswers {
-			room = min(room, backlogRoom)
+		if a.kind == wire.TypeReply && n.lag.long {
+			room = min(room, lagRoom)
 		}
 		a.start = len(a.out)
 		a.limits.End = a.start + room
@@ -168,7 +168,6 @@ func (a *answers) end(n *Node) {
 		wire.EndFrame(a.out, a.start, a.kind)
 		if a.kind == wire.TypeReply {
 			n.answered += len(a.out) - a.start
-			n.backlog += len(a.out) - a.start
 		}
 		n.driver.End(a.origin, a.out, a.count)
 	}

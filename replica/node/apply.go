@@ -3,6 +3,7 @@ package node
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"paxosbench/batching"
 	"paxosbench/replica/machine"
@@ -32,19 +33,30 @@ func (n *Node) apply() (applied bool) {
 			applied = true
 		}
 	}
-	if n.caughtUp() {
-		n.backlog = 0
-	}
 	return applied
 }
 
-// Answers to gets may be thousands of times as long as the gets. Who asks for much through the log is served in its order, and others
-// wait behind it: so when backlogAnswers bytes of them have been made since everything chosen was applied, each further frame of answers has
-// backlogRoom for values, until everything is applied again. A get for whose value there is no room is answered BUSY, and asked again.
+// lag is for how long there has been something chosen that is not applied. Answers to gets may be thousands of times as long as the gets.
+// Who asks for much through the log is served in its order, and others wait behind it: so when that has been for mostLag, a frame of answers
+// has lagRoom for values, until everything is applied. A get for whose value there is no room is answered BUSY, and asked again.
+type lag struct {
+	behind bool          // something was left when the round before ended
+	since  time.Duration // the round began after which something was left
+	long   bool          // for mostLag and more
+}
+
 const (
-	backlogAnswers = 32 << 20
-	backlogRoom    = 4 << 10
+	mostLag = 150 * time.Millisecond
+	lagRoom = 4 << 10
 )
+
+// begin begins a round.
+func (l *lag) begin(now time.Duration) {
+	if !l.behind {
+		l.since = now
+	}
+	l.long = now-l.since >= mostLag
+}
 
 // spent reports whether this round has done as much as it may, and more by so much: that many bytes of work, or roundWork of answers.
 func (n *Node) spent(beyond int) bool { return n.work <= -beyond || n.answered >= roundWork }

@@ -11,9 +11,9 @@ import (
 // imports this package.
 
 const (
-	SnapshotPiece  = snapshotPiece
-	RoundWork      = roundWork
-	BacklogAnswers = backlogAnswers
+	SnapshotPiece = snapshotPiece
+	RoundWork     = roundWork
+	MostLag       = mostLag
 )
 
 // Pull is how far the fetching of a peer's snapshot has come.

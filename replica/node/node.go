@@ -146,9 +146,9 @@ type Node struct {
 	stats     Stats
 
 	answered   int  // bytes of answers that this round has made while it applied
-	backlog    int  // the same, of all rounds since everything chosen was applied
 	unfinished bool // see Unfinished
 	work       int  // left to be done in this round, of apply
+	lag        lag
 }
 
 // Stats counts batches and commands since the node was made.
@@ -307,6 +307,7 @@ func (n *Node) Round(now time.Duration) error {
 	}
 	n.stats.Rounds++
 	n.answered, n.unfinished, n.work = 0, false, n.cfg.ApplyWork
+	n.lag.begin(now)
 	n.askForRound(now)
 	for again := true; again && n.err == nil; {
 		proposed := n.propose(now)
@@ -317,6 +318,7 @@ func (n *Node) Round(now time.Duration) error {
 	if n.err != nil {
 		return n.err
 	}
+	n.lag.behind = !n.caughtUp()
 	n.answerQueries(now)
 	n.core.Trim(n.state.Applied())
 	n.takeSnapshot()

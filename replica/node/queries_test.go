@@ -409,7 +409,7 @@ func TestRoundOfAnswersIsBounded(t *testing.T) {
 	c.write(1, bytes.Repeat([]byte("v"), wire.MaxValue))
 	leader := c.leader()
 	leader.rooms[7], leader.rooms[8] = 1<<30, 1<<30
-	const perBatch = 15
+	const perBatch = 20
 	var commands []byte
 	for range perBatch {
 		commands = wire.AppendCommand(commands, wire.OpGet, 0, keyOf(1), nil)

@@ -199,7 +199,7 @@ var mutants = []mutant{
 	{"hoards-outlast-others", "who keeps little does not go for those that keep much", "replica/machine/sessions.go",
 		"for i := len(orders) - 1; i >= 0; i-- {", "for i := range orders {"},
 	{"large-answers-first", "nobody waits behind what others ask for", "replica/node/admission.go",
-		"a.kind == wire.TypeReply && n.backlog >= backlogAnswers", "a.kind == wire.TypeReply && n.backlog < 0"},
+		"a.kind == wire.TypeReply && n.lag.long", "a.kind == wire.TypeReply && n.lag.since < 0"},
 	{"small-commands-weigh-nothing", "what waits is bounded in time as well", "replica/node/admission.go",
 		"return bytes + applyCommand*commands", "return bytes"},
 	{"busy-crowd-keeps-all-places", "who keeps all places busy keeps nobody out", "replica/transport/idle.go",
