@@ -65,8 +65,8 @@ const (
 	portRange = 4000
 	// portBlock is how many ports a cluster takes of those: one to claim the block by, and three for each replica.
 	portBlock = 32
-	// AdminOffset is from a replica's port for clients to that of its admin address, where ports are not searched for.
-	AdminOffset = 200
+	// adminOffset is from a replica's port for clients to that of its admin address, where ports are not searched for.
+	adminOffset = 200
 	peerOffset  = 100 // likewise to that for peers
 )
 
@@ -130,7 +130,7 @@ func (c *Config) emulates() bool { return c.Netem || c.Link != (netem.Config{}) 
 // places gives each replica addresses and files. Ports that were searched for are claimed as long as the block is.
 func (c *Config) places() ([]Member, *block, error) {
 	ports := func(id int) (client, peer, admin string) {
-		return loopback(c.PortBase + id), loopback(c.PortBase + peerOffset + id), loopback(c.PortBase + AdminOffset + id)
+		return loopback(c.PortBase + id), loopback(c.PortBase + peerOffset + id), loopback(c.PortBase + adminOffset + id)
 	}
 	var claimed *block
 	if c.Search {

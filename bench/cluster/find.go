@@ -75,7 +75,7 @@ func usualAddrs() (a Addrs, given bool, err error) {
 		}
 	}
 	for id := 1; id <= usualReplicas; id++ {
-		a.Client, a.Admin = append(a.Client, loopback(base+id)), append(a.Admin, loopback(base+AdminOffset+id))
+		a.Client, a.Admin = append(a.Client, loopback(base+id)), append(a.Admin, loopback(base+adminOffset+id))
 	}
 	return a, text != "", nil
 }

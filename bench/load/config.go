@@ -128,9 +128,9 @@ func (c *Config) Validate() error {
 	check(c.Clients >= c.Conns, "%d clients on %d connections: raise --clients or lower --conns", c.Clients, c.Conns)
 	check(c.Window >= 0 && c.Window <= 1<<20, "window %d: 0 to %d", c.Window, 1<<20)
 	check(c.SessionWindow >= 0 && c.SessionWindow <= wire.MaxSessionWindow, "session window %d: 0 to %d", c.SessionWindow, wire.MaxSessionWindow)
-	check(c.Duration > 0, "duration %v: must be positive", c.Duration)
+	check(c.Duration > 0 && c.Duration <= longest, "duration %v: must be positive, and at most %v", c.Duration, longest)
 	check(c.Total == 0 || c.Total >= units.Count(c.Threads), "total of %v operations: at least one for each of %d threads", c.Total, c.Threads)
-	check(c.Warmup >= 0, "warm-up %v: must not be negative", c.Warmup)
+	check(c.Warmup >= 0 && c.Warmup <= longest, "warm-up %v: must not be negative, and at most %v", c.Warmup, longest)
 	check(c.Interval >= 10*time.Millisecond, "interval %v: at least 10ms", c.Interval)
 	check(c.Timeout > 0, "timeout %v: must be positive", c.Timeout)
 	check(c.StallTimeout > 0, "stall timeout %v: must be positive", c.StallTimeout)
@@ -148,6 +148,9 @@ func (c *Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+// longest is how long a measurement, or a warm-up, may be: sums of times stay far from what a Duration can hold.
+const longest = 10_000 * time.Hour
 
 // Default returns a closed loop of puts that is valid but for what to load: set System, or Addrs. It is what to start a
 // configuration from.

@@ -5,9 +5,7 @@ package main
 import (
 	"cmp"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -34,13 +32,13 @@ var flagGroups = []kong.Group{
 
 // clusterFlags say what to load, and from how many connections.
 type clusterFlags struct {
-	Cluster string   `help:"Directory of a cluster on this host, which says what the addresses are and what --at acts on. Default: $PAXOSBENCH_STATE, or .cluster in the project, if a cluster is up there." placeholder:"DIR"`
-	Addrs   []string `help:"Client addresses of the replicas. Default: those of the cluster, or 127.0.0.1:7001.. (or from $PAXOSBENCH_PORT_BASE on)." placeholder:"ADDR"`
-	Admin   []string `help:"Admin addresses of the replicas; none: no figures of the replicas. Default: the ports of --addrs plus 200." placeholder:"ADDR"`
-	TLS     string   `name:"tls" help:"Directory with ca.crt, tls.crt and tls.key, for replicas that run with --tls. Default: that of the cluster; with --addrs none." placeholder:"DIR"`
-	Conns   int      `help:"Connections, all to the leader (${default})." default:"${conns}" placeholder:"N"`
-	Clients int      `help:"Sessions in total, spread over the connections. Default: one each." placeholder:"N"`
-	Threads int      `help:"Event loops, each on a thread of its own (${default})." default:"${threads}" placeholder:"N"`
+	Cluster string    `help:"Directory of a cluster on this host, which says what the addresses are and what --at acts on. Default: $PAXOSBENCH_STATE, or .cluster in the project, if a cluster is up there." placeholder:"DIR"`
+	Addrs   addresses `help:"Client addresses of the replicas. Default: those of the cluster, or 127.0.0.1:7001.. (or from $PAXOSBENCH_PORT_BASE on)." placeholder:"ADDR"`
+	Admin   addresses `help:"Admin addresses of the replicas; none: no figures of the replicas. Default: the ports of --addrs plus 200." placeholder:"ADDR"`
+	TLS     string    `name:"tls" help:"Directory with ca.crt, tls.crt and tls.key, for replicas that run with --tls. Default: that of the cluster; with --addrs none." placeholder:"DIR"`
+	Conns   int       `help:"Connections, all to the leader (${default})." default:"${conns}" placeholder:"N"`
+	Clients int       `help:"Sessions in total, spread over the connections. Default: one each." placeholder:"N"`
+	Threads int       `help:"Event loops, each on a thread of its own (${default})." default:"${threads}" placeholder:"N"`
 }
 
 // workloadFlags say what the operations are.
@@ -184,41 +182,4 @@ func (f *clusterFlags) dir() string {
 		return cluster.DefaultDir()
 	}
 	return f.Cluster
-}
-
-// find returns the addresses: those given, or those of the cluster that is meant.
-func (f *clusterFlags) find() (a cluster.Addrs, err error) {
-	if len(f.Addrs) > 0 {
-		a.Client = f.Addrs
-		a.Admin, err = adminAddrs(f.Admin, f.Addrs)
-		return a, err
-	}
-	a, err = cluster.FindAddrs(f.Cluster)
-	if err == nil && len(f.Admin) > 0 {
-		a.Admin, err = adminAddrs(f.Admin, nil)
-	}
-	return a, err
-}
-
-// adminAddrs returns the admin addresses: those given, none, or those that follow from the client addresses.
-func adminAddrs(given, addrs []string) ([]string, error) {
-	if len(given) == 1 && (given[0] == "none" || given[0] == "") {
-		return nil, nil
-	}
-	if len(given) > 0 {
-		return given, nil
-	}
-	var derived []string
-	for _, addr := range addrs {
-		host, port, err := net.SplitHostPort(addr)
-		if err != nil {
-			return nil, fmt.Errorf("address %q: want HOST:PORT", addr)
-		}
-		number, err := strconv.Atoi(port)
-		if err != nil {
-			return nil, fmt.Errorf("address %q: want a number as the port", addr)
-		}
-		derived = append(derived, net.JoinHostPort(host, strconv.Itoa(number+cluster.AdminOffset)))
-	}
-	return derived, nil
 }
