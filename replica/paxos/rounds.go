@@ -86,7 +86,7 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 	c.rounds.answered[m.From] = r.number
 	c.confirmRounds()
 	c.answerRejoins()
-	c.sending[m.From].commit, c.sending[m.From].lags = m.Commit, c.lagsFar(m.Commit, r.commit)
+	c.sending[m.From].commit = m.Commit
 	if m.Commit >= r.commit {
 		c.acknowledge(m.From, m.Received(), m.Commit)
 	}

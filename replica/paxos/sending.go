@@ -22,7 +22,6 @@ type sending struct {
 	next   wire.Slot // first slot that has not been sent
 	sent   wire.Slot // highest slot that has ever been sent, under this leadership
 	commit wire.Slot // the acceptor's commit index, as it said last
-	lags   bool      // far behind what was chosen when the last heartbeat was sent that it has answered
 
 	// Accepts that have been sent and neither they nor later ones are acknowledged.
 	underway ring.Queue[sentAccept]
@@ -98,28 +97,14 @@ func (p *sending) rewind(next wire.Slot, now time.Duration) {
 	p.next, p.rewound = min(p.next, next), now
 }
 
-// leftBehind reports whether an acceptor has to catch up before it is of use again: it lags far, and the others are enough. What it
-// were sent meanwhile it would have to keep, on its disk too, until it has come so far.
-func (c *Core) leftBehind(id wire.ReplicaID) bool { return c.sending[id].lags && c.canSpare(id) }
-
-// lagsFar reports whether an acceptor with a commit index was far behind a leader with another one: by more than it is sent, by more
-// than a window may hold, and by several windows as they are. Less than that may be under way to it, where it is not known.
-func (c *Core) lagsFar(commit, chosen wire.Slot) bool {
+// leftBehind reports whether an acceptor has to catch up before it is of use again: it lags by several windows, and the others are
+// enough. What it were sent meanwhile it would have to keep, on its disk too, until it has come so far.
+func (c *Core) leftBehind(id wire.ReplicaID) bool {
 	inFlight, _ := c.window.InFlight()
-	if commit >= chosen || chosen-commit <= wire.Slot(lagWindows*max(inFlight, leastLag)) {
-		return false
-	}
-	if commit+1 < c.log.first || chosen-commit > c.cfg.Limits.MaxAhead {
-		return true
-	}
-	bytes := 0
-	for s := commit + 1; s <= chosen; s++ {
-		bytes += len(c.log.get(s).Body)
-	}
-	return bytes > c.cfg.WindowBytes
+	return c.sending[id].commit+wire.Slot(lagWindows*max(inFlight, leastLag)) < c.commit && c.canSpare(id)
 }
 
-// An acceptor that lags by so many windows, or so many times leastLag slots if a window holds less, may be left behind.
+// An acceptor that lags by so many windows, or so many times leastLag slots if a window holds less, is left behind.
 const (
 	lagWindows = 4
 	leastLag   = 16
