@@ -326,18 +326,23 @@ func (c *cluster) leader() (id int) {
 	return id
 }
 
-// ready waits until every replica is: it knows the others, and a leader. One leads before the last of them has come.
+// ready waits until every replica is, and all follow one leader: one leads before the last of them has come, and may be followed by
+// another who stood at the same time.
 func (c *cluster) ready() (leader int) {
 	c.t.Helper()
 	c.until("readiness of all", func() bool {
+		leader = 0
 		for _, m := range c.members {
-			if code, _ := c.ask(m.id, "/readyz"); code != http.StatusOK {
+			code, _ := c.ask(m.id, "/readyz")
+			s, err := c.status(m.id)
+			if code != http.StatusOK || err != nil || leader != 0 && s.Leader != leader {
 				return false
 			}
+			leader = s.Leader
 		}
-		return true
+		return leader != 0
 	})
-	return c.leader()
+	return leader
 }
 
 // commit returns the highest frontier of the replicas that answer.

@@ -71,7 +71,7 @@ func TestCatchUpOverASlowLink(t *testing.T) {
 		}
 		return netem.Config{}
 	}, "--machine", "noop")
-	leader := c.leader()
+	leader := c.ready()
 	for leader == slow {
 		leader = c.deposeWhileIdle(leader)
 	}
@@ -119,7 +119,7 @@ func TestElectionWithALongSuffix(t *testing.T) {
 		}
 		return netem.Config{}
 	}, "--election-timeout", "2s")
-	for leader := c.leader(); leader != 1; {
+	for leader := c.ready(); leader != 1; {
 		leader = c.deposeWhileIdle(leader)
 	}
 	load := c.load(20*time.Second, "--closed", "--window", "128", "--value-size", "65536", "--keys", "100", "--stall", "30s")
