@@ -106,7 +106,7 @@ func (p *plan) drawHoards() {
 	rng := rand.New(rand.NewPCG(p.seed, 17))
 	p.owners = rng.IntN(4)
 	if rng.IntN(3) == 0 {
-		p.hoard, p.remembered = 257+rng.IntN(400), 500<<rng.IntN(4)
+		p.hoard, p.remembered = 257+rng.IntN(400), 1100<<rng.IntN(3) // at least what one session may weigh, as it always is
 	}
 }
 
