@@ -77,9 +77,9 @@ type PeerHello struct {
 	Settings    Settings
 }
 
-// PeerProtocol is the version of PeerHello and of the messages between replicas, one of the settings compared. It changes
-// when they do, which clients need not know of: Version is for what they see.
-const PeerProtocol = 3
+// PeerProtocol is the version of PeerHello, of the messages between replicas, and of what the same commands do to each, one of the
+// settings compared. It changes when they do, which clients need not know of: Version is for what they see.
+const PeerProtocol = 4
 
 const peerHelloSize = 32
 
