@@ -68,7 +68,7 @@ func (c *Cluster) Act(ctx context.Context, name string, id wire.ReplicaID) error
 // running returns a replica that must be running.
 func (c *Cluster) running(s *State, id wire.ReplicaID) (*Member, error) {
 	m, err := s.member(id)
-	if err == nil && !m.alive() {
+	if err == nil && !m.Alive() {
 		err = c.notRunning(id)
 	}
 	return m, err
@@ -128,7 +128,7 @@ func (c *Cluster) Restart(ctx context.Context, id wire.ReplicaID) error {
 		if err != nil {
 			return err
 		}
-		if m.alive() {
+		if m.Alive() {
 			return refused("replica %d is running; if it was stopped: %s", id, CommandLine(c.dir, fmt.Sprintf("cont %d", id)))
 		}
 		if err := errors.Join(c.launch(s, m), s.write(c.dir)); err != nil {

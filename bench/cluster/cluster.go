@@ -277,7 +277,7 @@ func (c *Cluster) died(m *Member) error {
 			return nil
 		}
 		fate = child.fate()
-	} else if m.alive() {
+	} else if m.Alive() {
 		return nil
 	}
 	return fmt.Errorf("replica %d ended: %s; it said: %s", m.ID, fate, lastWords(m.Log))

@@ -102,7 +102,7 @@ func TestCloseLeavesNothing(t *testing.T) {
 	if err := c.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if p.alive() || p.fate() != "exit status 0" {
+	if p.Alive() || p.fate() != "exit status 0" {
 		t.Errorf("the replica ended with: %s", p.fate())
 	}
 	if _, err := os.Stat(c.dir); !errors.Is(err, os.ErrNotExist) {

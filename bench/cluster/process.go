@@ -17,8 +17,20 @@ type Process struct {
 	Started string `json:"started"`
 }
 
-// alive tells whether the process has not ended.
-func (p *Process) alive() bool {
+// Identify returns the process that has an id now.
+func Identify(pid int) (*Process, error) {
+	started, ended, err := identify(pid)
+	if err == nil && ended {
+		err = errGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Process{pid, started}, nil
+}
+
+// Alive tells whether the process has not ended.
+func (p *Process) Alive() bool {
 	started, ended, err := identify(p.PID)
 	return err == nil && !ended && started == p.Started
 }
@@ -34,7 +46,7 @@ func (p *Process) signal(s syscall.Signal) error {
 		return err
 	}
 	defer handle.Release()
-	if !p.alive() {
+	if !p.Alive() {
 		return errGone
 	}
 	if err := handle.Signal(s); errors.Is(err, os.ErrProcessDone) {
@@ -42,6 +54,32 @@ func (p *Process) signal(s syscall.Signal) error {
 	} else {
 		return err
 	}
+}
+
+// Halt stops processes as SIGSTOP does, but for those that have ended or are stopped already. They go on when resume is called.
+func Halt(processes []*Process) (resume func() error, err error) {
+	var halted []*Process
+	resume = func() (err error) {
+		for _, p := range halted {
+			err = errors.Join(err, p.unlessGone(syscall.SIGCONT))
+		}
+		return err
+	}
+	for _, p := range processes {
+		if !p.hung() {
+			halted = append(halted, p)
+			err = errors.Join(err, p.unlessGone(syscall.SIGSTOP))
+		}
+	}
+	return resume, err
+}
+
+// unlessGone signals the process. That it has ended is no error.
+func (p *Process) unlessGone(s syscall.Signal) error {
+	if err := p.signal(s); !errors.Is(err, errGone) {
+		return err
+	}
+	return nil
 }
 
 // until polls until ok, or ctx ends.
@@ -61,7 +99,7 @@ func (p *Process) kill(ctx context.Context) error {
 	if err := p.signal(syscall.SIGKILL); err != nil && !errors.Is(err, errGone) {
 		return err
 	}
-	return until(ctx, func() bool { return !p.alive() })
+	return until(ctx, func() bool { return !p.Alive() })
 }
 
 // end ends the process in an orderly way, even one that is stopped, or, after a timeout, any way. It tells whether it was
@@ -76,7 +114,7 @@ func (p *Process) end(ctx context.Context, timeout time.Duration) (orderly bool,
 	}
 	patient, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	if until(patient, func() bool { return !p.alive() }) == nil {
+	if until(patient, func() bool { return !p.Alive() }) == nil {
 		return true, nil
 	}
 	return false, p.kill(ctx)

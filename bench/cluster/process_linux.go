@@ -29,7 +29,7 @@ func identify(pid int) (started string, ended bool, err error) {
 // hung tells whether the process is stopped by a signal.
 func (p *Process) hung() bool {
 	fields, err := stat(p.PID)
-	return err == nil && fields[state] == "T" && p.alive()
+	return err == nil && fields[state] == "T" && p.Alive()
 }
 
 // Fields of /proc/PID/stat after the name, which may hold anything.

@@ -65,15 +65,15 @@ type Network struct {
 }
 
 // alive tells whether the replica's process runs.
-func (m *Member) alive() bool { return m.Process != nil && m.Process.alive() }
+func (m *Member) Alive() bool { return m.Process != nil && m.Process.Alive() }
 
 // up tells whether any replica runs, or the network between them.
 func (s *State) up() bool {
-	if s.Network != nil && s.Network.Process != nil && s.Network.Process.alive() {
+	if s.Network != nil && s.Network.Process != nil && s.Network.Process.Alive() {
 		return true
 	}
 	for i := range s.Members {
-		if s.Members[i].alive() {
+		if s.Members[i].Alive() {
 			return true
 		}
 	}

@@ -56,7 +56,7 @@ func TestReusedProcessIDsAreSpared(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if !stranger.alive() || stranger.hung() {
+	if !stranger.Alive() || stranger.hung() {
 		t.Error("a process that belongs to nobody here got a signal")
 	}
 }
@@ -74,7 +74,7 @@ func TestAnyProgramActsOnACluster(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		hung := name == "stop"
-		if m, err := owner.Member(first); err != nil || m.Process.hung() != hung || m.alive() != (name != "kill") {
+		if m, err := owner.Member(first); err != nil || m.Process.hung() != hung || m.Alive() != (name != "kill") {
 			t.Errorf("after %s: %v", name, err)
 		}
 	}
@@ -97,7 +97,7 @@ func TestAnyProgramActsOnACluster(t *testing.T) {
 	if err := owner.Down(t.Context()); err != nil {
 		t.Error(err)
 	}
-	if m.alive() {
+	if m.Alive() {
 		t.Error("a replica that another program has started survives")
 	}
 }
@@ -330,7 +330,7 @@ func TestZombiesHaveEnded(t *testing.T) {
 	p := &Process{cmd.Process.Pid, started}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := until(ctx, func() bool { return !p.alive() }); err != nil {
+	if err := until(ctx, func() bool { return !p.Alive() }); err != nil {
 		t.Error("a zombie counts as alive")
 	}
 	if err := p.signal(0); !errors.Is(err, errGone) {
@@ -370,7 +370,7 @@ func TestScratchIsSweptAway(t *testing.T) {
 	if err := Sweep(t.Context(), dir); err != nil {
 		t.Error(err)
 	}
-	if m.alive() {
+	if m.Alive() {
 		t.Error("a replica that was left runs on")
 	}
 	want := []string{"/.run-1/mine", strings.TrimPrefix(inUse.Dir(), dir) + "/" + scratchMark, "/scratch/mine"}

@@ -25,7 +25,7 @@ func (c *Cluster) WriteStatus(ctx context.Context, w io.Writer) error {
 	for i, status := range c.looks(ctx, s.Members) {
 		m := &s.Members[i]
 		switch {
-		case !m.alive():
+		case !m.Alive():
 			line(m.ID, "-", "down", "-", "-", "-", "-", network(m))
 		case status.Role == "" && m.Process.hung():
 			line(m.ID, m.Process.PID, "stopped", "-", "-", "-", "-", network(m))

@@ -33,7 +33,7 @@ func (c *Cluster) Usage() (sum Usage, err error) {
 		return sum, err
 	}
 	for i := range members {
-		if m := &members[i]; m.alive() {
+		if m := &members[i]; m.Alive() {
 			one, useErr := usageOf(m.Process.PID)
 			err = errors.Join(err, useErr)
 			sum.CPU, sum.Disk, sum.Memory = sum.CPU+one.CPU, sum.Disk+one.Disk, sum.Memory+one.Memory
@@ -75,7 +75,7 @@ func (c *Cluster) Look(ctx context.Context) ([]Seen, error) {
 	for i, status := range c.looks(ctx, members) {
 		m := &members[i]
 		seen[i] = Seen{ID: m.ID, Role: status.Role}
-		if m.alive() {
+		if m.Alive() {
 			used, err := usageOf(m.Process.PID)
 			if err != nil {
 				return nil, err

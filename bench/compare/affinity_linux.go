@@ -33,10 +33,10 @@ func Processors() ([]int, error) {
 }
 
 // keep keeps all threads of a process to a processor, and so those that they will start. One that has ended is no error.
-func keep(pid string, processor int) error {
+func keep(pid, processor int) error {
 	var only unix.CPUSet
 	only.Set(processor)
-	threads, err := os.ReadDir(filepath.Join("/proc", pid, "task"))
+	threads, err := os.ReadDir(filepath.Join("/proc", strconv.Itoa(pid), "task"))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
@@ -49,7 +49,7 @@ func keep(pid string, processor int) error {
 			return err
 		}
 		if err := unix.SchedSetaffinity(id, &only); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("keep process %s to processor %d: %w", pid, processor, err)
+			return fmt.Errorf("keep process %d to processor %d: %w", pid, processor, err)
 		}
 	}
 	return nil

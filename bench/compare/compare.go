@@ -36,8 +36,8 @@ type Config struct {
 type Hosts interface {
 	// Host returns what makes the runs of a side, A or B.
 	Host(side string) (bench.Executor, error)
-	// Move keeps the processes of a side to a processor from now on, those that are to come too.
-	Move(side string, processor int) error
+	// Seat keeps the processes of A to one processor and those of B to another from now on, those that are to come too.
+	Seat(a, b int) error
 }
 
 // columns are compared, throughput first.

@@ -32,7 +32,7 @@ func newHost(seed uint64, handicap float64) *host {
 }
 
 func (h *host) Host(string) (bench.Executor, error) { return h, nil }
-func (h *host) Move(string, int) error              { return errors.New("moved, and is no duet") }
+func (h *host) Seat(int, int) error                 { return errors.New("seated, and is no duet") }
 
 func (h *host) Execute(_ context.Context, job bench.Job) (bench.Measured, error) {
 	h.order, h.seeds = append(h.order, job.Settings.Get("batch")), append(h.seeds, job.Seed)

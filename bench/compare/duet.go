@@ -8,20 +8,21 @@ import (
 )
 
 // exchangeEvery is how often the two sides of a duet exchange their processors: often enough for what disturbs one of these
-// to disturb both sides, and so seldom that filling the caches anew costs next to nothing.
-const exchangeEvery = 50 * time.Millisecond
+// to disturb both sides, and so seldom that filling the caches anew costs little.
+const exchangeEvery = 100 * time.Millisecond
 
 // duet measures A and B at the same time, each kept to a processor. What disturbs the host disturbs both alike and cancels
 // out (Bulej and others, Duet Benchmarking, ICPE 2020); what disturbs one processor, or makes it slower than the other, does
 // so too, as the sides exchange them all the time.
 func (c *Config) duet(ctx context.Context, hosts Hosts, pair int, first, second *side) error {
-	if err := errors.Join(hosts.Move(first.name, c.Duet[0]), hosts.Move(second.name, c.Duet[1])); err != nil {
+	seat := func(turn int) error {
+		turn += pair // so that each begins on either
+		return hosts.Seat(c.Duet[turn%2], c.Duet[(turn+1)%2])
+	}
+	if err := seat(0); err != nil {
 		return err
 	}
-	exchange := func(turn int) error {
-		return errors.Join(hosts.Move(first.name, c.Duet[turn%2]), hosts.Move(second.name, c.Duet[(turn+1)%2]))
-	}
-	return together(ctx, pair, exchange, first, second)
+	return together(ctx, pair, seat, first, second)
 }
 
 // together makes a run of each of two sides, whose loads begin at the same time, and calls exchange with 1, 2, 3.. while

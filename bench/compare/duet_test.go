@@ -23,13 +23,12 @@ type stage struct {
 	takes       time.Duration
 	arrived     int
 	disturbance float64
-	processor   map[string]int
-	moves       map[string]int
+	seats       [][2]int // of A and B, one after the other
 	fail        string
 }
 
 func newStage(seed uint64, handicap float64) *stage {
-	return &stage{random: rand.New(rand.NewPCG(seed, 2)), handicap: handicap, processor: make(map[string]int), moves: make(map[string]int)}
+	return &stage{random: rand.New(rand.NewPCG(seed, 2)), handicap: handicap}
 }
 
 type seat struct {
@@ -39,11 +38,10 @@ type seat struct {
 
 func (s *stage) Host(side string) (bench.Executor, error) { return seat{s, side}, nil }
 
-func (s *stage) Move(side string, processor int) error {
+func (s *stage) Seat(a, b int) error {
 	s.Lock()
 	defer s.Unlock()
-	s.processor[side] = processor
-	s.moves[side]++
+	s.seats = append(s.seats, [2]int{a, b})
 	return nil
 }
 
@@ -102,17 +100,27 @@ func TestDuetSeesThroughTheNoise(t *testing.T) {
 	}
 }
 
-// TestDuetExchangesProcessors wants both sides to change places while they run, and never to be in the same one for long.
+// TestDuetExchangesProcessors wants both sides to change places while they run, and each to begin on either.
 func TestDuetExchangesProcessors(t *testing.T) {
-	s := newStage(1, 0)
-	s.takes = 5 * exchangeEvery
-	c := config(1)
-	c.Duet = []int{3, 7}
-	if _, err := Run(t.Context(), s, c, io.Discard); err != nil {
-		t.Fatal(err)
+	seats := func(pairs int, takes time.Duration) [][2]int {
+		s := newStage(1, 0)
+		s.takes = takes
+		c := config(pairs)
+		c.Duet = []int{3, 7}
+		if _, err := Run(t.Context(), s, c, io.Discard); err != nil {
+			t.Fatal(err)
+		}
+		return s.seats
 	}
-	if s.moves["A"] < 3 || s.moves["A"] != s.moves["B"] || s.processor["A"]+s.processor["B"] != 10 {
-		t.Errorf("moved %v times, to %v", s.moves, s.processor)
+	for _, seats := range [][][2]int{seats(1, 5*exchangeEvery), seats(4, 0)} {
+		if len(seats) < 4 {
+			t.Errorf("seated %v", seats)
+		}
+		for i, at := range seats {
+			if want := [][2]int{{3, 7}, {7, 3}}[i%2]; at != want {
+				t.Errorf("seat %d of %v: want %v", i, seats, want)
+			}
+		}
 	}
 }
 

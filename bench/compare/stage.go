@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"paxosbench/bench"
+	"paxosbench/bench/cluster"
 	"paxosbench/bench/suite"
 )
 
@@ -19,13 +19,15 @@ type Stage struct {
 	local    *bench.Local
 	scratch  string
 	replicas map[string]string // programs by side
+	casts    map[string]*cast  // by side
 }
 
 // NewStage makes one whose files are below a directory. replicaA and replicaB are the programs of the replicas; what is not
 // said is as that of the other side or, in the end, of local.
 func NewStage(local *bench.Local, scratch, replicaA, replicaB string) (*Stage, error) {
 	b := cmp.Or(replicaB, local.Replica())
-	s := &Stage{local: local, scratch: scratch, replicas: map[string]string{"A": cmp.Or(replicaA, b), "B": b}}
+	s := &Stage{local: local, scratch: scratch, replicas: map[string]string{"A": cmp.Or(replicaA, b), "B": b},
+		casts: map[string]*cast{"A": {}, "B": {}}}
 	for side, program := range s.replicas {
 		found, err := exec.LookPath(program)
 		if err == nil {
@@ -73,22 +75,19 @@ const (
 	pidsFile      = "pids"
 )
 
-// Move implements Hosts.
-func (s *Stage) Move(side string, processor int) error {
-	dir := s.programs(side)
-	path := filepath.Join(dir, processorFile)
-	err := os.WriteFile(path+".new", fmt.Append(nil, processor), 0o644)
-	if err = errors.Join(err, os.Rename(path+".new", path)); err != nil { // a program that begins just now finds one or the other
+// Seat implements Hosts. No process runs while they are moved: replicas that have not all been moved would fall behind one
+// another, and what they are busy with afterwards would not be what is measured.
+func (s *Stage) Seat(a, b int) error {
+	var err error
+	for side, processor := range map[string]int{"A": a, "B": b} {
+		path := filepath.Join(s.programs(side), processorFile)
+		err = errors.Join(err, os.WriteFile(path+".new", fmt.Append(nil, processor), 0o644))
+		err = errors.Join(err, os.Rename(path+".new", path)) // a program that begins just now finds one or the other
+		err = errors.Join(err, s.casts[side].meet(filepath.Join(s.programs(side), pidsFile)))
+	}
+	if err != nil {
 		return err
 	}
-	pids, err := os.ReadFile(filepath.Join(dir, pidsFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	for pid := range strings.FieldsSeq(string(pids)) {
-		if err := keep(pid, processor); err != nil {
-			return err
-		}
-	}
-	return nil
+	resume, err := cluster.Halt(slices.Concat(s.casts["A"].there, s.casts["B"].there))
+	return errors.Join(err, s.casts["A"].keep(a), s.casts["B"].keep(b), resume())
 }

@@ -28,24 +28,26 @@ func TestMoves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stage.Host("A"); err != nil {
-		t.Fatal(err)
+	for _, side := range []string{"A", "B"} {
+		if _, err := stage.Host(side); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if got := allowed(t, stage, nil); strings.Join(got[:1], "") == strconv.Itoa(two[0]) {
 		t.Errorf("moved by nobody, and only on %v", got)
 	}
-	if err := stage.Move("A", two[0]); err != nil {
+	if err := stage.Seat(two[0], two[1]); err != nil {
 		t.Fatal(err)
 	}
 	got := allowed(t, stage, func() {
-		if err := stage.Move("A", two[1]); err != nil {
+		if err := stage.Seat(two[1], two[0]); err != nil {
 			t.Error(err)
 		}
 	})
 	if len(got) != 2 || got[0] != strconv.Itoa(two[0]) || got[1] != strconv.Itoa(two[1]) {
 		t.Errorf("on %v, want %v", got, two)
 	}
-	if err := stage.Move("A", two[0]); err != nil {
+	if err := stage.Seat(two[0], two[1]); err != nil {
 		t.Errorf("moving what has ended: %v", err)
 	}
 	if _, err := NewStage(&bench.Local{Bin: dir}, dir, "no/such/replica", ""); err == nil || !strings.Contains(err.Error(), "replicas of A") {

@@ -31,12 +31,14 @@ type compareCommand struct {
 // Help is the text below the usage line.
 func (*compareCommand) Help() string {
 	return `A and B are measured in interleaved pairs (A B, B A, ..), each run with a cluster of its own. A duet measures both at
-the same time, cluster and load of each kept to one processor, which the two exchange every 50 ms: what disturbs the host, or
-one processor, disturbs both alike. It says less about what a program does with several processors.
-A run that is invalid or does not keep up counts as worse than any figure. The ratio is the median of those of the pairs. Its interval holds the values that an exact sign test does not reject at 5 %: it is
-made of order statistics, and the two never contradict each other. Each line has an interval and a test of its own;
-as several are looked at, the test's p is then corrected for their number (Holm), and a line is marked "differs" if
-the corrected p is at most 0.05. The verdict is that of throughput, by the same rule.`
+the same time, cluster and load of each kept to one processor, which the two exchange every 100 ms, for about a millisecond in
+which nothing of them runs: what disturbs the host, or one processor, disturbs both alike. It says less about what a program
+does with several processors.
+A run that is invalid or does not keep up counts as worse than any figure. The ratio is the median of those of the pairs. Its
+interval holds the values that an exact sign test does not reject at 5 %: it is made of order statistics, and the two never
+contradict each other. Each line has an interval and a test of its own; as several are looked at, the test's p is then
+corrected for their number (Holm), and a line is marked "differs" if the corrected p is at most 0.05. The verdict is that of
+throughput, by the same rule.`
 }
 
 // Validate refuses what makes no sense. The parser calls it.
