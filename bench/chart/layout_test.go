@@ -3,6 +3,7 @@ package chart
 import (
 	"bytes"
 	"image/color"
+	"math"
 	"regexp"
 	"strconv"
 	"strings"
@@ -240,6 +241,43 @@ func TestOutageNamesFit(t *testing.T) {
 				t.Errorf("%v in %.0f points: nothing is said", outage, wide.Points())
 			}
 		}
+	}
+}
+
+// TestOutageNamesLieApart wants what is said of outages that are close to each other to be above one another.
+func TestOutageNamesLieApart(t *testing.T) {
+	placed := regexp.MustCompile(`<text x="([-\d.]+)" y="([-\d.]+)"[^>]*textLength="([\d.]+)"[^>]*>(nothing answered|for )`)
+	var svg bytes.Buffer
+	err := writePicture(&svg, "svg", vg.Points(130), vg.Points(200), func(c draw.Canvas) {
+		p := newPlot("", "", "")
+		p.X.Min, p.X.Max, p.Y.Max = 0, 8, 1
+		p.HideAxes()
+		p.Add(outageNames{{From: 1, To: 1.05}, {From: 2, To: 3}, {From: 3.2, To: 3.25}})
+		p.Draw(c)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said, lines := 0, [][3]float64(nil) // x, y, length
+	for _, word := range placed.FindAllStringSubmatch(svg.String(), -1) {
+		var line [3]float64
+		for i := range line {
+			if line[i], err = strconv.ParseFloat(word[1+i], 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if word[4] != "for " {
+			said++
+		}
+		for _, other := range lines {
+			if line[0] < other[0]+other[2] && other[0] < line[0]+line[2] && math.Abs(line[1]-other[1]) < 8 {
+				t.Errorf("lines at %v and %v lie over each other", line, other)
+			}
+		}
+		lines = append(lines, line)
+	}
+	if said != 3 {
+		t.Errorf("said %d times of three outages: %s", said, svg.String())
 	}
 }
 

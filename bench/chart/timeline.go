@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"cmp"
 	"image/color"
 	"math"
 	"slices"
@@ -142,29 +143,48 @@ func (o outages) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// outageNames says how long they were, where there is room for it.
+// outageNames says how long they were, where there is room for it: of those too close for that the longest lowest.
 type outageNames []suite.Outage
 
 // Plot implements plot.Plotter.
 func (o outageNames) Plot(c draw.Canvas, p *plot.Plot) {
 	toX, _ := p.Transforms(&c)
 	style := textStyle(8, false, draw.XLeft, draw.YBottom)
-	gap := vg.Points(3)
-	for _, outage := range o {
-		whole := outage.String()
-		broken := strings.Replace(whole, " for ", "\nfor ", 1)
-		text, x := broken, c.Max.X-style.Width(broken) // if there is none anywhere
-		for _, t := range []string{broken, whole} {
-			before, after := toX(outage.From)-gap-style.Width(t), toX(outage.To)+gap
-			if before >= c.Min.X {
-				text, x = t, before
+	longest := slices.SortedStableFunc(slices.Values(o), func(a, b suite.Outage) int { return cmp.Compare(b.To-b.From, a.To-a.From) })
+	var taken []vg.Rectangle
+	for _, outage := range longest {
+		text, x := outageName(c, style, outage.String(), toX(outage.From), toX(outage.To))
+		size := vg.Point{X: style.Width(text), Y: style.Height(text)}
+		place := vg.Rectangle{Min: vg.Point{X: x, Y: c.Min.Y + vg.Points(4)}}
+		for place.Max = place.Min.Add(size); ; place.Max = place.Min.Add(size) {
+			over := slices.IndexFunc(taken, func(r vg.Rectangle) bool {
+				return place.Min.X < r.Max.X && r.Min.X < place.Max.X && place.Min.Y < r.Max.Y && r.Min.Y < place.Max.Y
+			})
+			if over < 0 {
+				break
 			}
-			if after+style.Width(t) <= c.Max.X {
-				text, x = t, after
-			}
+			place.Min.Y = taken[over].Max.Y + vg.Points(4)
 		}
-		textOnGround(c, style, vg.Point{X: x, Y: c.Min.Y + vg.Points(4)}, text)
+		taken = append(taken, place)
+		textOnGround(c, style, place.Min, text)
 	}
+}
+
+// outageName breaks what is said of an outage where it has to be, and returns where it begins: behind it if there is room.
+func outageName(c draw.Canvas, style draw.TextStyle, whole string, from, to vg.Length) (name string, x vg.Length) {
+	gap := vg.Points(3)
+	broken := strings.Replace(whole, " for ", "\nfor ", 1)
+	name, x = broken, c.Max.X-style.Width(broken) // if there is none anywhere
+	for _, t := range []string{broken, whole} {
+		before, after := from-gap-style.Width(t), to+gap
+		if before >= c.Min.X {
+			name, x = t, before
+		}
+		if after+style.Width(t) <= c.Max.X {
+			name, x = t, after
+		}
+	}
+	return name, x
 }
 
 // events marks when something was done to the system.
