@@ -21,7 +21,7 @@ func (c *Core) lead() {
 	c.rejoins = [wire.MaxReplicas + 1]rejoin{}
 	c.window.Reset(c.ballot, c.commit+1)
 	for id := range c.sending {
-		c.sending[id].restart(c.commit + 1)
+		c.sending[id].restart(c.commit+1, c.now)
 	}
 	c.backlog = c.phase1.adopted
 	c.firstOfTerm = max(c.commit, c.phase1.last, c.log.next-1) + 1

@@ -23,6 +23,12 @@ type sending struct {
 	sent   wire.Slot // highest slot that has ever been sent, under this leadership
 	commit wire.Slot // the acceptor's commit index, as it said last
 
+	// Whether it keeps up (see keepsUp): it had to get as far as mark, which was chosen when the round began that it answered
+	// at marked, and lags if that took it too long.
+	mark   wire.Slot
+	marked time.Duration
+	lags   bool
+
 	// Accepts that have been sent and neither they nor later ones are acknowledged.
 	underway ring.Queue[sentAccept]
 	bytes    int
@@ -39,9 +45,9 @@ type sentAccept struct {
 }
 
 // restart begins a leadership, whose first slot is next. What is known of the way holds on.
-func (p *sending) restart(next wire.Slot) {
+func (p *sending) restart(next wire.Slot, now time.Duration) {
 	p.underway.Clear()
-	*p = sending{flow: p.flow, next: next, commit: next - 1, underway: p.underway}
+	*p = sending{flow: p.flow, next: next, commit: next - 1, mark: next - 1, marked: now, underway: p.underway}
 }
 
 // newSending returns the flows of a leader that has not sent anything.
@@ -97,17 +103,35 @@ func (p *sending) rewind(next wire.Slot, now time.Duration) {
 	p.next, p.rewound = min(p.next, next), now
 }
 
-// leftBehind reports whether an acceptor has to catch up before it is of use again: it lags by several windows, and the others are
-// enough. What it were sent meanwhile it would have to keep, on its disk too, until it has come so far.
-func (c *Core) leftBehind(id wire.ReplicaID) bool {
+// leftBehind reports whether an acceptor has to catch up before it is of use again: it lags, and the others are enough. What it
+// were sent meanwhile it would have to keep, on its disk too, until it has come so far.
+func (c *Core) leftBehind(id wire.ReplicaID) bool { return c.sending[id].lags && c.canSpare(id) }
+
+// keepsUp judges an acceptor by its commit index, which it tells in its answer to a round: it lags if it has needed more than
+// lagHeartbeats to get from one mark to the next, which is as far as the leader was meanwhile, and has not caught up. So a new
+// server's progress is judged before it is counted on (Ongaro's dissertation, 4.2.1). A count of slots would not do: it says
+// nothing of the time, which is a second at one size of batches and a millisecond at another; and what an acceptor has not told
+// yet, because the way is long, is no lag.
+func (c *Core) keepsUp(id wire.ReplicaID, commit wire.Slot, r *round) {
+	p := &c.sending[id]
 	inFlight, _ := c.window.InFlight()
-	return c.sending[id].commit+wire.Slot(lagWindows*max(inFlight, leastLag)) < c.commit && c.canSpare(id)
+	near := commit+wire.Slot(lagWindows*max(inFlight, leastLag)) >= r.commit
+	late := r.started > p.marked+lagHeartbeats*c.cfg.Heartbeat
+	reached := commit >= p.mark
+	if near || late || reached {
+		p.lags = late && !near
+	}
+	if reached {
+		p.mark, p.marked = r.commit, r.started
+	}
 }
 
-// An acceptor that lags by so many windows, or so many times leastLag slots if a window holds less, is left behind.
+// An acceptor that is so many windows behind, or so many times leastLag slots if a window holds less, has caught up as well as
+// one that is where the leader was so many heartbeats ago.
 const (
-	lagWindows = 4
-	leastLag   = 16
+	lagWindows    = 4
+	leastLag      = 16
+	lagHeartbeats = 4
 )
 
 // sendOpen sends an acceptor the open slots that it has not been sent, as far as there is room. What it could not take

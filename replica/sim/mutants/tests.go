@@ -93,6 +93,7 @@ var foundBy = map[string]named{
 	"gone-and-waited-for":         {"./replica/paxos", "TestRule13ALeaderThatIsGoneIsNotWaitedFor"},
 	"told-once":                   {"./replica/paxos", "TestOneIsEnoughToKnowThatTheLeaderIsGone"},
 	"lag-never-made-up":           {"./replica/paxos", "TestAHiccupLeavesNobodyBehind"},
+	"lags-by-the-way":             {"./replica/paxos", "TestALongWayLeavesNobodyBehind"},
 	"counts-on-the-gone":          {"./replica/paxos", "TestWhoIsGoneIsNotCountedOn"},
 	"asks-the-gone":               {"./replica/paxos", "TestAPeerThatIsGoneIsNotAskedLater"},
 	"there-and-gone":              {"./replica/transport", "TestPeerNotGone"},
