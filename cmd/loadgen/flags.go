@@ -78,7 +78,7 @@ type timeFlags struct {
 	Interval *time.Duration `help:"Length of an interval of the series. Default: ${interval}, with --at ${event_interval}." placeholder:"D"`
 	Timeout  time.Duration  `help:"Age at which an operation counts as timed out; answers are awaited that long at the end (${default})." default:"${timeout}" placeholder:"D"`
 	Stall    time.Duration  `help:"Silence after which a connection with operations in flight is given up for another replica; doubled for one that comes back to the same leader, up to 3s (${default})." default:"${stall}" placeholder:"D"`
-	Connect  time.Duration  `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default})." default:"${connect_timeout}" placeholder:"D"`
+	Connect  time.Duration  `name:"connect-timeout" help:"Time for an attempt to connect; doubled as long as nothing has connected, up to 2s, and then at least four times what it has taken (${default}). With TLS it is for the connection alone; handshake and welcome may take as long as --stall each." default:"${connect_timeout}" placeholder:"D"`
 	GiveUp   time.Duration  `help:"How long to go on without a leader (${default})." default:"${give_up}" placeholder:"D"`
 }
 

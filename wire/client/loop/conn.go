@@ -54,6 +54,7 @@ type conn struct {
 	target   int            // index into the loop's addresses: where to try next if the leader is unknown
 	addr     netip.AddrPort // of the present socket
 	attempts int            // in a row without a good reply
+	late     int            // of the attempts since the last welcome, how many took too long
 	retryAt  time.Duration
 	dialedAt time.Duration
 	stall    time.Duration // how long it may be silent with commands in flight
@@ -105,6 +106,7 @@ func (c *conn) tick(now time.Duration) {
 		}
 	case stateConnecting, stateGreeting:
 		if now >= c.deadline && !c.onlySlow(now, now-c.dialedAt, connectMost) {
+			c.late++
 			c.drop(fmt.Errorf("no answer within %v", now-c.dialedAt))
 		}
 	case stateOpen:
@@ -176,6 +178,9 @@ func (c *conn) greet(watch int) {
 	}
 	c.loop.connected(c.loop.Now() - c.dialedAt)
 	c.state = stateGreeting
+	if c.records != nil {
+		c.deadline = c.loop.Now() + c.patience()
+	}
 	c.writable = true
 	hello := wire.ClientHello{Cluster: c.loop.cfg.Cluster, Window: uint32(c.loop.cfg.Window)}
 	c.out = wire.AppendClientHello(c.out[:0], hello)
@@ -196,7 +201,7 @@ func (c *conn) welcomed(w wire.Welcome) {
 	if c.stall = min(2*c.stall, max(stallMost, l.cfg.StallTimeout)); c.ledBy != w.Leader || c.stall == 0 {
 		c.stall, c.ledBy = l.cfg.StallTimeout, w.Leader
 	}
-	c.state = stateOpen
+	c.state, c.late = stateOpen, 0
 	l.open++
 	l.counters.Connects++
 	l.leader, l.leaderID, l.reads = c.addr, w.Leader, w.Reads

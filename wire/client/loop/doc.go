@@ -45,8 +45,10 @@ type Config struct {
 	Cluster uint64
 	// Credentials have the replicas prove who they are, and prove this client to them; nil: nobody proves anything.
 	Credentials *secure.Credentials
-	// ConnectTimeout bounds connecting and, after it, the handshake. As long as nothing has connected it doubles with every
-	// attempt, up to two seconds, and then it is at least four times what connecting has taken. Default 200 ms.
+	// ConnectTimeout bounds connecting and, after it, the welcome. As long as nothing has connected it doubles with every
+	// attempt, up to two seconds, and then it is at least four times what connecting has taken. With credentials it bounds
+	// connecting alone: the handshake, and then the welcome, may take StallTimeout each, and twice as long with every attempt
+	// that took too long, up to three seconds. Default 200 ms.
 	ConnectTimeout time.Duration
 	// StallTimeout is how long a connection with commands in flight may be silent before it is given up and the
 	// commands go to another replica. For a connection that comes back to the same leader it doubles, up to three seconds:

@@ -38,25 +38,34 @@ type handshakes struct {
 // the processors.
 const handshakeTakes = 2 * time.Millisecond
 
+// patience is how long a replica may take for the handshake, once there is a connection, and for the welcome behind it: as long as one
+// may be silent that has something to answer, and twice as long with every attempt that took too long. It is there, and whoever
+// begins anew waits behind all who have come meanwhile.
+func (c *conn) patience() time.Duration {
+	least := c.loop.cfg.StallTimeout
+	return min(least<<min(c.late, 10), max(stallMost, least))
+}
+
 // secure begins to connect.
 func (c *conn) secure() {
 	l := c.loop
 	l.shaking++
-	c.deadline += time.Duration(l.shaking) * handshakeTakes
+	dial := c.deadline - c.dialedAt
+	c.deadline += c.patience() + time.Duration(l.shaking)*handshakeTakes
 	h := &handshake{conn: c}
 	ctx, cancel := context.WithCancel(context.Background())
 	c.handshake, h.cancel = h, cancel
 	addr := c.addr
 	go func() {
 		defer cancel()
-		h.socket, h.records, h.err = shake(ctx, l.cfg.Credentials, addr)
+		h.socket, h.records, h.err = shake(ctx, l.cfg.Credentials, addr, dial)
 		l.handshakes.add(h, l)
 	}()
 }
 
-// shake connects to a replica.
-func shake(ctx context.Context, credentials *secure.Credentials, addr netip.AddrPort) (*net.TCPConn, *secure.Records, error) {
-	nc, err := new(net.Dialer).DialContext(ctx, "tcp", addr.String())
+// shake connects to a replica, which is given up if there is no connection in time.
+func shake(ctx context.Context, credentials *secure.Credentials, addr netip.AddrPort, dial time.Duration) (*net.TCPConn, *secure.Records, error) {
+	nc, err := (&net.Dialer{Timeout: dial}).DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -1,6 +1,7 @@
 package loop_test
 
 import (
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -52,6 +53,47 @@ func TestSecured(t *testing.T) {
 	}
 }
 
+// late is an address behind which a replica is that gets to a connection when it has waited for a while.
+func late(t *testing.T, behind string, wait time.Duration) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			nc, err := l.Accept()
+			if err != nil {
+				return
+			}
+			time.AfterFunc(wait, func() {
+				defer nc.Close()
+				to, err := net.Dial("tcp", behind)
+				if err != nil {
+					return
+				}
+				defer to.Close()
+				go func() { _, _ = io.Copy(to, nc) }()
+				_, _ = io.Copy(nc, to)
+			})
+		}
+	}()
+	return l.Addr().String()
+}
+
+// A replica that has much to do takes its time for a handshake, and is not left for that: others would have come before whoever begins anew.
+func TestLateHandshakesAreWaitedFor(t *testing.T) {
+	replica, loadgen := clienttest.Credentials(t)
+	const connect = 100 * time.Millisecond
+	addr := late(t, clienttest.Front(t, listen(t, clienttest.Config{}), replica), 3*connect)
+	r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 2, Sessions: 2, Credentials: loadgen, ConnectTimeout: connect, StallTimeout: patience})
+	r.register()
+	if c := r.Report().Counters; c.DialFailures != 0 || c.Connects != 2 {
+		t.Errorf("counters %+v", c)
+	}
+}
+
 // Why no connection comes about is said in words that help.
 func TestNotSecured(t *testing.T) {
 	replica, loadgen := clienttest.Credentials(t)
@@ -94,7 +136,8 @@ func TestAbandonedHandshakes(t *testing.T) {
 	before := open()
 	for name, addr := range map[string]string{"mute": mute.Addr().String(), "talks": talks} {
 		t.Run(name, func(t *testing.T) { // its end closes the loop
-			r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 8, Sessions: 8, Credentials: loadgen, ConnectTimeout: time.Millisecond})
+			r := newRig(t, loop.Config{Addrs: []string{addr}, Conns: 8, Sessions: 8, Credentials: loadgen,
+				ConnectTimeout: time.Millisecond, StallTimeout: time.Millisecond})
 			r.until("40 failures, or a connection among others that are being made", func() bool {
 				return r.Report().Counters.DialFailures >= 40 || r.Open() > 0
 			})

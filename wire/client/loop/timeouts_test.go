@@ -58,6 +58,24 @@ func TestConnectTimeoutFollowsTheNetwork(t *testing.T) {
 	}
 }
 
+// Where both sides prove who they are, attempts that follow those that took too long have ever more time for that.
+func TestPatienceGrows(t *testing.T) {
+	l := idleLoop(t, 1)
+	l.sink = handler{}
+	c := l.conns[0]
+	for i, want := range []time.Duration{500, 1000, 2000, 3000, 3000} {
+		if got := c.patience(); got != want*time.Millisecond {
+			t.Errorf("%v after %d attempts that took too long, want %d ms", got, i, want)
+		}
+		c.state, c.deadline = []connState{stateConnecting, stateGreeting}[i%2], time.Second
+		c.tick(time.Second)
+	}
+	c.welcomed(wire.Welcome{Window: 10, Replica: 1, Leader: 1})
+	if got := c.patience(); got != l.cfg.StallTimeout {
+		t.Errorf("%v after a welcome", got)
+	}
+}
+
 // Where a connection has just waited in vain, no redirect sends the next one; a place that is named later is believed.
 func TestStaleRedirectsAreNotFollowed(t *testing.T) {
 	l := idleLoop(t, 1)
