@@ -46,7 +46,7 @@ type lag struct {
 }
 
 const (
-	mostLag = 150 * time.Millisecond
+	mostLag = 50 * time.Millisecond
 	lagRoom = 4 << 10
 )
 

@@ -32,7 +32,8 @@ type Client struct {
 	queued    int    // bytes of answers that it has not taken, as accounted for
 	waits     bool   // for room: Handler.Room is to be called
 	listed    bool   // stands in the list of clients that unread looks at
-	paused    bool   // its requests are not read
+	paused    pauses // its requests are not read
+	turn      int    // what its last read weighed, while it waits for its turn
 	unmoved   int    // looks since it was seen to take something
 	taken     uint64 // bytes that it had taken then
 }
@@ -102,6 +103,7 @@ func (c *Client) received(data []byte) {
 	c.t.idle.heard(c)
 	c.feed(data, c)
 	c.notePartial()
+	c.endTurn(len(data))
 }
 
 func (c *Client) closed() {

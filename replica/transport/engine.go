@@ -31,24 +31,76 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 		return gnet.None
 	}
 	t := e.t
-	t.arrived()
-	t.stats.Reads++
-	t.stats.BytesIn += uint64(len(data))
 	end := raw.Context().(endpoint)
-	c := end.base()
-	c.arrived += len(data)
-	if c.records != nil {
-		c.unseal(data, end)
-	} else {
-		end.received(data)
+	read := data
+	if len(data) >= firstRead && !t.turns.crowded {
+		read = t.readOn(raw, data)
 	}
-	if c.live() {
+	weight := t.take(end, read)
+	t.taken += weight
+	t.turns.read += weight
+	if end.base().live() {
 		_, _ = raw.Discard(len(data)) // cannot fail: that much is there
 	}
-	if t.taken += len(data); t.taken >= roundBytes {
+	if t.taken >= roundBytes {
+		t.turns.crowded = true
+		t.turnToPeers()
 		_ = t.round(context.Background())
 	}
 	return gnet.None
+}
+
+// firstRead is how much gnet reads of a connection. What there is besides is read as well, up to Config.ReadBuffer, unless there are many
+// who have much to be read.
+const firstRead = 128 << 10
+
+// readOn returns data, which is what gnet has read, and what there is behind it.
+func (t *Transport) readOn(raw gnet.Conn, data []byte) []byte {
+	if cap(t.large) == 0 {
+		t.large = make([]byte, max(t.cfg.ReadBuffer, firstRead))
+	}
+	first := copy(t.large, data)
+	n, err := unix.Read(raw.Fd(), t.large[first:])
+	if err != nil || n <= 0 { // what there is to say about it, gnet hears in its turn
+		return data
+	}
+	return t.large[:first+n]
+}
+
+// take passes on what has been read of a connection, and returns how much of roundBytes that is.
+func (t *Transport) take(end endpoint, data []byte) (weight int) {
+	t.arrived()
+	t.stats.Reads++
+	t.stats.BytesIn += uint64(len(data))
+	c := end.base()
+	c.arrived += len(data)
+	if c.records == nil {
+		end.received(data)
+		return len(data)
+	}
+	c.unseal(data, end)
+	return sealedWeight * len(data)
+}
+
+// peerPiece is how much of a peer's connection is read in the midst of an iteration.
+const peerPiece = 256 << 10
+
+// turnToPeers reads what peers have sent, and writes what is left for them, in the midst of an iteration: gnet turns to each connection
+// once in it, and hundreds of clients with much to read come in between. A vote would take two iterations of theirs, and everything
+// that is proposed waits for votes.
+func (t *Transport) turnToPeers() {
+	if t.fromPeers == nil {
+		t.fromPeers = make([]byte, peerPiece)
+	}
+	for l := range t.links {
+		n, err := unix.Read(l.raw.Fd(), t.fromPeers)
+		if err == nil && n > 0 { // what else there is to say about it, gnet hears in its turn
+			t.take(l, t.fromPeers[:n])
+		}
+		if l.live() && l.raw.OutboundBuffered() > 0 {
+			_ = l.raw.Flush() // an error has closed the link
+		}
+	}
 }
 
 // OnClose implements gnet.EventHandler. It may run inside a Write, a Writev or a Close of ours, and so inside a call of
@@ -88,7 +140,7 @@ func (a *anchor) closed() {
 func (t *Transport) startEngine() (*anchor, error) {
 	client, err := gnet.NewClient(&engine{t: t},
 		gnet.WithNumEventLoop(1),
-		gnet.WithReadBufferCap(t.cfg.ReadBuffer),
+		gnet.WithReadBufferCap(min(t.cfg.ReadBuffer, firstRead)),
 		// Go's net has already set TCP_NODELAY; gnet would set it again and on failure leak its descriptor.
 		gnet.WithTCPNoDelay(gnet.TCPDelay),
 		gnet.WithLogger(gnetLogger{t.log}))

@@ -30,26 +30,35 @@ func pollerOf(loop gnet.EventLoop) (int, error) {
 	return int(v.Int()), nil
 }
 
+// pauses say what a client waits for that is not read.
+type pauses uint8
+
+const (
+	forRoom pauses = 1 << iota // until it has taken answers, see unread
+	forTurn                    // see turns
+)
+
 // pause stops reading the client until resume, or until everything that is queued for it has been written.
-func (c *Client) pause() {
-	c.paused = true
-	c.watch(netpoll.WriteEvents)
+func (c *Client) pause(why pauses) {
+	c.paused |= why
+	c.watch(0)
 }
 
-// resume has a client that was paused read again.
-func (c *Client) resume() {
-	if !c.paused {
+// resume has a client that was paused read again, unless it waits for something else as well.
+func (c *Client) resume(why pauses) {
+	if c.paused&why == 0 {
 		return
 	}
-	c.paused = false
-	if c.raw.OutboundBuffered() > 0 {
-		c.watch(netpoll.ReadWriteEvents)
-	} else {
+	if c.paused &^= why; c.paused == 0 {
 		c.watch(netpoll.ReadEvents)
 	}
 }
 
+// watch has the client watched for events, and for room to write if there is something to be written.
 func (c *Client) watch(events uint32) {
+	if c.raw.OutboundBuffered() > 0 {
+		events |= netpoll.WriteEvents
+	}
 	fd := c.raw.Fd()
 	if err := unix.EpollCtl(c.t.poller, unix.EPOLL_CTL_MOD, fd, &unix.EpollEvent{Fd: int32(fd), Events: events}); err != nil {
 		c.t.log.Warn("cannot change what a connection is watched for, closing it", "client", c.origin.remote, "error", err)

@@ -57,12 +57,42 @@ func (t *Transport) arrived() {
 }
 
 // roundBytes is how much is read before a round comes in between, whoever else may be ready: a few milliseconds' worth. Thousands
-// of connections may have a MiB each, and heartbeats are not to wait for all of them.
-const roundBytes = 8 << 20
+// of connections may have a MiB each, and heartbeats are not to wait for all of them. What has to be decrypted counts sealedWeight
+// times, as it takes that much longer.
+const (
+	roundBytes   = 8 << 20
+	sealedWeight = 4
+)
 
-// round ends an iteration, or comes in the midst of a long one. It runs as a posted task, or when a connection has been served.
-func (t *Transport) round(context.Context) error {
+// longRound is how long a round may take, and what has been posted meanwhile still be done before the sockets are looked at.
+const longRound = time.Millisecond
+
+// endIteration runs as a posted task. gnet runs tasks until there are none, and looks at no socket before that. A round that takes longer
+// than a tick would find the next one posted, again and again, and no vote would be read for as long as there is much to do: so until
+// it ends nobody else posts one.
+func (t *Transport) endIteration(ctx context.Context) error {
+	t.giveTurns()
+	err := t.round(ctx)
 	t.scheduled.Store(false)
+	if began := t.now; t.wanted() {
+		if t.ReadClock()-began > longRound {
+			t.Again()
+		} else {
+			t.schedule()
+		}
+	}
+	return err
+}
+
+// wanted reports whether something has happened since the last round began that calls for another.
+func (t *Transport) wanted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.active || t.tickDue.Load() || len(t.posted) > 0
+}
+
+// round ends an iteration, or comes in the midst of a long one, when a connection has been served.
+func (t *Transport) round(context.Context) error {
 	t.again, t.taken = false, 0
 	t.ReadClock()
 	t.runPosted()
@@ -134,7 +164,7 @@ func (t *Transport) sweep() {
 	}
 	t.lastSweep = t.now
 	for i := range t.clients.places {
-		if c := t.clients.places[i].client; c != nil && !c.paused {
+		if c := t.clients.places[i].client; c != nil && c.paused == 0 {
 			c.overdue(c.greeted)
 		}
 	}

@@ -12,11 +12,11 @@ import (
 )
 
 // securedBy starts a transport whose clients prove who they are.
-func securedBy(t *testing.T, cfg Config) (tr *Transport, join func() *remote) {
+func securedBy(t *testing.T, cfg Config, h Handler) (tr *Transport, join func() *remote) {
 	t.Helper()
 	issue := trusted(t)
 	cfg.Credentials = issue(secure.ReplicaIdentity(1))
-	tr, _ = start(t, cfg, newTestHandler())
+	tr, _ = start(t, cfg, h)
 	client := issue(someClient)
 	addr, _ := tr.Addrs()
 	return tr, func() *remote {
@@ -29,7 +29,7 @@ func securedBy(t *testing.T, cfg Config) (tr *Transport, join func() *remote) {
 
 // A client that does not read its answers is not read any more where what passes is encrypted, either.
 func TestSlowReaderSecured(t *testing.T) {
-	tr, join := securedBy(t, narrowConfig())
+	tr, join := securedBy(t, narrowConfig(), newTestHandler())
 	slow, bystander := join(), join()
 	body := pattern(32<<10, 1)
 	requests := clog(t, tr, slow, body)
@@ -55,7 +55,7 @@ func TestSlowReaderSecured(t *testing.T) {
 
 // Who takes nothing at all is closed.
 func TestStuckReaderSecured(t *testing.T) {
-	tr, join := securedBy(t, narrowConfig())
+	tr, join := securedBy(t, narrowConfig(), newTestHandler())
 	clog(t, tr, join(), pattern(32<<10, 1))
 	pass(tr, stuckAfter+stuckEvery)
 	if s := counters(tr); s.Faults[FaultSlowReader] != 1 || s.Clients != 0 {

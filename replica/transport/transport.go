@@ -86,12 +86,15 @@ type Transport struct {
 	outs       outBuffers
 	partials   partials
 	unread     unread
-	taken      int           // bytes read since the last round
+	turns      turns
+	taken      int           // bytes read since the last round, see roundBytes
 	again      bool          // a byte is on its way to the anchor
 	active     bool          // something has happened since the last round
 	sweepEvery time.Duration // deadlines are looked at about this often
 	lastSweep  time.Duration // and were then
 	message    wire.Message  // the one being delivered
+	large      []byte        // what readOn has read
+	fromPeers  []byte        // what turnToPeers reads
 	scratch    []byte        // headers and Faults being sent
 	plain      []byte        // what was decrypted last
 	sealed     []byte        // what is encrypted to be sent
@@ -136,7 +139,7 @@ func New(cfg Config, h Handler) (*Transport, error) {
 	}
 	t.partials.limit, t.unread.limit = cfg.MaxPartial, cfg.MaxUnread
 	t.outs.most = cfg.MaxKept
-	t.roundTask = gnet.RunnableFunc(t.round)
+	t.roundTask = gnet.RunnableFunc(t.endIteration)
 	for id, addr := range cfg.Peers {
 		if id != cfg.Self {
 			t.watches[id] = newWatch(t, id, addr)

@@ -109,7 +109,7 @@ func (c *Client) settle() {
 	u := &c.t.unread
 	if c.queued > 0 && c.queued >= u.share() {
 		c.waits = true
-		c.pause()
+		c.pause(forRoom)
 	}
 	if !c.listed {
 		c.listed, c.unmoved = true, 0
@@ -126,7 +126,7 @@ func (t *Transport) lookAtUnread() {
 		c.account()
 		if c.live() && c.waits && c.queued <= u.share()/2 {
 			c.waits = false
-			c.resume()
+			c.resume(forRoom)
 			if c.greeted {
 				t.handler.Room(c)
 			}
