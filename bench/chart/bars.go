@@ -178,12 +178,28 @@ func wrap(s string, columns int) string {
 		if len(parts[0]) > columns {
 			parts = strings.Fields(phrase)
 		}
-		for _, part := range parts {
+		for _, part := range hyphenate(parts, columns) {
 			if line != "" && len(line)+1+len(part) > columns {
 				lines, line = append(lines, line), ""
 			}
-			line = strings.TrimSpace(line + " " + part)
+			if strings.HasSuffix(line, "-") {
+				line += part
+			} else {
+				line = strings.TrimSpace(line + " " + part)
+			}
 		}
 	}
 	return strings.Join(append(lines, line), "\n")
+}
+
+// hyphenate splits words that are longer than a line behind their hyphens.
+func hyphenate(words []string, columns int) (parts []string) {
+	for _, word := range words {
+		if len(word) > columns {
+			parts = append(parts, strings.SplitAfter(word, "-")...)
+		} else {
+			parts = append(parts, word)
+		}
+	}
+	return parts
 }

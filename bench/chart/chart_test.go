@@ -305,6 +305,7 @@ func TestWrap(t *testing.T) {
 		"none, noop, 4 x 4096":     "none, noop,\n4 x 4096",
 		"fsync, 4 x 16384":         "fsync,\n4 x 16384",
 		"batching and pipeline":    "batching and\npipeline",
+		"dragonboat-single":        "dragonboat-\nsingle",
 		"":                         "",
 	} {
 		if got := wrap(text, 14); got != want {

@@ -50,8 +50,10 @@ type marker struct {
 	fill Fill
 }
 
-// seriesMarker is that of the i-th series.
-func seriesMarker(i int, fill Fill) draw.GlyphDrawer { return marker{shapes[i%len(shapes)], fill} }
+// seriesMarker is that of the i-th series: those that share a colour differ in shape.
+func seriesMarker(i int, fill Fill) draw.GlyphDrawer {
+	return marker{shapes[(i+i/len(shapes))%len(shapes)], fill}
+}
 
 // DrawGlyph implements draw.GlyphDrawer.
 func (m marker) DrawGlyph(c *draw.Canvas, style draw.GlyphStyle, at vg.Point) {

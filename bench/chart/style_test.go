@@ -91,11 +91,14 @@ func TestWrite(t *testing.T) {
 	}
 }
 
-// TestSeriesDiffer wants neighbours apart in colour and in shape.
+// TestSeriesDiffer wants neighbours apart in colour and in shape, and those of one colour in shape.
 func TestSeriesDiffer(t *testing.T) {
 	for i := range len(palette) {
 		if seriesColour(i) == seriesColour(i+1) || seriesMarker(i, Full) == seriesMarker(i+1, Full) || seriesMarker(i, Hollow) == seriesMarker(i, Full) || seriesMarker(i, Half) == seriesMarker(i, Full) {
 			t.Errorf("series %d and %d look the same", i, i+1)
+		}
+		if again := i + len(palette); seriesMarker(i, Full) == seriesMarker(again, Full) {
+			t.Errorf("series %d and %d, of one colour, have one shape", i, again)
 		}
 	}
 }
