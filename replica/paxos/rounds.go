@@ -87,7 +87,7 @@ func (c *Core) onHeartbeatReply(m *wire.Message) {
 	c.confirmRounds()
 	c.answerRejoins()
 	c.sending[m.From].commit = m.Commit
-	c.keepsUp(m.From, m.Commit, r)
+	c.noteProgress(m.From, m.Commit, r)
 	if m.Commit >= r.commit {
 		c.acknowledge(m.From, m.Received(), m.Commit)
 	}

@@ -23,7 +23,7 @@ type sending struct {
 	sent   wire.Slot // highest slot that has ever been sent, under this leadership
 	commit wire.Slot // the acceptor's commit index, as it said last
 
-	// Whether it keeps up (see keepsUp): it had to get as far as mark, which was chosen when the round began that it answered
+	// Whether it keeps up (see noteProgress): it had to get as far as mark, which was chosen when the round began that it answered
 	// at marked, and lags if that took it too long.
 	mark   wire.Slot
 	marked time.Duration
@@ -107,12 +107,12 @@ func (p *sending) rewind(next wire.Slot, now time.Duration) {
 // were sent meanwhile it would have to keep, on its disk too, until it has come so far.
 func (c *Core) leftBehind(id wire.ReplicaID) bool { return c.sending[id].lags && c.canSpare(id) }
 
-// keepsUp judges an acceptor by its commit index, which it tells in its answer to a round: it lags if it has needed more than
+// noteProgress judges an acceptor by its commit index, which it tells in its answer to a round: it lags if it has needed more than
 // lagHeartbeats to get from one mark to the next, which is as far as the leader was meanwhile, and has not caught up. So a new
 // server's progress is judged before it is counted on (Ongaro's dissertation, 4.2.1). A count of slots would not do: it says
 // nothing of the time, which is a second at one size of batches and a millisecond at another; and what an acceptor has not told
 // yet, because the way is long, is no lag.
-func (c *Core) keepsUp(id wire.ReplicaID, commit wire.Slot, r *round) {
+func (c *Core) noteProgress(id wire.ReplicaID, commit wire.Slot, r *round) {
 	p := &c.sending[id]
 	inFlight, _ := c.window.InFlight()
 	near := commit+wire.Slot(lagWindows*max(inFlight, leastLag)) >= r.commit

@@ -14,8 +14,8 @@ import (
 	"paxosbench/wire/secure"
 )
 
-// plain is the address of a replica that does not speak TLS.
-func plain(t *testing.T) string {
+// accepting is an address where each connection is given to a function, on a goroutine of its own, which closes it.
+func accepting(t *testing.T, serve func(nc net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -28,12 +28,20 @@ func plain(t *testing.T) string {
 			if err != nil {
 				return
 			}
-			_, _ = nc.Read(make([]byte, 1<<10))
-			_, _ = nc.Write(wire.AppendFault(nil, "not this protocol"))
-			_ = nc.Close()
+			go serve(nc)
 		}
 	}()
 	return l.Addr().String()
+}
+
+// plain is the address of a replica that does not speak TLS.
+func plain(t *testing.T) string {
+	t.Helper()
+	return accepting(t, func(nc net.Conn) {
+		_, _ = nc.Read(make([]byte, 1<<10))
+		_, _ = nc.Write(wire.AppendFault(nil, "not this protocol"))
+		_ = nc.Close()
+	})
 }
 
 // Over a connection on which both sides have proved who they are everything is as it is otherwise.
@@ -56,30 +64,17 @@ func TestSecured(t *testing.T) {
 // late is an address behind which a replica is that gets to a connection when it has waited for a while.
 func late(t *testing.T, behind string, wait time.Duration) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			nc, err := l.Accept()
-			if err != nil {
-				return
-			}
-			time.AfterFunc(wait, func() {
-				defer nc.Close()
-				to, err := net.Dial("tcp", behind)
-				if err != nil {
-					return
-				}
-				defer to.Close()
-				go func() { _, _ = io.Copy(to, nc) }()
-				_, _ = io.Copy(nc, to)
-			})
+	return accepting(t, func(nc net.Conn) {
+		defer nc.Close()
+		time.Sleep(wait)
+		to, err := net.Dial("tcp", behind)
+		if err != nil {
+			return
 		}
-	}()
-	return l.Addr().String()
+		defer to.Close()
+		go func() { _, _ = io.Copy(to, nc) }()
+		_, _ = io.Copy(nc, to)
+	})
 }
 
 // A replica that has much to do takes its time for a handshake, and is not left for that: others would have come before whoever begins anew.
