@@ -31,7 +31,7 @@ var rooms = []room{
 	{dir: "replica/paxos", uses: []string{"wire", "pipeline", "wire/ring"}},
 	{dir: "replica/journal", uses: []string{"wire"}},
 	{dir: "replica/machine", uses: []string{"wire"}},
-	{dir: "replica/transport", uses: []string{"wire", "wire/secure"}},
+	{dir: "replica/transport", uses: []string{"wire", "wire/ring", "wire/secure"}},
 	{dir: "replica/snapshot", uses: []string{"wire/...", "replica/machine", "replica/journal"}},
 	{dir: "replica/node", uses: []string{
 		"wire/...", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/snapshot",
