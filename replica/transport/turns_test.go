@@ -62,25 +62,25 @@ func mostInARound(t *testing.T, tr *Transport, h *testHandler, join func() *remo
 	}
 }
 
-// Nor does a peer wait for its turn behind them all.
+// Nor does a peer wait for its turn behind them all: it is heard in the first round that comes in between.
 func TestPeersAreHeardInBetween(t *testing.T) {
 	cfg := crowdedConfig()
 	cfg.PeerAddr, cfg.Peers = "127.0.0.1:0", map[wire.ReplicaID]string{2: "127.0.0.1:1"}
 	h := newTestHandler()
 	tr, _ := start(t, cfg, h)
 	control, _ := joinPeer(t, tr, peerHello())
-	heard := 0
+	first, heard := 0, false
 	crowded(t, tr, h, func() *remote { return join(t, tr) },
 		func() {
 			control.send(wire.AppendMessageHeader(nil, &wire.Message{Type: wire.TypeHeartbeat, Ballot: 7}))
 		},
 		func(served int) {
-			if heard == 0 && len(h.messages) > 0 {
-				heard = served
+			if first == 0 {
+				first, heard = served, len(h.messages) > 0
 			}
 		})
-	if limit := roundBytes/crowdedRequest + 1; heard == 0 || heard > limit {
-		t.Errorf("a peer is heard when %d requests have been served, want at most %d", heard, limit)
+	if !heard {
+		t.Errorf("a peer is not heard in the first round, which comes after %d requests", first)
 	}
 }
 

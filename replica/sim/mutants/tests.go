@@ -97,6 +97,8 @@ var foundBy = map[string]named{
 	"counts-on-the-gone":          {"./replica/paxos", "TestWhoIsGoneIsNotCountedOn"},
 	"asks-the-gone":               {"./replica/paxos", "TestAPeerThatIsGoneIsNotAskedLater"},
 	"there-and-gone":              {"./replica/transport", "TestPeerNotGone"},
+	"sockets-come-last":           {"./replica/transport", "TestLongRoundsLeaveTimeForSockets"},
+	"peers-wait-their-turn":       {"./replica/transport", "TestPeersAreHeardInBetween"},
 	"put-where-it-was":            {"./replica/machine", "TestChurnAcrossSizes"},
 	"put-under-a-snapshot":        {"./replica/machine", "TestSnapshotDuringGrowth"},
 	"alike-but-for-their-lengths": {"./wire", "TestDecodeFragmentRefuses"},
