@@ -36,10 +36,11 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 	if len(data) >= firstRead && !t.turns.crowded {
 		read = t.readOn(raw, data)
 	}
-	weight := t.take(end, read)
-	t.taken += weight
-	t.turns.read += weight
-	if end.base().live() {
+	t.take(end, read)
+	c := end.base()
+	t.taken += c.weight(len(read))
+	t.turns.read += c.weight(len(read))
+	if c.live() {
 		_, _ = raw.Discard(len(data)) // cannot fail: that much is there
 	}
 	if t.taken >= roundBytes {
@@ -67,8 +68,8 @@ func (t *Transport) readOn(raw gnet.Conn, data []byte) []byte {
 	return t.large[:first+n]
 }
 
-// take passes on what has been read of a connection, and returns how much of roundBytes that is.
-func (t *Transport) take(end endpoint, data []byte) (weight int) {
+// take passes on what has been read of a connection.
+func (t *Transport) take(end endpoint, data []byte) {
 	t.arrived()
 	t.stats.Reads++
 	t.stats.BytesIn += uint64(len(data))
@@ -76,10 +77,17 @@ func (t *Transport) take(end endpoint, data []byte) (weight int) {
 	c.arrived += len(data)
 	if c.records == nil {
 		end.received(data)
-		return len(data)
+	} else {
+		c.unseal(data, end)
 	}
-	c.unseal(data, end)
-	return sealedWeight * len(data)
+}
+
+// weight is how much of roundBytes so many bytes of the connection are.
+func (c *conn) weight(bytes int) int {
+	if c.records == nil {
+		return bytes
+	}
+	return sealedWeight * bytes
 }
 
 // peerPiece is how much of a peer's connection is read in the midst of an iteration.

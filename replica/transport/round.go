@@ -71,15 +71,17 @@ const longRound = time.Millisecond
 // than a tick would find the next one posted, again and again, and no vote would be read for as long as there is much to do: so until
 // it ends nobody else posts one.
 func (t *Transport) endIteration(ctx context.Context) error {
+	began := t.ReadClock()
 	t.giveTurns()
 	err := t.round(ctx)
 	t.scheduled.Store(false)
-	if began := t.now; t.wanted() {
-		if t.ReadClock()-began > longRound {
-			t.Again()
-		} else {
-			t.schedule()
-		}
+	switch {
+	case !t.wanted():
+	case t.ReadClock()-began > longRound:
+		t.active = false // what comes from the sockets posts the round
+		t.Again()
+	default:
+		t.schedule()
 	}
 	return err
 }

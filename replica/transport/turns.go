@@ -22,9 +22,7 @@ func (c *Client) endTurn(read int) {
 	if read < muchRead || !t.turns.crowded || !c.live() {
 		return
 	}
-	if c.turn = read; c.records != nil {
-		c.turn *= sealedWeight
-	}
+	c.turn = c.weight(read)
 	if c.paused&forTurn == 0 {
 		t.turns.waiting.Push(c)
 	}

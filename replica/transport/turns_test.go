@@ -39,6 +39,27 @@ func TestLongRoundsLeaveTimeForSockets(t *testing.T) {
 	onLoop(tr, func() { h.round = nil })
 }
 
+// What happens in a long round is seen to in the next one, which waits for no tick.
+func TestALongRoundIsFollowedByAnother(t *testing.T) {
+	cfg := testConfig()
+	cfg.Tick = time.Hour
+	h := newTestHandler()
+	tr, _ := start(t, cfg, h)
+	rounds := make(chan bool, 2)
+	tr.Post(func() {
+		h.round = func() {
+			h.round = func() { rounds <- true }
+			time.Sleep(2 * longRound)
+			tr.arrived() // as when a connection breaks
+		}
+	})
+	select {
+	case <-rounds:
+	case <-time.After(patience):
+		t.Error("nobody sees to it")
+	}
+}
+
 // However much has come while the loop was busy, a round comes after every few megabytes of it, and sooner where it has to be decrypted.
 func TestRoundsComeInBetween(t *testing.T) {
 	h := newTestHandler()
