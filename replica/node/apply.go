@@ -46,7 +46,7 @@ type lag struct {
 }
 
 const (
-	mostLag = 50 * time.Millisecond
+	mostLag = 150 * time.Millisecond
 	lagRoom = 4 << 10
 )
 
