@@ -83,7 +83,7 @@ func (spec *networkSpec) served(network *netem.Network, control *netem.Control) 
 // startNetworkProgram starts a process that emulates the network and outlives this one.
 func (c *Cluster) startNetworkProgram(ctx context.Context, n *Network, spec *networkSpec) (served servedNetwork, err error) {
 	cmd := exec.Command(c.config.NetworkProgram[0], c.config.NetworkProgram[1:]...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = free()
 	in, inErr := cmd.StdinPipe()
 	out, outErr := cmd.StdoutPipe()
 	if err := errors.Join(inErr, outErr, cmd.Start()); err != nil {

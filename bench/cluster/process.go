@@ -135,8 +135,12 @@ func Command(ctx context.Context, program string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// startProcess starts a program whose output is appended to a log. Unless it is tied to this process it outlives it, in a
-// session of its own.
+// free puts a child into a process group of its own, so that Ctrl-C in the terminal spares it, and what ends it is a signal to
+// itself. It stays in the session of this process: Linux gives every session a share of the processors (sched_autogroup), and
+// replicas with one each are moved from processor to processor so badly that one may not run for a second.
+func free() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// startProcess starts a program whose output is appended to a log. Unless it is tied to this process it outlives it.
 func startProcess(log, program string, args []string, isTied bool) (*child, error) {
 	file, err := os.OpenFile(log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -144,7 +148,7 @@ func startProcess(log, program string, args []string, isTied bool) (*child, erro
 	}
 	cmd := exec.Command(program, args...)
 	if cmd.SysProcAttr = tied(); !isTied {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+		cmd.SysProcAttr = free()
 	}
 	cmd.Stdout, cmd.Stderr = file, file
 	if err := errors.Join(cmd.Start(), file.Close()); err != nil {
