@@ -13,8 +13,10 @@ import (
 
 // Processors returns two processors that this process may use, for a duet.
 func Processors() ([]int, error) {
-	if _, err := exec.LookPath("taskset"); err != nil {
-		return nil, fmt.Errorf("a duet keeps processes to a processor by taskset: install util-linux, or compare without --duet (%w)", err)
+	for _, tool := range []string{"taskset", "chrt"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return nil, fmt.Errorf("a duet keeps processes to a processor by taskset and chrt: install util-linux, or compare without --duet (%w)", err)
+		}
 	}
 	var allowed unix.CPUSet
 	if err := unix.SchedGetaffinity(0, &allowed); err != nil {

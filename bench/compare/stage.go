@@ -41,12 +41,14 @@ func NewStage(local *bench.Local, scratch, replicaA, replicaB string) (*Stage, e
 }
 
 // launcher is a script that becomes a program: first it says that it will be this process, then it goes to the processor
-// that is said, if one is. (A program of several threads could not do it: while it becomes another one, it looks ended.)
+// that is said, if one is. (A program of several threads could not do it: while it becomes another one, it looks ended.) There
+// nobody is preempted because somebody else wakes (SCHED_BATCH): in which order the processes of a side take turns, and how much
+// each finds to do at once, would be chance else, and worth more than what is to be found.
 const launcher = `#!/bin/sh
 side=%[1]s
 [ -e "$side/%[2]s" ] || exec %[4]s "$@"
 echo $$ >>"$side/%[3]s"
-exec taskset -c "$(cat "$side/%[2]s")" %[4]s "$@"
+exec taskset -c "$(cat "$side/%[2]s")" chrt --batch 0 %[4]s "$@"
 `
 
 // Host implements Hosts. Each side has files of its own: both may be there at the same time.

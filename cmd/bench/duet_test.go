@@ -122,8 +122,8 @@ func TestDuetCampaign(t *testing.T) {
 
 // duet compares two programs of replicas, logs the figures and returns the verdict.
 func duet(t *testing.T, a, b string, seed int) string {
-	const flags = "--durability none -- --window 256"
-	code, stdout, stderr := invoke(t, "compare", "--duet", "--pairs", "32", "--duration", "1s", "--warmup", "300ms", "--bin", bin,
+	const flags = "--durability none --log-bytes 16MiB -- --window 4096 --keys 1000"
+	code, stdout, stderr := invoke(t, "compare", "--duet", "--pairs", "32", "--duration", "2s", "--warmup", "500ms", "--bin", bin,
 		"--port-base", "26000", "--seed", strconv.Itoa(seed), "--replica-a", a, "--replica-b", b, "--", flags, flags)
 	if code != 0 {
 		t.Fatalf("exit code %d: %s%s", code, stdout, stderr)
