@@ -161,8 +161,7 @@ func (d *Data) missing() string {
 }
 
 // lines wraps paragraphs to the width of the picture.
-func lines(paragraphs []string) (out []string) {
-	style := textStyle(8, false, draw.XLeft, draw.YBottom)
+func lines(style draw.TextStyle, paragraphs ...string) (out []string) {
 	for _, p := range paragraphs {
 		line := ""
 		for _, word := range strings.Fields(p) {

@@ -137,6 +137,28 @@ func TestFiguresFit(t *testing.T) {
 	}
 }
 
+// TestLongTitlesFit wants all of a title in the picture, however long it is.
+func TestLongTitlesFit(t *testing.T) {
+	d := collect(t, parse(t, everything), "bars")
+	d.Graph.Title = strings.Repeat("Throughput of everything that there is, beside all of what it is made of ", 4)
+	var svg bytes.Buffer
+	if err := d.Write(&svg, "svg"); err != nil {
+		t.Fatal(err)
+	}
+	said := 0
+	for _, text := range regexp.MustCompile(`<text x="([0-9.]+)"[^>]* textLength="([0-9.]+)[^>]*>([^<]*)<`).FindAllStringSubmatch(svg.String(), -1) {
+		x, errX := strconv.ParseFloat(text[1], 64)
+		length, errLength := strconv.ParseFloat(text[2], 64)
+		if errX != nil || errLength != nil || x+length > width.Points() {
+			t.Errorf("%q begins at %s and is %s long, the picture %.0f", text[3], text[1], text[2], width.Points())
+		}
+		said += strings.Count(text[3], "made")
+	}
+	if said != 4 {
+		t.Errorf("%d of 4 parts of the title are in the picture", said)
+	}
+}
+
 // TestContrast wants the letters on every tile readable: 4.5 to 1 is what the guidelines for the web ask for.
 func TestContrast(t *testing.T) {
 	for share := 0.0; share <= 1; share += 0.01 {

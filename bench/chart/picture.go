@@ -14,14 +14,15 @@ import (
 
 // Measures of a picture.
 const (
-	width       = 25 * vg.Centimeter
-	panelHeight = 11 * vg.Centimeter
-	lowHeight   = 8 * vg.Centimeter // of panels that share the width
-	margin      = 14 * vg.Millimeter / 2
-	gap         = 5 * vg.Millimeter
-	titleHeight = 22 // points
-	entryHeight = 14
-	smallHeight = 11
+	width         = 25 * vg.Centimeter
+	panelHeight   = 11 * vg.Centimeter
+	lowHeight     = 8 * vg.Centimeter // of panels that share the width
+	margin        = 14 * vg.Millimeter / 2
+	gap           = 5 * vg.Millimeter
+	titleHeight   = 22 // points, of a title of one line and what keeps it apart
+	headingHeight = 16 // of a line more
+	entryHeight   = 14
+	smallHeight   = 11
 )
 
 // ErrEmpty is the error of drawing a graph none of whose cells has figures.
@@ -36,18 +37,21 @@ func (d *Data) Write(w io.Writer, format string) error {
 	if err != nil {
 		return fmt.Errorf("graph %s: %w", d.Graph.Name, err)
 	}
-	caption := lines(d.caption())
-	legend := d.legend()
+	small := textStyle(8, false, draw.XLeft, draw.YBottom)
+	small.Color = soft
+	heading := textStyle(13, true, draw.XLeft, draw.YTop)
+	title, caption, legend := lines(heading, d.Graph.Title), lines(small, d.caption()...), d.legend()
 	titles := d.headHeight()
 	body := vg.Length(len(panels))*(d.rowHeight()+titles) + vg.Length(len(panels)-1)*gap
-	head := vg.Points(titleHeight + entryHeight*float64(len(legend)) + 6)
+	more := vg.Points(headingHeight * float64(len(title)-1))
+	head := more + vg.Points(titleHeight+entryHeight*float64(len(legend))+6)
 	foot := vg.Points(smallHeight*float64(len(caption)) + 6)
 	return writePicture(w, format, width, 2*margin+head+body+foot, func(c draw.Canvas) {
 		inner := draw.Crop(c, margin, -margin, margin, -margin)
-		inner.FillText(textStyle(13, true, draw.XLeft, draw.YTop), vg.Point{X: inner.Min.X, Y: inner.Max.Y}, d.Graph.Title)
-		d.drawLegend(inner, legend)
-		small := textStyle(8, false, draw.XLeft, draw.YBottom)
-		small.Color = soft
+		for i, line := range title {
+			inner.FillText(heading, vg.Point{X: inner.Min.X, Y: inner.Max.Y - vg.Points(headingHeight*float64(i))}, line)
+		}
+		d.drawLegend(draw.Crop(inner, 0, 0, 0, -more), legend)
 		for i, line := range caption {
 			inner.FillText(small, vg.Point{X: inner.Min.X, Y: inner.Min.Y + vg.Points(smallHeight*float64(len(caption)-1-i))}, line)
 		}
