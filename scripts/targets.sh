@@ -11,6 +11,7 @@ Build, and measure how far the replicas are from what this machine allows: each 
 Usage: scripts/targets.sh [--since COMMIT] [--only TEXT] [--list] [OPTIONS of bench compare]
   --since COMMIT   Compare with the replicas of a commit, too.
   --kills N        How often a leader is killed (default 20; 0: not at all).
+  --minutes N      For how long the memory of replicas is watched (default 10; 0: not at all).
   --only TEXT      Only the lines whose name contains TEXT.
   --list           Print the lines and measure nothing.
   OPTIONS          For each comparison, as in: --pairs 20 --duration 3s (default: --pairs 8 --duration 2s).
@@ -20,8 +21,10 @@ longest time that one of them spent in reading, or the CPU time of all shared by
 
 A leader is killed under 20,000 puts a second; what counts is the longest that one of them took from when it was due.
 
+Memory is what the largest of three replicas has resident after minutes of small commands, as many as there can be.
+
 A line is: name, figure, A / B with its 95 % interval, target, and whether the median reaches it. What A and B are, --list says.
-All lines together take about 25 minutes. The machine should have nothing else to do.
+All lines together take about 35 minutes. The machine should have nothing else to do.
 
 Exit codes: 0 measured (whether the targets are reached or not), 1 failed, 2 usage, 130 interrupted.
 TEXT
@@ -166,14 +169,35 @@ restart() {
   rmdir "$scratch"
 }
 
+# memory prints the most that a replica has resident after so many minutes of small commands as fast as they go.
+memory() {
+  local scratch=$ROOT/.cluster/targets pids pid
+  export PAXOSBENCH_STATE=$scratch/cluster
+  mkdir -p "$scratch"
+  pids=$("$ROOT/bin/bench" cluster up | grep -o 'pid [0-9]*' | cut -d' ' -f2)
+  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration "$1m" --examine 0s --quiet --out "$scratch/out" >/dev/null ||
+    [[ -f $scratch/out/result.json ]] || return 1 # that the host was busy is no matter here
+  for pid in $pids; do cat "/proc/$pid/status"; done | awk -v minutes="$1" -v ops="$(awk '/"throughput_ops_per_s"/ {print $2 / 1e6; exit}' "$scratch/out/result.json")" '
+    $1 == "VmRSS:" {replicas++; if ($2 > most) most = $2}
+    END {
+      if (replicas != 3) exit 1
+      printf "%-40s %-15s %6.0f %-16s < 256   %s  (%d min at %.2fM/s)\n", "memory of a replica", "MiB", most / 1024, "", most / 1024 <= 256 ? "reached" : "short", minutes, ops
+    }'
+  "$ROOT/bin/bench" cluster down >/dev/null
+  "$ROOT/bin/bench" cluster clean >/dev/null
+  rm -rf "$scratch/out"
+  rmdir "$scratch"
+}
+
 main() {
-  KILLS=20
+  KILLS=20 MINUTES=10
   SINCE='' TREES='' OPTIONS=(--pairs 8 --duration 2s)
   local only='' list=false name figure sense target a b
   while (($#)); do
     case $1 in
       --since) (($# > 1)) || die 2 '--since wants a commit' && SINCE=$2 && shift 2 ;;
       --kills) (($# > 1)) || die 2 '--kills wants a number' && KILLS=$2 && shift 2 ;;
+      --minutes) (($# > 1)) || die 2 '--minutes wants a number' && MINUTES=$2 && shift 2 ;;
       --only) (($# > 1)) || die 2 '--only wants a text' && only=$2 && shift 2 ;;
       --list) list=true && shift ;;
       -h | --help) usage && return ;;
@@ -200,6 +224,7 @@ main() {
   done < <(lines)
   [[ 'a small put' != *"$only"* ]] || bytes
   [[ 'restart of three' != *"$only"* ]] || restart 6s
+  [[ $MINUTES == 0 || 'memory of a replica' != *"$only"* ]] || memory "$MINUTES"
   [[ $KILLS == 0 || 'SIGKILL of the leader' != *"$only"* ]] || kills "$KILLS"
 }
 
