@@ -17,7 +17,8 @@ Usage: scripts/compare.sh 'FLAGS A' 'FLAGS B' [--duet] [--pairs N] [--duration D
                  code comes to lie differs between builds, and alone may be worth two or three percent: no
                  number of pairs tells that from a change. scripts/instructions.sh does.
   --duet         A and B at the same time, cluster and load of each kept to one processor, which the two exchange
-                 every 100 ms: what disturbs the host, or one processor, disturbs both alike.
+                 every 100 ms: what disturbs the host, or one processor, disturbs both alike. Best with much in
+                 flight: -- --window 4096.
   --pairs N      Runs of each (default 10). Fewer than eight cannot show a difference.
   --duration D   Length of each measurement (default 2s), after a warm-up of 500ms.
 

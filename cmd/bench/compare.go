@@ -32,8 +32,9 @@ type compareCommand struct {
 func (*compareCommand) Help() string {
 	return `A and B are measured in interleaved pairs (A B, B A, ..), each run with a cluster of its own. A duet measures both at
 the same time, cluster and load of each kept to one processor, which the two exchange every 100 ms, for about a millisecond in
-which nothing of them runs: what disturbs the host, or one processor, disturbs both alike. It says less about what a program
-does with several processors.
+which nothing of them runs: what disturbs the host, or one processor, disturbs both alike. Nobody is preempted there because
+somebody else wakes (SCHED_BATCH). It tells the more the more is in flight, as processes then take turns less often, and says
+less about what a program does with several processors.
 A run that is invalid or does not keep up counts as worse than any figure. The ratio is the median of those of the pairs. Its
 interval holds the values that an exact sign test does not reject at 5 %: it is made of order statistics, and the two never
 contradict each other. Each line has an interval and a test of its own; as several are looked at, the test's p is then
