@@ -11,8 +11,8 @@ import (
 	"paxosbench/bench"
 )
 
-// TestMoves wants the programs of a side kept to the processor that it was moved to, those that run and those to come, and
-// programs that nobody has moved to none.
+// TestMoves wants the programs of a side kept to the processor that it was moved to, those that run and those to come, where nobody
+// preempts another, and programs that nobody has moved to none.
 func TestMoves(t *testing.T) {
 	two, err := Processors()
 	if err != nil {
@@ -20,7 +20,7 @@ func TestMoves(t *testing.T) {
 	}
 	dir := t.TempDir()
 	for _, name := range []string{"replica", "loadgen"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\ncat /proc/self/status; read wait; cat /proc/self/status\n"), 0o755); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\nchrt --pid $$; cat /proc/self/status; read wait; cat /proc/self/status\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,19 +33,19 @@ func TestMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := allowed(t, stage, nil); strings.Join(got[:1], "") == strconv.Itoa(two[0]) {
-		t.Errorf("moved by nobody, and only on %v", got)
+	if got, policy := allowed(t, stage, nil); strings.Join(got[:1], "") == strconv.Itoa(two[0]) || policy == "SCHED_BATCH" {
+		t.Errorf("moved by nobody, and only on %v, %s", got, policy)
 	}
 	if err := stage.Seat(two[0], two[1]); err != nil {
 		t.Fatal(err)
 	}
-	got := allowed(t, stage, func() {
+	got, policy := allowed(t, stage, func() {
 		if err := stage.Seat(two[1], two[0]); err != nil {
 			t.Error(err)
 		}
 	})
-	if len(got) != 2 || got[0] != strconv.Itoa(two[0]) || got[1] != strconv.Itoa(two[1]) {
-		t.Errorf("on %v, want %v", got, two)
+	if len(got) != 2 || got[0] != strconv.Itoa(two[0]) || got[1] != strconv.Itoa(two[1]) || policy != "SCHED_BATCH" {
+		t.Errorf("on %v, want %v; %s, want SCHED_BATCH", got, two, policy)
 	}
 	if err := stage.Seat(two[0], two[1]); err != nil {
 		t.Errorf("moving what has ended: %v", err)
@@ -56,8 +56,8 @@ func TestMoves(t *testing.T) {
 }
 
 // allowed starts the replica of side A, calls a function while it runs, and returns which processors it could use before
-// and after.
-func allowed(t *testing.T, stage *Stage, meanwhile func()) (on []string) {
+// and after, and its scheduling policy.
+func allowed(t *testing.T, stage *Stage, meanwhile func()) (on []string, policy string) {
 	t.Helper()
 	cmd := exec.Command(filepath.Join(stage.programs("A"), "replica"))
 	in, err := cmd.StdinPipe()
@@ -93,6 +93,9 @@ func allowed(t *testing.T, stage *Stage, meanwhile func()) (on []string) {
 		if list, found := strings.CutPrefix(line, "Cpus_allowed_list:"); found {
 			on = append(on, strings.TrimSpace(list))
 		}
+		if _, said, found := strings.Cut(line, "scheduling policy: "); found {
+			policy = strings.TrimSpace(said)
+		}
 	}
-	return on
+	return on, policy
 }
