@@ -172,11 +172,14 @@ restart() {
 # durable prints how long a put takes where there is one at a time, in writes of 4 KiB with their syncs, of which the host is asked
 # before each.
 durable() {
-  local scratch=$ROOT/.cluster/targets i
+  local scratch=$ROOT/.cluster/targets i text
   export PAXOSBENCH_STATE=$scratch/cluster
   mkdir -p "$scratch"
   for ((i = 0; i < 8; i++)); do
-    "$ROOT/bin/bench" calibrate --duration 100ms --out "$scratch/calibration.json" >/dev/null 2>&1 || return 1
+    text=$("$ROOT/bin/bench" calibrate --duration 100ms --out "$scratch/calibration.json" 2>&1) || {
+      printf '%s\n' "$text" >&2
+      return 1
+    }
     "$ROOT/bin/bench" cluster up >/dev/null
     "$ROOT/bin/loadgen" run --conns 1 --clients 1 --window 1 --duration 2s --examine 0s --quiet --out "$scratch/out" >/dev/null || return 1
     "$ROOT/bin/bench" cluster down >/dev/null
