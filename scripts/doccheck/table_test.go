@@ -20,6 +20,10 @@ var shortenings = []shortening{
 	// That there are such benchmarks is seen without measuring them, and of all packages without linking each.
 	shorten(`-run '\^\$' -bench ('.*') -benchtime 100ms -count 3 \./wire .*`, `-list $1 ./wire ./batching | grep Benchmark`),
 
+	// So is that there is a campaign, of which a test of its own makes one duet.
+	shorten(`^PAXOSBENCH_DUETS=20 .* go test \./cmd/bench -run DuetCampaign .*`, `go test ./cmd/bench -list DuetCampaign | grep TestDuetCampaign`),
+	shorten(`--duet --pairs 16`, `--duet --pairs 1 --warmup 100ms --duration 200ms`),
+
 	// On other hosts: whether the programs take it is what can be seen here.
 	shorten(`^(bin/replica --id 1 .*)--tls /etc/paxosbench (.*)`, `$1$2 --insecure-listen --check`),
 	shorten(`^bin/loadgen run --addrs host1:.*`, `$0 --check`),
