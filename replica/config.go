@@ -80,7 +80,8 @@ type Config struct {
 	// Version says what the program was built from, in /status. It is no setting.
 	Version any `kong:"-"`
 
-	// OwnProcess says that the replica has the process for itself: it sets how large the heap may become. It is no setting either.
+	// OwnProcess says that the replica has the process for itself: it sets how large the heap may become, and its event loop keeps one of the
+	// runtime's processors also while it waits, of which there have to be two. It is no setting either.
 	OwnProcess bool `kong:"-"`
 }
 
@@ -265,7 +266,7 @@ func (c *Config) transport(incarnation uint64, buffers *wire.Buffers, log *slog.
 	parts := c.memoryParts()
 	tc := transport.Config{
 		Self: c.ID, Settings: c.Agreement().Settings(), Incarnation: incarnation,
-		ClientAddr: c.self().Client, Peers: peers, IdleTimeout: c.ClientIdle, Buffers: buffers, Logger: log,
+		ClientAddr: c.self().Client, Peers: peers, IdleTimeout: c.ClientIdle, Buffers: buffers, Logger: log, OwnProcess: c.OwnProcess,
 		MaxPartial: parts.partial, MaxUnread: parts.unread, MaxKept: parts.outs, MaxRelayed: parts.relayed, MaxPeerOutbound: parts.peer,
 	}
 	if len(peers) > 0 {

@@ -13,6 +13,8 @@ import (
 type System struct {
 	Addrs []string // client addresses of the replicas
 	TLS   string   // directory of the credentials by which this client proves itself; empty: nobody proves anything
+
+	OwnProcess bool // the process is there for the load (see loop.Config)
 }
 
 // Name implements target.System.
@@ -32,6 +34,7 @@ func (s System) Open(o target.Options, sink target.Sink) (target.Loop, error) {
 	return loop.New(loop.Config{
 		Addrs: s.Addrs, Credentials: credentials, Conns: o.Conns, Sessions: o.Sessions, Window: o.Window, SessionWindow: o.SessionWindow,
 		StallTimeout: o.StallTimeout, ConnectTimeout: o.ConnectTimeout, Nonce: o.Nonce, Start: o.Start,
+		OwnProcess: s.OwnProcess,
 	}, sink)
 }
 

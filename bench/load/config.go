@@ -66,6 +66,9 @@ type Config struct {
 	// MaxSendLag is the p99 of the send lag up to which an open loop is valid; 0: 1 ms, or a tenth of the median
 	// service time if that is more.
 	MaxSendLag time.Duration
+	// OwnProcess says that the process is there for this run: a loop that loads replicas of this project keeps one of the Go runtime's
+	// processors also while it waits.
+	OwnProcess bool
 	// Version says what this generator was built from.
 	Version string
 	// Name tells this generator from others in a merged result.
@@ -77,7 +80,7 @@ func (c *Config) system() target.System {
 	if c.System != nil {
 		return c.System
 	}
-	return client.System{Addrs: c.Addrs, TLS: c.TLS}
+	return client.System{Addrs: c.Addrs, TLS: c.TLS, OwnProcess: c.OwnProcess}
 }
 
 // can returns what that can do.

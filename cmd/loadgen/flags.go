@@ -164,7 +164,7 @@ func (f *loadFlags) config() (*load.Config, error) {
 	cfg.Warmup, cfg.Duration, cfg.Interval, cfg.Timeout = f.Time.Warmup, f.Time.Duration, f.Time.interval(cfg.Interval), f.Time.Timeout
 	cfg.StallTimeout, cfg.ConnectTimeout, cfg.GiveUp = f.Time.Stall, f.Time.Connect, f.Time.GiveUp
 	cfg.Verify, cfg.MaxErrors, cfg.Objective, cfg.MaxSendLag = f.Check.Verify, f.Check.MaxErrors, f.Check.Objective, f.Check.MaxSendLag
-	cfg.Name, cfg.Version = f.Output.Name, program.ThisVersion().String()
+	cfg.Name, cfg.Version, cfg.OwnProcess = f.Output.Name, program.ThisVersion().String(), true
 	if err := f.Workload.apply(&cfg); err != nil {
 		return nil, err
 	}

@@ -61,7 +61,10 @@ type cli struct {
 	Version program.VersionFlag `help:"Print which version of the program this is."`
 }
 
-func main() { os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	program.SpareProcessor()
+	os.Exit(execute(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // execute parses the arguments, carries out the command and returns the exit code.
 func execute(args []string, stdout, stderr io.Writer) int {

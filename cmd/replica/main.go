@@ -30,6 +30,7 @@ func main() {
 	}
 	c.Version, c.OwnProcess = program.ThisVersion(), true
 	useHugePages()
+	program.SpareProcessor()
 	os.Exit(run(&c))
 }
 

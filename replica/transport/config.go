@@ -27,7 +27,7 @@ type Config struct {
 
 	MaxClients      int // client connections at a time; default 4096
 	MaxForwarded    int // of these, how many may be handed on to the leader, each over a connection more
-	ReadBuffer      int // bytes read from a connection at a time, rounded up to a power of two; default 1 MiB
+	ReadBuffer      int // bytes read from a connection at a time; default 1 MiB
 	SocketBuffer    int // bytes of kernel buffer per socket and direction; default 4 MiB
 	MaxPartial      int // bytes of frames from clients that have not arrived whole, over all of them; default 64 MiB, at least two frames
 	MaxUnread       int // bytes of answers that clients have not taken, over all of them; default 256 MiB, at least two answers
@@ -41,6 +41,9 @@ type Config struct {
 	FrameTimeout     time.Duration // in which 1 KiB a second of a frame that has begun must arrive, or its end; default 10 s
 
 	Tick time.Duration // Handler.Tick is called about this often; default 2 ms
+
+	// OwnProcess says that the process is there for this loop: it keeps one of the runtime's processors also while it waits, if there is another.
+	OwnProcess bool
 
 	// Buffers supplies the bodies of peer messages. It belongs to the loop, as the Handler does.
 	Buffers *wire.Buffers

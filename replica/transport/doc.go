@@ -5,14 +5,17 @@
 //
 // Everything that touches a connection, and every call into the Handler, happens on the loop's goroutine. Around it
 // stand a few goroutines that only ever hand finished things to the loop: one per listener (accept), one per peer that
-// this replica dials, with credentials one per connection that is proving who it is (proof), and a timer.
+// this replica dials, and with credentials one per connection that is proving who it is (proof).
 //
 // # One iteration
 //
 // epoll reports the connections that are ready; each is read once and its whole frames go to the Handler as they lie
-// in the loop's buffer. The first of them posts a task to the loop itself, and gnet runs posted tasks after all ready
-// connections have been served. That task is the round: posted functions, Tick when it is due, Handler.Round, and then
-// one write for each client that has output.
+// in the loop's buffer. Then comes the round: posted functions, Tick when it is due, Handler.Round, and then one write for each client
+// that has output.
+//
+// The loop is gnet's, and so are connections: that they are opened and closed, and what waits to be written. gnet has no end of an iteration, so
+// in one of its own the first connection posts a task, and gnet runs tasks after all ready connections have been served. That task stays, and
+// iterates by itself until there is something that gnet has to see to (iteration_linux.go).
 //
 // On a connection that is secured the loop decrypts what it has read before anything looks at it, and encrypts what it writes (seal).
 //

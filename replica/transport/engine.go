@@ -1,11 +1,11 @@
 package transport
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
@@ -19,7 +19,9 @@ type engine struct {
 
 // OnOpen implements gnet.EventHandler.
 func (e *engine) OnOpen(raw gnet.Conn) ([]byte, gnet.Action) {
-	raw.Context().(endpoint).opened(raw)
+	end := raw.Context().(endpoint)
+	e.t.ends.set(raw.Fd(), end)
+	end.opened(raw)
 	return nil, gnet.None
 }
 
@@ -30,42 +32,33 @@ func (e *engine) OnTraffic(raw gnet.Conn) gnet.Action {
 	if len(data) == 0 {
 		return gnet.None
 	}
-	t := e.t
 	end := raw.Context().(endpoint)
-	read := data
-	if len(data) >= firstRead && !t.turns.crowded {
-		read = t.readOn(raw, data)
-	}
-	t.take(end, read)
-	c := end.base()
-	t.taken += c.weight(len(read))
-	t.turns.read += c.weight(len(read))
-	if c.live() {
+	e.t.arrivedOn(end, data)
+	if end.base().live() {
 		_, _ = raw.Discard(len(data)) // cannot fail: that much is there
-	}
-	if t.taken >= roundBytes {
-		t.turns.crowded = true
-		t.turnToPeers()
-		_ = t.round(context.Background())
 	}
 	return gnet.None
 }
 
-// firstRead is how much gnet reads of a connection. What there is besides is read as well, up to Config.ReadBuffer, unless there are many
-// who have much to be read.
+// firstRead is how much gnet reads of a connection at a time, and what is read of each while there are many who have much to be read. Else it is
+// up to Config.ReadBuffer.
 const firstRead = 128 << 10
 
-// readOn returns data, which is what gnet has read, and what there is behind it.
-func (t *Transport) readOn(raw gnet.Conn, data []byte) []byte {
-	if cap(t.large) == 0 {
-		t.large = make([]byte, max(t.cfg.ReadBuffer, firstRead))
+// arrivedOn takes what has been read of a connection. A round comes in between when that is much.
+func (t *Transport) arrivedOn(end endpoint, data []byte) {
+	if end == endpoint(t.anchor) {
+		t.arrived()
+		return
 	}
-	first := copy(t.large, data)
-	n, err := unix.Read(raw.Fd(), t.large[first:])
-	if err != nil || n <= 0 { // what there is to say about it, gnet hears in its turn
-		return data
+	t.take(end, data)
+	weight := end.base().weight(len(data))
+	t.taken += weight
+	t.turns.read += weight
+	if t.taken >= roundBytes {
+		t.turns.crowded = true
+		t.turnToPeers()
+		t.round()
 	}
-	return t.large[:first+n]
 }
 
 // take passes on what has been read of a connection.
@@ -115,6 +108,7 @@ func (t *Transport) turnToPeers() {
 // the Handler: it only takes note, and the Handler hears of it before its next Round.
 func (e *engine) OnClose(raw gnet.Conn, err error) gnet.Action {
 	end := raw.Context().(endpoint)
+	e.t.ends.set(raw.Fd(), nil)
 	end.base().explain(err)
 	end.base().takeLeave()
 	end.closed()
@@ -134,9 +128,10 @@ func (a *anchor) opened(raw gnet.Conn) {
 	a.open(raw)
 	a.t.loop = raw.EventLoop()
 	a.t.poller, a.broken = pollerOf(a.t.loop)
+	a.t.keeps = a.t.cfg.OwnProcess && runtime.GOMAXPROCS(0) > 1
 }
 
-// received has nothing to do: that bytes have come makes a round, see Transport.Again.
+// received is never called: what comes here is no data, see Transport.ring.
 func (a *anchor) received([]byte) {}
 
 func (a *anchor) closed() {

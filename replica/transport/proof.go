@@ -60,7 +60,7 @@ func (t *Transport) bring(nc net.Conn, e endpoint) error {
 	if conn, ok := nc.(*secure.Conn); ok {
 		nc, e.base().records = conn.Part()
 	}
-	return t.enroll(nc, e)
+	return t.visit(func() error { return t.enroll(nc, e) })
 }
 
 // clientsOnly and peersOnly say why an identity may not use a port.

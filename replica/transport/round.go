@@ -17,42 +17,35 @@ func (t *Transport) ReadClock() time.Duration {
 }
 
 // Post has f called on the loop, before the next Round. Any goroutine may call it, also before Run; after Run has
-// ended f is dropped. A burst of posts costs one wake-up. Functions that the loop itself posts run before the sockets
-// are looked at again, so a function must not post itself for ever.
+// ended f is dropped. A burst of posts costs one wake-up. The sockets are looked at before.
 func (t *Transport) Post(f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.posted = append(t.posted, f)
 	if t.running {
-		t.schedule() // under the lock, so that stop cannot come in between
+		t.ring() // under the lock, so that stop cannot come in between
 	}
 }
 
-// Again sees to it that another round follows, after the sockets have been looked at: for work that this one has left. A
-// function that is posted would come before them.
-func (t *Transport) Again() {
-	if !t.again {
-		t.again = true
+// ring has the loop come to a round, if nobody has rung since the last one began. Any goroutine may call it.
+func (t *Transport) ring() {
+	if !t.rung.Swap(true) {
 		_, _ = t.anchor.other.Write([]byte{0}) // fails only while Run ends
 	}
 }
 
-// schedule posts the round unless it is on its way already. gnet runs posted tasks after the connections that epoll has
-// reported: the eventfd that Execute writes to is reported by the next epoll_wait, unless another goroutine had just
-// written to it, and the tasks come last in either case. So a round sees all connections that were ready when it was
-// posted. That costs one write to the eventfd and, inside gnet, two allocations of 32 bytes; per round, not per frame.
-func (t *Transport) schedule() {
-	if t.scheduled.CompareAndSwap(false, true) {
-		_ = t.loop.Execute(context.Background(), t.roundTask) // fails only while the engine stops
-	}
-}
+// Again sees to it that another round follows, after the sockets have been looked at: for work that this one has left.
+func (t *Transport) Again() { t.active = true }
 
 // arrived notes that something has happened to a connection, and sees to it that a round follows.
+//
+// In an iteration of gnet's that is a task, which gnet runs after the connections that epoll has reported.
 func (t *Transport) arrived() {
-	if !t.active {
-		t.active = true
+	t.active = true
+	if !t.inside && !t.due {
+		t.due = true
 		t.ReadClock()
-		t.schedule()
+		_ = t.loop.Execute(context.Background(), t.stays) // fails only while the engine stops
 	}
 }
 
@@ -64,46 +57,24 @@ const (
 	sealedWeight = 4
 )
 
-// longRound is how long a round may take, and what has been posted meanwhile still be done before the sockets are looked at.
-const longRound = time.Millisecond
-
-// endIteration runs as a posted task. gnet runs tasks until there are none, and looks at no socket before that. A round that takes longer
-// than a tick would find the next one posted, again and again, and no vote would be read for as long as there is much to do: so until
-// it ends nobody else posts one.
-func (t *Transport) endIteration(ctx context.Context) error {
-	began := t.ReadClock()
+// endIteration comes when all connections that were ready have been read.
+func (t *Transport) endIteration() {
 	t.giveTurns()
-	err := t.round(ctx)
-	t.scheduled.Store(false)
-	switch {
-	case !t.wanted():
-	case t.ReadClock()-began > longRound:
-		t.active = false // what comes from the sockets posts the round
-		t.Again()
-	default:
-		t.schedule()
-	}
-	return err
-}
-
-// wanted reports whether something has happened since the last round began that calls for another.
-func (t *Transport) wanted() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.active || t.tickDue.Load() || len(t.posted) > 0
+	t.round()
 }
 
 // round ends an iteration, or comes in the midst of a long one, when a connection has been served.
-func (t *Transport) round(context.Context) error {
-	t.again, t.taken = false, 0
+func (t *Transport) round() {
+	t.rung.Store(false)
+	t.taken = 0
 	t.ReadClock()
 	t.runPosted()
-	ticked := t.tickDue.Swap(false)
+	ticked := t.now >= t.nextTick
 	if ticked || len(t.unread.clients) <= fewUnread {
 		t.lookAtUnread()
 	}
 	if ticked {
-		t.active = true
+		t.active, t.nextTick = true, t.now+t.cfg.Tick
 		t.sweep()
 		t.closeStuck()
 		t.sayNameless()
@@ -111,7 +82,7 @@ func (t *Transport) round(context.Context) error {
 	}
 	t.deliver()
 	if !t.active {
-		return nil
+		return
 	}
 	t.active = false
 	t.handler.Round(t.now)
@@ -119,7 +90,6 @@ func (t *Transport) round(context.Context) error {
 	t.flushClients()
 	t.stats.Rounds++
 	t.publish()
-	return nil
 }
 
 func (t *Transport) runPosted() {
@@ -174,19 +144,4 @@ func (t *Transport) sweep() {
 		l.overdue(l.up)
 	}
 	t.endIdle()
-}
-
-// tickLoop has the loop tick. It does nothing else: the loop may be busy, and then one tick stands for several.
-func (t *Transport) tickLoop(ctx context.Context) {
-	ticker := time.NewTicker(t.cfg.Tick)
-	defer ticker.Stop()
-	for {
-		select {
-		case <-ticker.C:
-			t.tickDue.Store(true)
-			t.schedule()
-		case <-ctx.Done():
-			return
-		}
-	}
 }

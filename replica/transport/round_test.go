@@ -184,7 +184,7 @@ func TestLoopEnds(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- tr.Run(t.Context()) }()
 	onLoop(tr, func() {})
-	go func() { _ = tr.engine.Stop() }()
+	go func() { _ = tr.visit(tr.engine.Stop) }()
 	if err := receive(t, ended); err != errLoopEnded {
 		t.Errorf("Run returns %v, want %v", err, errLoopEnded)
 	}

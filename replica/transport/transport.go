@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+	"golang.org/x/sys/unix"
 
 	"paxosbench/wire"
 )
@@ -66,7 +67,7 @@ type Transport struct {
 	engine       *gnet.Client
 	loop         gnet.EventLoop
 	poller       int     // the descriptor of the loop's epoll instance
-	anchor       *anchor // wakes the loop, see Again
+	anchor       *anchor // wakes the loop, see ring
 	clientPlaces places
 	forwards     forwarder
 	watches      [wire.MaxReplicas + 1]*watch // of the peers
@@ -87,13 +88,19 @@ type Transport struct {
 	partials   partials
 	unread     unread
 	turns      turns
-	taken      int           // bytes read since the last round, see roundBytes
-	again      bool          // a byte is on its way to the anchor
+	taken      int // bytes read since the last round, see roundBytes
+	ends       endpoints
+	ready      [maxReady]unix.EpollEvent
+	inside     bool          // the loop is in stay
+	keeps      bool          // see poll
+	due        bool          // stay is posted
 	active     bool          // something has happened since the last round
+	nextTick   time.Duration // when Tick is due
+	turnBegan  time.Duration // see takeTurn
 	sweepEvery time.Duration // deadlines are looked at about this often
 	lastSweep  time.Duration // and were then
 	message    wire.Message  // the one being delivered
-	large      []byte        // what readOn has read
+	large      []byte        // what was read last
 	fromPeers  []byte        // what turnToPeers reads
 	scratch    []byte        // headers and Faults being sent
 	plain      []byte        // what was decrypted last
@@ -102,9 +109,9 @@ type Transport struct {
 	spare      []func()      // the other half of posted
 	stats      Stats
 
-	roundTask gnet.Runnable
-	scheduled atomic.Bool   // roundTask is on its way
-	tickDue   atomic.Bool   // the timer has fired
+	stays     gnet.Runnable // stay
+	rung      atomic.Bool   // somebody has rung since the last round began
+	visits    atomic.Int32  // what gnet is to do on the loop
 	full      atomic.Uint64 // connections refused for want of a place
 	refused   atomic.Uint64 // connections that did not prove who they are
 	forwarded atomic.Int64  // clients that are handed on at present
@@ -139,7 +146,8 @@ func New(cfg Config, h Handler) (*Transport, error) {
 	}
 	t.partials.limit, t.unread.limit = cfg.MaxPartial, cfg.MaxUnread
 	t.outs.most = cfg.MaxKept
-	t.roundTask = gnet.RunnableFunc(t.endIteration)
+	t.large = make([]byte, cfg.ReadBuffer)
+	t.stays = gnet.RunnableFunc(t.stay)
 	for id, addr := range cfg.Peers {
 		if id != cfg.Self {
 			t.watches[id] = newWatch(t, id, addr)
@@ -198,7 +206,6 @@ func (t *Transport) spawn(ctx context.Context, acceptors []*acceptor) *sync.Wait
 			group.Go(func() { w.run(ctx) })
 		}
 	}
-	group.Go(func() { t.tickLoop(ctx) })
 	t.mu.Lock()
 	t.running = true
 	t.clientAddr = acceptors[0].listener.Addr()
@@ -206,7 +213,7 @@ func (t *Transport) spawn(ctx context.Context, acceptors []*acceptor) *sync.Wait
 		t.peerAddr = acceptors[1].listener.Addr()
 	}
 	t.mu.Unlock()
-	t.schedule()
+	t.ring()
 	return &group
 }
 
@@ -215,7 +222,7 @@ func (t *Transport) stop() error {
 	t.mu.Lock()
 	t.running = false
 	t.mu.Unlock()
-	return t.engine.Stop()
+	return t.visit(t.engine.Stop)
 }
 
 // listen binds both addresses.

@@ -98,6 +98,7 @@ var foundBy = map[string]named{
 	"asks-the-gone":               {"./replica/paxos", "TestAPeerThatIsGoneIsNotAskedLater"},
 	"there-and-gone":              {"./replica/transport", "TestPeerNotGone"},
 	"sockets-come-last":           {"./replica/transport", "TestLongRoundsLeaveTimeForSockets"},
+	"ends-unseen":                 {"./replica/transport", "TestMaxClients"},
 	"peers-wait-their-turn":       {"./replica/transport", "TestPeersAreHeardInBetween"},
 	"put-where-it-was":            {"./replica/machine", "TestChurnAcrossSizes"},
 	"put-under-a-snapshot":        {"./replica/machine", "TestSnapshotDuringGrowth"},

@@ -59,6 +59,9 @@ type Config struct {
 	Nonce uint64
 	// Start is the zero of the loop's clock. Default: when the loop is made.
 	Start time.Time
+	// OwnProcess says that the process is there for this loop: it keeps one of the Go runtime's processors also while it waits, which saves what
+	// it costs to take that away and give it back. There has to be another one for everything else.
+	OwnProcess bool
 }
 
 // Defaults of timeouts. They are small because what a failed leader costs a client is their sum and an election.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -40,7 +41,8 @@ type Loop struct {
 	addrs []netip.AddrPort
 
 	epfd       int
-	wake       int // an eventfd, whose every write is an event
+	keeps      bool // the runtime's processor while it waits
+	wake       int  // an eventfd, whose every write is an event
 	events     [eventBatch]unix.EpollEvent
 	buffer     []byte // bytes just read, behind the connection's carry
 	ciphertext []byte // bytes just read of a connection that is not plain
@@ -76,7 +78,7 @@ func New(cfg Config, sink Sink) (*Loop, error) {
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
-	l := &Loop{cfg: cfg, sink: sink, buffer: make([]byte, readBufferBytes)}
+	l := &Loop{cfg: cfg, sink: sink, buffer: make([]byte, readBufferBytes), keeps: cfg.OwnProcess && runtime.GOMAXPROCS(0) > 1}
 	for _, addr := range cfg.Addrs {
 		ap, err := resolve(addr)
 		if err != nil {
@@ -238,7 +240,7 @@ func (l *Loop) Poll(until time.Duration) error {
 	if now >= l.nextScan {
 		l.scan(now)
 	}
-	n, err := epollWait(l.epfd, l.events[:], l.wait(now, until))
+	n, err := epollWait(l.epfd, l.events[:], l.wait(now, until), l.keeps)
 	if err != nil {
 		return err
 	}

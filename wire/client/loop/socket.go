@@ -79,12 +79,12 @@ func wakeBy(epfd int) (int, error) {
 	return fd, nil
 }
 
-// epollWait is epoll_pwait2: unlike epoll_wait it takes nanoseconds. A timeout of 0 or less polls.
-func epollWait(epfd int, events []unix.EpollEvent, timeout time.Duration) (int, error) {
+// epollWait is epoll_pwait2: unlike epoll_wait it takes nanoseconds. A timeout of 0 or less polls. The scheduler does not hear of a call that
+// cannot block, nor of any if the processor is kept.
+func epollWait(epfd int, events []unix.EpollEvent, timeout time.Duration, keep bool) (int, error) {
 	ts := unix.NsecToTimespec(int64(max(timeout, 0)))
-	// The scheduler need not hear of a call that cannot block.
 	call := unix.Syscall6
-	if timeout <= 0 {
+	if keep || timeout <= 0 {
 		call = unix.RawSyscall6
 	}
 	n, _, errno := call(unix.SYS_EPOLL_PWAIT2, uintptr(epfd), uintptr(unsafe.Pointer(&events[0])),

@@ -133,7 +133,7 @@ func (c *loadCommand) flags() load.Config {
 	cfg.Preload, cfg.Verify, cfg.MaxErrors, cfg.Examine = c.Preload == "yes", c.Verify, c.Errors, 0
 	cfg.Open, cfg.Rate, cfg.MaxSendLag = c.Rate > 0, c.Rate, c.MaxLag
 	cfg.Events = c.At
-	cfg.Version = program.ThisVersion().String()
+	cfg.Version, cfg.OwnProcess = program.ThisVersion().String(), true
 	if len(c.At) > 0 {
 		cfg.Interval = min(c.Interval, 100*time.Millisecond)
 	}
@@ -156,7 +156,7 @@ func (c *loadCommand) reach(cfg *load.Config, of *cluster.Cluster, state *cluste
 		if cfg.Addrs, cfg.TLS = addrs.Client, addrs.TLS; known == nil {
 			cfg.Admin = addrs.Admin
 		} else {
-			cfg.System = named{client.System{Addrs: addrs.Client}, watched{of}, known.Name}
+			cfg.System = named{client.System{Addrs: addrs.Client, OwnProcess: true}, watched{of}, known.Name}
 		}
 		return nil
 	}
