@@ -103,7 +103,7 @@ func (c *Client) received(data []byte) {
 	c.t.idle.heard(c)
 	c.feed(data, c)
 	c.notePartial()
-	c.endTurn(len(data))
+	c.endTurn(len(data) + c.inPlace)
 }
 
 func (c *Client) closed() {

@@ -39,6 +39,7 @@ type conn struct {
 	sent     uint64 // bytes handed to gnet
 	waited   int    // sweeps since the connection opened, a frame last ended, or enough of one was seen to arrive
 	arrived  int    // bytes since then
+	inPlace  int    // bytes of what is being taken that have been read to where they belong
 }
 
 // origin is where a connection comes from, or goes to.

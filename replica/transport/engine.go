@@ -50,8 +50,9 @@ func (t *Transport) arrivedOn(end endpoint, data []byte) {
 		t.arrived()
 		return
 	}
+	c := end.base()
+	weight := c.weight(len(data) + c.inPlace)
 	t.take(end, data)
-	weight := end.base().weight(len(data))
 	t.taken += weight
 	t.turns.read += weight
 	if t.taken >= roundBytes {
@@ -61,18 +62,19 @@ func (t *Transport) arrivedOn(end endpoint, data []byte) {
 	}
 }
 
-// take passes on what has been read of a connection.
+// take passes on what has been read of a connection: what lies where it belongs, and data.
 func (t *Transport) take(end endpoint, data []byte) {
 	t.arrived()
-	t.stats.Reads++
-	t.stats.BytesIn += uint64(len(data))
 	c := end.base()
-	c.arrived += len(data)
+	t.stats.Reads++
+	t.stats.BytesIn += uint64(len(data) + c.inPlace)
+	c.arrived += len(data) + c.inPlace
 	if c.records == nil {
 		end.received(data)
 	} else {
 		c.unseal(data, end)
 	}
+	c.inPlace = 0
 }
 
 // weight is how much of roundBytes so many bytes of the connection are.

@@ -24,6 +24,7 @@ type framer struct {
 	pending wire.Header
 	inBody  bool   // header is whole and decoded in pending
 	frames  uint64 // whole frames so far
+	last    int    // bytes of the last one's body
 }
 
 const (
@@ -33,15 +34,35 @@ const (
 	// bodyFloor is the first buffer of a body that is handed over, if it is longer than that. Batches are no longer
 	// unless --batch-bytes says so, and so are copied once however the stream is cut.
 	bodyFloor = 1 << 20
+
+	// longBody is a body of which it pays not to be copied: the most of it is read to where it stays.
+	longBody = 64 << 10
 )
 
 func newFramer(buffers *wire.Buffers, handOver bool) framer {
 	return framer{buffers: buffers, handOver: handOver, header: make([]byte, 0, maxHeader)}
 }
 
+// rest returns where the next bytes of the stream belong, as far as they are of a body that is gathered and that there is room for.
+func (f *framer) rest() []byte {
+	if !f.inBody || f.body == nil {
+		return nil
+	}
+	return f.body[len(f.body):min(cap(f.body), f.pending.BodyLen)]
+}
+
+// placed notes that so many bytes have been read to where rest says; feed has to follow.
+func (f *framer) placed(n int) { f.body = f.body[:len(f.body)+n] }
+
+// whole reports whether the body that is gathered is there.
+func (f *framer) whole() bool { return f.inBody && len(f.body) == f.pending.BodyLen }
+
+// expectsLong reports whether a body that is handed over and long is likely to come next.
+func (f *framer) expectsLong() bool { return f.handOver && f.last >= longBody }
+
 // feed takes the next bytes of the stream, all of them. It keeps no reference to src.
 func (f *framer) feed(src []byte, s sink) error {
-	for len(src) > 0 {
+	for len(src) > 0 || f.whole() {
 		n, err := f.step(src, s)
 		if err != nil {
 			return err
@@ -160,6 +181,7 @@ func (f *framer) pass(h wire.Header, header, body []byte, s sink) error {
 		return err
 	}
 	f.frames++
+	f.last = len(body)
 	err := s.frame(h, header, body)
 	if poisonViews && !f.handOver {
 		poison(body)

@@ -87,8 +87,15 @@ func naiveFrames(stream []byte, reject wire.Type) (frames []string, rest int, er
 }
 
 // compare feeds the stream in pieces, each in memory of its own that is overwritten afterwards, and compares with the
-// twin.
+// twin; and once more with what belongs to a body put where that wants it.
 func compare(t *testing.T, stream []byte, pieces []int, handOver bool, reject wire.Type) {
+	t.Helper()
+	for _, inPlace := range []bool{false, true} {
+		compareOnce(t, stream, pieces, handOver, inPlace, reject)
+	}
+}
+
+func compareOnce(t *testing.T, stream []byte, pieces []int, handOver, inPlace bool, reject wire.Type) {
 	t.Helper()
 	buffers := new(wire.Buffers)
 	f := newFramer(buffers, handOver)
@@ -100,7 +107,12 @@ func compare(t *testing.T, stream []byte, pieces []int, handOver bool, reject wi
 			n = min(n, pieces[i])
 		}
 		piece := bytes.Clone(rest[:n])
-		err = f.feed(piece, sink)
+		placed := 0
+		if inPlace {
+			placed = copy(f.rest(), piece)
+			f.placed(placed)
+		}
+		err = f.feed(piece[placed:], sink)
 		poison(piece)
 		rest = rest[n:]
 	}

@@ -23,11 +23,14 @@ const maxReady = 1024
 func (t *Transport) stay(context.Context) error {
 	t.due, t.inside = false, true
 	t.endIteration()
-	for foreign := false; !foreign && t.visits.Load() == 0; {
+	foreign := false
+	for !foreign && t.visits.Load() == 0 {
 		foreign = t.iterate()
 	}
 	t.inside = false
-	t.ring() // to come back
+	if foreign || t.active {
+		t.ring() // to come back; who visits rings when they leave
+	}
 	return nil
 }
 
@@ -95,19 +98,54 @@ func (t *Transport) serve(fd int, events uint32) (foreign bool) {
 	if events&unix.EPOLLIN == 0 || !c.live() {
 		return false
 	}
-	n, err := unix.Read(fd, t.readBuffer())
-	if n > 0 {
-		t.arrivedOn(end, t.large[:n])
-	}
-	return n <= 0 && err != unix.EAGAIN
+	return t.readFrom(end, fd)
 }
 
-// readBuffer returns where to read to: less where many have much to be read.
-func (t *Transport) readBuffer() []byte {
-	if t.turns.crowded {
-		return t.large[:min(len(t.large), firstRead)]
+// readFrom reads what has come on a connection and takes it, unless that is for gnet. What is missing of a body goes to where that belongs.
+func (t *Transport) readFrom(end endpoint, fd int) (foreign bool) {
+	c := end.base()
+	var rest []byte
+	if c.records == nil {
+		rest = c.framer.rest()
 	}
-	return t.large
+	n, err := t.readv(fd, rest, t.readBuffer(c))
+	if n == 0 {
+		return err != unix.EAGAIN
+	}
+	c.inPlace = min(n, len(rest))
+	c.framer.placed(c.inPlace)
+	t.arrivedOn(end, t.large[:n-c.inPlace])
+	return false
+}
+
+// readBuffer returns where to read to what does not belong elsewhere: less of it where many have much to be read, and hardly more than a header
+// where a long body is going to follow.
+func (t *Transport) readBuffer(c *conn) []byte {
+	switch {
+	case c.framer.expectsLong():
+		return t.large[:min(len(t.large), shortRead)]
+	case t.turns.crowded:
+		return t.large[:min(len(t.large), firstRead)]
+	default:
+		return t.large
+	}
+}
+
+// shortRead is how much is read where a header is expected. The rest of it is the beginning of the body, which is copied.
+const shortRead = 2 << 10
+
+// readv reads into two slices, of which the first may be empty. It returns 0 at the end, and with an error. It does not block, so the scheduler
+// need not hear of it.
+func (t *Transport) readv(fd int, first, second []byte) (int, unix.Errno) {
+	t.iovecs[0].Base, t.iovecs[1].Base = unsafe.SliceData(first), unsafe.SliceData(second)
+	t.iovecs[0].SetLen(len(first))
+	t.iovecs[1].SetLen(len(second))
+	n, _, err := unix.RawSyscall(unix.SYS_READV, uintptr(fd), uintptr(unsafe.Pointer(&t.iovecs)), uintptr(len(t.iovecs)))
+	t.iovecs = [2]unix.Iovec{}
+	if err != 0 {
+		return 0, err
+	}
+	return int(n), 0
 }
 
 // endpoints are those of open connections, by descriptor.
@@ -132,7 +170,7 @@ func (e *endpoints) set(fd int, end endpoint) {
 func (t *Transport) visit(f func() error) error {
 	t.visits.Add(1)
 	t.ring()
-	defer t.ring() // for the ticks
+	defer t.ring()
 	defer t.visits.Add(-1)
 	return f()
 }

@@ -101,6 +101,7 @@ type Transport struct {
 	lastSweep  time.Duration // and were then
 	message    wire.Message  // the one being delivered
 	large      []byte        // what was read last
+	iovecs     [2]unix.Iovec // of readv
 	fromPeers  []byte        // what turnToPeers reads
 	scratch    []byte        // headers and Faults being sent
 	plain      []byte        // what was decrypted last
