@@ -7,6 +7,7 @@ import (
 	"time"
 	"unsafe"
 
+	"github.com/panjf2000/gnet/v2/pkg/netpoll"
 	"golang.org/x/sys/unix"
 )
 
@@ -88,14 +89,14 @@ func (t *Transport) takeTurn() {
 // serve does what the poller reports of a descriptor, unless that is for gnet.
 func (t *Transport) serve(fd int, events uint32) (foreign bool) {
 	end := t.ends.of(fd)
-	if end == nil || events&^(unix.EPOLLIN|unix.EPOLLOUT) != 0 {
+	if end == nil || events&^(netpoll.ReadEvents|unix.EPOLLOUT) != 0 {
 		return true
 	}
 	c := end.base()
 	if events&unix.EPOLLOUT != 0 {
 		_ = c.raw.Flush() // an error has closed the connection
 	}
-	if events&unix.EPOLLIN == 0 || !c.live() {
+	if events&netpoll.ReadEvents == 0 || !c.live() { // reading skips what is urgent
 		return false
 	}
 	return t.readFrom(end, fd)
@@ -104,31 +105,33 @@ func (t *Transport) serve(fd int, events uint32) (foreign bool) {
 // readFrom reads what has come on a connection and takes it, unless that is for gnet. What is missing of a body goes to where that belongs.
 func (t *Transport) readFrom(end endpoint, fd int) (foreign bool) {
 	c := end.base()
-	var rest []byte
-	if c.records == nil {
-		rest = c.framer.rest()
-	}
-	n, err := t.readv(fd, rest, t.readBuffer(c))
+	place, buffer := t.placesFor(c)
+	n, err := t.readv(fd, place, buffer)
 	if n == 0 {
 		return err != unix.EAGAIN
 	}
-	c.inPlace = min(n, len(rest))
+	c.inPlace = min(n, len(place))
 	c.framer.placed(c.inPlace)
-	t.arrivedOn(end, t.large[:n-c.inPlace])
+	t.arrivedOn(end, buffer[:n-c.inPlace])
 	return false
 }
 
-// readBuffer returns where to read to what does not belong elsewhere: less of it where many have much to be read, and hardly more than a header
-// where a long body is going to follow.
-func (t *Transport) readBuffer(c *conn) []byte {
-	switch {
-	case c.framer.expectsLong():
-		return t.large[:min(len(t.large), shortRead)]
-	case t.turns.crowded:
-		return t.large[:min(len(t.large), firstRead)]
-	default:
-		return t.large
+// placesFor returns where to read to: the place of what is missing of a body, and the buffer for what comes behind it. Together they are less where
+// many have much to be read, and the buffer holds hardly more than a header where a long body is going to follow.
+func (t *Transport) placesFor(c *conn) (place, buffer []byte) {
+	most := len(t.large)
+	if t.turns.crowded {
+		most = min(most, firstRead)
 	}
+	if c.records == nil {
+		place = c.framer.rest()
+		place = place[:min(len(place), most)]
+	}
+	buffer = t.large[:most-len(place)]
+	if c.framer.expectsLong() {
+		buffer = buffer[:min(len(buffer), shortRead)]
+	}
+	return place, buffer
 }
 
 // shortRead is how much is read where a header is expected. The rest of it is the beginning of the body, which is copied.
