@@ -172,8 +172,8 @@ func (t *Transport) dropAnchor() (*anchor, error) {
 	nc, err := fileConn(fds[0], "anchor")
 	if err == nil {
 		a := &anchor{conn: newConn(t, &origin{}, false), other: other, lost: make(chan struct{})}
+		t.anchor = a // before the loop hears of it
 		if err = t.enroll(nc, a); err == nil && a.broken == nil {
-			t.anchor = a
 			return a, nil
 		}
 		err = errors.Join(err, a.broken)
