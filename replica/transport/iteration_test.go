@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -60,5 +61,24 @@ func TestLongBodiesInARow(t *testing.T) {
 	}
 	if s := counters(two.t); s.BytesIn < uint64(total) || s.BytesIn > uint64(total+len(bodies)*2*maxHeader) {
 		t.Errorf("%d bytes are counted of messages with %d", s.BytesIn, total)
+	}
+}
+
+// A loop that keeps its processor while it waits hears of what is posted and of what comes, and lets the collector stop the world.
+func TestOwnProcess(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(3))
+	cfg := testConfig()
+	cfg.Tick, cfg.OwnProcess = time.Hour, true
+	tr, _ := start(t, cfg, newTestHandler())
+	r := join(t, tr)
+	keeps := false
+	onLoop(tr, func() { keeps = tr.keeps })
+	if !keeps {
+		t.Fatal("the loop does not keep its processor")
+	}
+	for range 10 {
+		runtime.GC()
+		r.send(requestFrame(pattern(100, 1)))
+		r.expect(wire.TypeReply)
 	}
 }
