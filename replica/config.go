@@ -75,7 +75,7 @@ type Config struct {
 	LogBytes     Bytes `name:"log-bytes" default:"64MiB" help:"Chosen batches kept in memory for peers that lag."`
 	SegmentBytes Bytes `name:"segment-bytes" default:"64MiB" help:"Size of a journal segment, 8MiB to 1GiB."`
 
-	SnapshotBytes Bytes `name:"snapshot-bytes" default:"256MiB" help:"Log applied between two snapshots, after each of which the journal is cut. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
+	SnapshotBytes Bytes `name:"snapshot-bytes" default:"256MiB" help:"Log applied between two snapshots, after each of which the journal is cut; as much as the newest one is long if that is more. 0: a snapshot is only taken when a lagging peer needs one, as always without durability."`
 
 	// Version says what the program was built from, in /status. It is no setting.
 	Version any `kong:"-"`
@@ -283,8 +283,7 @@ func (c *Config) snapshotBytes() int {
 	return int(c.SnapshotBytes)
 }
 
-// recycleSegments returns how many segment files are kept for use again: as many as one snapshot releases, so that none
-// is written with zeros a second time.
+// recycleSegments returns how many segment files are kept for use again: as many as one snapshot releases.
 func (c *Config) recycleSegments() int { return c.snapshotBytes()/int(c.SegmentBytes) + 2 }
 
 func (c *Config) snapshotIdentity() snapshot.Identity {

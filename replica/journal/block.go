@@ -24,17 +24,3 @@ func writeAll(f File, p []byte, off int64) error {
 	}
 	return err
 }
-
-// writeZeros fills the first size bytes of f with zeros, a multiple of BlockSize.
-func writeZeros(f File, size int64) error {
-	zeros := alignedBytes(int(min(size, zeroChunkBytes)))
-	for off := int64(0); off < size; off += int64(len(zeros)) {
-		if err := writeAll(f, zeros[:min(size-off, int64(len(zeros)))], off); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// zeroChunkBytes is small enough that a flush does not wait long behind one write of zeros.
-const zeroChunkBytes = 1 << 20

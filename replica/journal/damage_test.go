@@ -30,10 +30,11 @@ func threeSegments(t *testing.T) (*memfs.FS, pair) {
 	fs := memfs.New()
 	p := mustOpen(t, options(fs), &history{})
 	p.group(t, promise(3))
-	for slot := p.twin.slot + 1; len(segmentsOf(t, fs)) < 5; slot += 3 { // two of the five are only prepared
+	for slot := p.twin.slot + 1; !begun(t, fs, 3); slot += 3 {
 		body := strings.Repeat(string(rune('a'+slot%26)), 100*int(slot))
 		p.group(t, accept(slot, body), accept(slot+1, "tiny"), accept(slot+2, ""))
 	}
+	p.prepared() // the fourth
 	return fs, p
 }
 
@@ -115,14 +116,15 @@ func TestRotWithoutClose(t *testing.T) {
 // TestOldCopyOfASegment puts an earlier copy of one segment in the place of the newest one, for instance from a backup. Every copy is refused, but
 // for the segment that is being written to if the process was killed: its end is taken for a torn tail. This is the documented limit.
 func TestOldCopyOfASegment(t *testing.T) {
+	const newest = 5
 	for _, killed := range []bool{false, true} {
 		fs := memfs.New()
 		p := mustOpen(t, options(fs), &history{})
 		copies := map[string][][]byte{}
 		p.group(t, promise(3))
-		for slot := p.twin.slot + 1; len(segmentsOf(t, fs)) < 5; slot++ {
+		for slot := p.twin.slot + 1; !begun(t, fs, newest); slot++ {
 			p.group(t, accept(slot, strings.Repeat("x", 100*int(slot))))
-			for number := uint32(1); number <= 3; number++ {
+			for number := uint32(1); number <= newest; number++ {
 				if int(number) <= len(segmentsOf(t, fs)) {
 					name := journal.SegmentPath(dir, number)
 					copies[name] = append(copies[name], bytes.Clone(fs.Read(name)))
@@ -133,7 +135,7 @@ func TestOldCopyOfASegment(t *testing.T) {
 			p.close(t)
 		}
 		tried := 0
-		for number := uint32(1); number <= 3; number++ {
+		for number := uint32(1); number <= newest; number++ {
 			name := journal.SegmentPath(dir, number)
 			for _, old := range copies[name] {
 				if bytes.Equal(old, fs.Read(name)) {
@@ -144,8 +146,8 @@ func TestOldCopyOfASegment(t *testing.T) {
 				damaged.Damage(name, func([]byte) []byte { return bytes.Clone(old) })
 				_, err := journal.Open(options(damaged), func(journal.LSN, *wire.Record) error { return nil })
 				var corrupt *journal.CorruptError
-				if refused := errors.As(err, &corrupt); !refused && (err != nil || !killed || number < 3) {
-					t.Errorf("killed: %v, segment %d of 3 is an old copy: error %v", killed, number, err)
+				if refused := errors.As(err, &corrupt); !refused && (err != nil || !killed || number < newest) {
+					t.Errorf("killed: %v, segment %d of %d is an old copy: error %v", killed, number, newest, err)
 				}
 			}
 		}
@@ -235,7 +237,7 @@ func TestLostFiles(t *testing.T) {
 	wantCorrupt(t, remove(segment(2)), segment(2), 0)
 	wantCorrupt(t, remove(segment(3)), segment(3), 0)
 	wantCorrupt(t, remove(segment(1), segment(2), segment(3)), segment(4), 0)
-	wantCorrupt(t, remove(segment(1), segment(2), segment(3), segment(4), segment(5)), segment(1), 0)
+	wantCorrupt(t, remove(segment(1), segment(2), segment(3), segment(4)), segment(1), 0)
 	opts := options(remove(dir + "/identity"))
 	if _, err := journal.Open(opts, (&replayed{}).collect); err == nil {
 		t.Error("Bootstrap took over segments without an identity file")

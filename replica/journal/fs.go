@@ -27,7 +27,10 @@ type FS interface {
 type File interface {
 	io.ReaderAt
 	io.WriterAt
-	// Sync makes the contents written so far durable (fdatasync).
+	// Allocate makes an empty file so many bytes long, all of them zeros, and takes the room for them. A file system that
+	// cannot returns an error that satisfies errors.Is(err, errors.ErrUnsupported), and leaves the file as it is.
+	Allocate(size int64) error
+	// Sync makes the contents written so far durable, and the length (fdatasync).
 	Sync() error
 	// Size returns the length of the file in bytes.
 	Size() (int64, error)

@@ -1,8 +1,10 @@
 package journal_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"testing"
 
@@ -242,6 +244,20 @@ func (p pair) randomStep(t testing.TB, random *rand.Rand) {
 		// The twin first: a crash in the middle may have done it already.
 		p.twin.truncated = max(p.twin.truncated, p.twin.slot*3/4)
 		p.Truncate(p.twin.truncated)
+	}
+}
+
+// begun reports whether anything has been written to a segment.
+func begun(t testing.TB, fs *memfs.FS, number uint32) bool {
+	t.Helper()
+	name := journal.SegmentPath(dir, number)
+	return slices.Contains(segmentsOf(t, fs), path.Base(name)) && binary.LittleEndian.Uint32(fs.Read(name)) != 0
+}
+
+// prepared has the next segment prepared as if there were all the time in the world.
+func (p pair) prepared() {
+	for p.Preparing() {
+		p.Maintain()
 	}
 }
 

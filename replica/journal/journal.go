@@ -108,7 +108,7 @@ func (j *Journal) flush() (LSN, error) {
 	durable = j.finish(g)
 	g.reset()
 	j.spare = g
-	if j.writer.segment != segment || j.pool.due(j.writer.bytes) {
+	if hurry := j.pool.wrote(j.writer.end); hurry || j.writer.segment != segment {
 		j.needMaintenance()
 	}
 	return durable, nil
@@ -187,12 +187,16 @@ func (j *Journal) needMaintenance() {
 	wake()
 }
 
-// Maintain prepares and recycles segment files. Any goroutine may call it.
+// Maintain recycles segment files, and prepares the next one, or a part of it. Any goroutine may call it.
 func (j *Journal) Maintain() {
 	if j.pool != nil {
 		j.pool.tend()
 	}
 }
+
+// Preparing reports whether the next segment file is being prepared. Maintain does a part of that each time: it is to be
+// called 512 times, evenly over some seconds.
+func (j *Journal) Preparing() bool { return j.pool != nil && j.pool.preparing() }
 
 // OnMaintenance has wake called when Maintain is due, or Maintain itself if it is nil. wake must not block; the
 // goroutine that flushes calls it, and the owner.
@@ -215,6 +219,9 @@ func (j *Journal) Close() error {
 		return err
 	}
 	err = errors.Join(err, j.writer.close())
+	if j.pool != nil {
+		j.pool.close()
+	}
 	if err == nil && j.opts.Durability == DurabilityFsync {
 		err = j.keeper.update(func(f *identityFile) { f.synced = durable })
 	}

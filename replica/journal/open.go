@@ -151,7 +151,7 @@ func (j *Journal) admit(id *identityFile) error {
 // openLog recovers the segments, or makes the first one.
 func (j *Journal) openLog(id *identityFile, replay func(LSN, *wire.Record) error) error {
 	syncing := j.opts.Durability == DurabilityFsync
-	j.pool = &pool{fs: j.opts.FS, dir: j.opts.Dir, size: j.opts.SegmentBytes, keep: j.opts.RecycleSegments, log: j.opts.Logger}
+	j.pool = &pool{fs: j.opts.FS, dir: j.opts.Dir, size: j.opts.SegmentBytes, least: j.opts.RecycleSegments, log: j.opts.Logger}
 	if syncing {
 		j.pool.direct = OpenDirect
 	}
@@ -161,7 +161,7 @@ func (j *Journal) openLog(id *identityFile, replay func(LSN, *wire.Record) error
 	}
 	j.pool.taken, j.pool.last = r.tail.segment, r.newest
 	if r.newest == 0 {
-		if err := j.pool.prepareThrough(1); err != nil {
+		if err := j.pool.first(); err != nil {
 			return err
 		}
 	}

@@ -98,8 +98,8 @@ type Options struct {
 	// 0: DefaultSegmentBytes. A record that does not fit into a whole segment makes that one segment longer.
 	SegmentBytes int64
 
-	// RecycleSegments bounds the segment files kept ready for use; what Truncate releases beyond is removed.
-	// 0: DefaultRecycleSegments.
+	// RecycleSegments bounds the segment files kept ready for use, or two more than one Truncate releases if that is more; what is
+	// released beyond is removed. 0: DefaultRecycleSegments.
 	RecycleSegments int
 
 	// Bootstrap allows an empty directory: the replica is one of a new cluster and has never voted.

@@ -143,6 +143,19 @@ func (f osFile) dropDirect() bool {
 	return err == nil
 }
 
+// Allocate implements File.
+func (f osFile) Allocate(size int64) error {
+	for {
+		err := unix.Fallocate(int(f.Fd()), 0, 0, size)
+		if err == nil {
+			return nil
+		}
+		if err != unix.EINTR {
+			return &os.PathError{Op: "fallocate", Path: f.Name(), Err: err}
+		}
+	}
+}
+
 // Sync implements File.
 func (f osFile) Sync() error {
 	for {

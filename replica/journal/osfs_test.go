@@ -35,6 +35,32 @@ func TestDirectFallback(t *testing.T) {
 	}
 }
 
+// TestAllocate checks that a file is as long as the room taken for it, full of zeros, and that direct writes go there.
+func TestAllocate(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "file")
+	f, err := OSFS{}.Open(name, OpenCreate|OpenDirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Allocate(3 * BlockSize); errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	block := alignedBytes(BlockSize)
+	block[0] = 1
+	if err := errors.Join(writeAll(f, block, BlockSize), f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+	want := append(append(make([]byte, BlockSize), block...), make([]byte, BlockSize)...)
+	if got, err := os.ReadFile(name); err != nil || !bytes.Equal(got, want) {
+		t.Errorf("%d bytes, error %v", len(got), err)
+	}
+	if err := f.Allocate(BlockSize); err == nil {
+		t.Error("room was taken for a closed file")
+	}
+}
+
 func TestOSFSErrors(t *testing.T) {
 	dir := t.TempDir()
 	if _, err := (OSFS{}).Open(filepath.Join(dir, "none"), 0); !errors.Is(err, fs.ErrNotExist) {

@@ -1,48 +1,47 @@
 package journal
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
 	"sync"
 )
 
 // pool keeps the segment files. Their numbers run without a gap from the oldest one in use over the newest one in use
-// to the last one prepared. A file is prepared by writing zeros over its whole length once, or by renaming one that is
-// no longer needed; either way its later writes change no metadata, and its name is durable before it is used.
+// to the last one prepared. A file is prepared by taking room for the whole of it and writing zeros over it once, or by
+// renaming one that is no longer needed; either way its name and its length are durable before it is used.
+//
+// Zeros are for what comes later: a write to room that has only been taken makes the file system note, with its sync, that
+// there is something. They are written bit by bit under a name of their own, so that the log need not share the disk with
+// as many zeros, and a log that is faster gets the file as it is.
 type pool struct {
 	fs     FS
 	dir    string
 	direct OpenFlags
 	size   int64 // bytes of a segment
-	keep   int   // prepared files to keep at most
+	least  int   // prepared files to keep, if there are so many
 	log    *slog.Logger
 
-	work  sync.Mutex // held while files are made, renamed or removed; guards names
-	names error      // a failed sync of the directory, final: nobody knows which names the disk has
+	work    sync.Mutex // held while files are made, renamed or removed; guards what follows
+	names   error      // a failed sync of the directory, final: nobody knows which names the disk has
+	scratch *scratch   // the file that is being prepared; nil: none
+	rest    int        // steps of preparing to sit out, as one has failed
 
 	mu       sync.Mutex // guards what follows, never held during I/O
 	taken    uint32     // newest segment in use
 	last     uint32     // newest segment file there is
+	hurry    bool       // the next one is needed soon
 	released []uint32   // no longer needed, oldest first
+	keep     int        // prepared files to keep: least, or as many as were last released at a time and two
 	stuck    bool       // releasing failed: the rest stays where it is until the next Open
-	short    bool       // preparing ahead failed
-	retryAt  uint64     // bytes written when it is tried again; 0: not yet said
 
 	created, recycled, removed uint64
 }
 
-// segmentScratch begins the name of a segment file that is being made.
-const segmentScratch = "segment"
+// stepsOfSegment is how many steps it takes to fill a segment with zeros.
+const stepsOfSegment = 512
 
-// maxFresh is how many files are made ahead of need at most: one that is taken at once when the segment being written
-// is full, and one that gives time to make the next.
-const maxFresh = 2
-
-// fresh returns how many files are made ahead of need if none can be recycled. It leaves room for one to recycle:
-// otherwise a file would be made at every roll and another removed at every truncation, for ever.
-func (p *pool) fresh() int { return max(1, min(maxFresh, p.keep-1)) }
+// restAfterFailure is how many steps of preparing are left out after one that failed.
+const restAfterFailure = 64
 
 // take opens a segment for writing. It must be the newest in use or the one after it. It waits only if that has not
 // been prepared.
@@ -51,7 +50,7 @@ func (p *pool) take(number uint32) (File, error) {
 		return nil, err
 	}
 	p.mu.Lock()
-	p.taken = number
+	p.taken, p.hurry = number, false
 	p.mu.Unlock()
 	return p.fs.Open(segmentPath(p.dir, number), OpenWrite|p.direct)
 }
@@ -64,9 +63,19 @@ func (p *pool) prepareThrough(number uint32) error {
 	p.work.Lock()
 	defer p.work.Unlock()
 	for p.newest() < number {
-		if err := p.prepare(); err != nil {
+		if err := p.prepare(0, true); err != nil {
 			return fmt.Errorf("journal: preparing segment %d: %w", p.newest()+1, err)
 		}
+	}
+	return nil
+}
+
+// first makes the file of the first segment, full of zeros.
+func (p *pool) first() error {
+	p.work.Lock()
+	defer p.work.Unlock()
+	if err := p.prepare(p.size, true); err != nil {
+		return fmt.Errorf("journal: preparing the first segment: %w", err)
 	}
 	return nil
 }
@@ -77,37 +86,64 @@ func (p *pool) newest() uint32 {
 	return p.last
 }
 
-// release hands over segments that are no longer needed, oldest first.
+// release hands over segments that are no longer needed, oldest first. As many will be needed until the next are, and two
+// more: one is ready when they have been used, and not every time it is as many.
 func (p *pool) release(numbers []uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.keep = max(p.least, len(numbers)+2)
 	p.released = append(p.released, numbers...)
 }
 
-// tend does the housekeeping that is due: released segments are recycled or removed, and prepared ones are made if
-// there are too few. Failures are logged and, but for names, not final: nothing that was acknowledged depends on it, and
-// what cannot be prepared here is tried again before it is needed, and when it is.
+// tend does the housekeeping that is due: released segments are recycled or removed, and if none is prepared, the next
+// one is brought a step further. Failures are logged and, but for names, not final: nothing that was acknowledged depends
+// on it, and what cannot be prepared here is tried again before it is needed, and when it is.
 func (p *pool) tend() {
 	p.work.Lock()
 	defer p.work.Unlock()
 	for {
-		number, ahead, ok := p.nextReleased()
+		number, wanted, ok := p.nextReleased()
 		if !ok {
 			break
 		}
-		if err := p.reuse(number, ahead < p.keep); err != nil {
+		if err := p.reuse(number, wanted); err != nil {
 			p.log.Warn("journal: segment stays on disk until the next start",
 				"file", segmentPath(p.dir, number), "error", err)
 			p.giveUp()
 		}
 	}
-	for p.ahead() < p.fresh() {
-		if err := p.prepare(); err != nil {
-			p.log.Warn("journal: cannot prepare the next segment ahead of need", "error", err)
-			p.tryAgain()
-			return
-		}
+	if !p.preparing() {
+		return
 	}
+	if p.rest > 0 {
+		p.rest--
+		return
+	}
+	if err := p.prepare(p.step(), p.hurries()); err != nil {
+		p.rest = restAfterFailure
+		p.log.Warn("journal: cannot prepare the next segment ahead of need", "error", err)
+	}
+}
+
+// step is how many zeros are written at a time.
+func (p *pool) step() int64 { return alignUp(p.size/stepsOfSegment, BlockSize) }
+
+// preparing reports whether no segment is prepared, so that tend has one to bring a step further.
+func (p *pool) preparing() bool { return p.ahead() == 0 }
+
+func (p *pool) hurries() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hurry
+}
+
+// wrote tells how far the newest segment has been written, and returns whether tend is to be called: the next one is
+// needed soon.
+func (p *pool) wrote(end int64) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hurry = p.last == p.taken && end > p.size/4*3
+	return p.hurry
 }
 
 func (p *pool) ahead() int {
@@ -116,41 +152,16 @@ func (p *pool) ahead() int {
 	return int(p.last - p.taken)
 }
 
-// nextReleased removes and returns the oldest released segment, and how many are prepared.
-func (p *pool) nextReleased() (number uint32, ahead int, ok bool) {
+// nextReleased removes and returns the oldest released segment, and whether it is to be prepared for use again.
+func (p *pool) nextReleased() (number uint32, wanted, ok bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.released) == 0 || p.stuck {
-		return 0, 0, false
+		return 0, false, false
 	}
 	number = p.released[0]
 	p.released = append(p.released[:0], p.released[1:]...)
-	return number, int(p.last - p.taken), true
-}
-
-// tryAgain has another attempt made at preparing once more has been written.
-func (p *pool) tryAgain() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.short, p.retryAt = true, 0
-}
-
-// due reports whether another attempt at preparing is to be made, given how much has been written so far: several in the
-// time that the segment being written lasts.
-func (p *pool) due(written uint64) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.short {
-		return false
-	}
-	if p.retryAt == 0 {
-		p.retryAt = written + uint64(p.size)/8
-	}
-	if written < p.retryAt {
-		return false
-	}
-	p.short = false
-	return true
+	return number, int(p.last-p.taken) < p.keep, true
 }
 
 // giveUp stops releasing. Younger segments must not go while an older one stays: a gap would look like loss.
@@ -217,32 +228,52 @@ func (p *pool) added(counter *uint64) {
 	*counter++
 }
 
-// makeZeros makes a file of a segment's size, durable.
-func (p *pool) makeZeros(name string) error {
-	f, err := p.fs.Open(name, OpenCreate|p.direct)
+// prepare brings the next segment file further, by so many zeros at most, and gives it its name when it is full of them
+// or needed now. The caller holds p.work.
+func (p *pool) prepare(zeros int64, now bool) error {
+	if p.scratch == nil {
+		s, err := newScratch(p.fs, p.dir, p.size, p.direct)
+		if err != nil {
+			return err
+		}
+		p.scratch = s
+	}
+	err := p.scratch.fill(zeros)
+	if err == nil && (now || p.scratch.full()) {
+		return p.finish()
+	}
 	if err != nil {
-		return err
+		p.discard()
 	}
-	if err := writeZeros(f, p.size); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	return errors.Join(f.Sync(), f.Close())
+	return err
 }
 
-// prepare makes the next segment file from nothing. It gets its name when it is complete. The caller holds p.work.
-func (p *pool) prepare() error {
-	scratch := filepath.Join(p.dir, segmentScratch+ScratchSuffix)
-	err := p.makeZeros(scratch)
-	if err == nil {
-		err = p.fs.Rename(scratch, segmentPath(p.dir, p.newest()+1))
-	}
+// finish makes a segment of the scratch file. The caller holds p.work.
+func (p *pool) finish() error {
+	err := p.scratch.finish(segmentPath(p.dir, p.newest()+1))
 	if err != nil {
-		_ = p.fs.Remove(scratch) // half a file keeps a full disk full
+		p.discard()
 		return err
 	}
+	p.scratch = nil
 	if err := p.syncNames(); err != nil {
 		return err
 	}
 	p.added(&p.created)
 	return nil
+}
+
+// discard gives up the scratch file, if there is one. The caller holds p.work.
+func (p *pool) discard() {
+	if p.scratch != nil {
+		p.scratch.discard()
+		p.scratch = nil
+	}
+}
+
+// close lets go of what is being prepared.
+func (p *pool) close() {
+	p.work.Lock()
+	defer p.work.Unlock()
+	p.discard()
 }

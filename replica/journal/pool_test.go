@@ -26,6 +26,7 @@ func TestTruncateInOrder(t *testing.T) {
 	for _, op := range []memfs.Op{memfs.OpRename, memfs.OpRemove} {
 		fs := memfs.New()
 		p := mustOpen(t, options(fs), &history{})
+		p.group(t, accept(1, strings.Repeat("B", 2*journal.MinSegmentBytes))) // too long to be used again: it is removed
 		p.fill(t, 30)
 		failures := 0
 		fs.SetHook(func(c memfs.Call) error {
@@ -54,6 +55,23 @@ func TestTruncateInOrder(t *testing.T) {
 		if p.FirstSlot() <= before {
 			t.Errorf("%s had failed: after a restart the first slot is still %d", op, p.FirstSlot())
 		}
+	}
+}
+
+// TestAsManyAreKeptAsAreReleasedAtATime truncates at long intervals: what one truncation releases is used again before the
+// next, and no segment is made from nothing.
+func TestAsManyAreKeptAsAreReleasedAtATime(t *testing.T) {
+	fs := memfs.New()
+	p := mustOpen(t, options(fs), &history{})
+	p.fill(t, 60)
+	created := p.Stats().SegmentsCreated
+	for range 3 {
+		p.twin.truncated = p.twin.slot
+		p.Truncate(p.twin.slot)
+		p.fill(t, 60)
+	}
+	if s := p.Stats(); s.SegmentsCreated > created+1 || s.SegmentsRemoved > 1 {
+		t.Errorf("%d segments made after the first %d, %d removed", s.SegmentsCreated-created, created, s.SegmentsRemoved)
 	}
 }
 
@@ -105,28 +123,81 @@ func TestPreparedGap(t *testing.T) {
 // TestPrepareIsTriedAgain has the disk full while a segment is being prepared ahead of need: nothing half-made stays, and
 // once there is room the segment is prepared before it is needed.
 func TestPrepareIsTriedAgain(t *testing.T) {
-	fs := memfs.New()
-	opts := options(fs)
-	opts.SegmentBytes = 64 * journal.BlockSize
-	full := false
-	fs.SetHook(func(c memfs.Call) error {
-		if full && c.Op == memfs.OpWrite && strings.HasSuffix(c.Name, ".new") {
-			return memfs.ErrShortWrite
+	for _, op := range []memfs.Op{memfs.OpAllocate, memfs.OpWrite, memfs.OpSync, memfs.OpRename} {
+		fs := memfs.New()
+		opts := options(fs)
+		opts.SegmentBytes = 64 * journal.BlockSize
+		p := mustOpen(t, opts, &history{})
+		full := true
+		fs.SetHook(func(c memfs.Call) error {
+			if full && c.Op == op && strings.HasSuffix(c.Name, ".new") {
+				return memfs.ErrShortWrite
+			}
+			return nil
+		})
+		p.fill(t, 1)
+		for range 100 {
+			p.Maintain()
 		}
-		return nil
-	})
-	p := mustOpen(t, opts, &history{})
-	p.fill(t, 1)
-	full = true
-	p.fill(t, 63) // begins the second segment
-	names, err := fs.List(dir)
-	if prepared := len(segmentsOf(t, fs)); err != nil || prepared != 3 || slices.Contains(names, "segment.new") {
-		t.Fatalf("%d segments, files %v, error %v", prepared, names, err)
+		names, err := fs.List(dir)
+		if prepared := len(segmentsOf(t, fs)); err != nil || prepared != 1 || slices.Contains(names, "segment.new") {
+			t.Fatalf("%s fails: %d segments, files %v, error %v", op, prepared, names, err)
+		}
+		full = false
+		p.prepared()
+		if begun(t, fs, 2) || len(segmentsOf(t, fs)) != 2 {
+			t.Errorf("%s no longer fails: segments %v", op, segmentsOf(t, fs))
+		}
 	}
-	full = false
-	p.fill(t, 16)
-	if prepared := len(segmentsOf(t, fs)); prepared < 4 {
-		t.Errorf("%d segments, although there is room again", prepared)
+}
+
+// TestZerosAreWrittenBitByBit follows how a segment is prepared: room for the whole of it first, then zeros, a little each
+// time, and as many as there are by the last quarter of the segment before it. It gets its name once, at its full length.
+func TestZerosAreWrittenBitByBit(t *testing.T) {
+	const blocks = 64
+	for _, c := range []struct {
+		name     string
+		room     error // what taking room fails with
+		maintain int   // how often Maintain is called after the first group
+		ready    int   // groups, each a block, after which the next segment is there
+		writes   int   // of zeros, a block each but for those without room
+	}{
+		{"no time", nil, 0, blocks * 3 / 4, 2},
+		{"some time", nil, 9, blocks * 3 / 4, 11},
+		{"much time", nil, blocks, 1, blocks},
+		{"no room can be taken", syscall.EOPNOTSUPP, 0, blocks * 3 / 4, 3},
+	} {
+		fs := memfs.New()
+		opts := options(fs)
+		opts.SegmentBytes = blocks * journal.BlockSize
+		p := mustOpen(t, opts, &history{})
+		writes := 0
+		fs.SetHook(func(call memfs.Call) error {
+			switch {
+			case !strings.HasSuffix(call.Name, "segment.new"):
+			case call.Op == memfs.OpAllocate:
+				return c.room
+			case call.Op == memfs.OpWrite:
+				writes++
+			}
+			return nil
+		})
+		p.fill(t, 1)
+		for range c.maintain {
+			p.Maintain()
+		}
+		groups := 1
+		for ; len(segmentsOf(t, fs)) == 1; groups++ {
+			p.fill(t, 1)
+		}
+		size := len(fs.Crash(0).Read(journal.SegmentPath(dir, 2)))
+		if groups != c.ready || writes != c.writes || size != blocks*journal.BlockSize {
+			t.Errorf("%s: prepared after %d groups with %d writes of zeros and %d bytes, want %d, %d, %d",
+				c.name, groups, writes, size, c.ready, c.writes, blocks*journal.BlockSize)
+		}
+		p.fill(t, 2*blocks)
+		p.close(t)
+		mustOpen(t, opts, p.twin)
 	}
 }
 

@@ -9,7 +9,8 @@ type writer struct {
 
 	file    File // of the newest segment written to
 	segment uint32
-	dirty   bool // written to since the last sync
+	end     int64 // up to where it has been written
+	dirty   bool  // written to since the last sync
 
 	syncs uint64
 	bytes uint64
@@ -28,6 +29,7 @@ func (w *writer) write(g *group) error {
 			return err
 		}
 		w.dirty = true
+		w.end = p.offset + int64(len(data))
 		w.bytes += uint64(len(data))
 	}
 	return w.sync()

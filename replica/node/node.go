@@ -34,8 +34,8 @@ type Config struct {
 	// Identity is what the snapshots of the cluster have in common.
 	Identity snapshot.Identity
 
-	// SnapshotBytes is how much of the log, in bytes, is applied between two snapshots; 0: one is only taken when a
-	// peer needs it.
+	// SnapshotBytes is how much of the log, in bytes, is applied between two snapshots, or as much as the newest one is
+	// long if that is more; 0: one is only taken when a peer needs it.
 	SnapshotBytes int
 
 	// Volatile says that the storage keeps no journal: slots that have left the memory are gone.

@@ -187,13 +187,15 @@ func (n *Node) takeSnapshot() {
 	}
 }
 
-// snapshotLimit is how many bytes are applied before the next snapshot. While peers pull the present one, or read what
-// the next would release, it waits a while longer: they would have to begin anew.
+// snapshotLimit is how many bytes are applied before the next snapshot: at least as many as the newest one is long, so that
+// snapshots never take more of the disk than the log does. While peers pull the present one, or read what the next would release, it
+// waits a while longer: they would have to begin anew.
 func (n *Node) snapshotLimit() int {
-	if n.snapshots.pinned == paxos.NoPin {
-		return n.cfg.SnapshotBytes
+	limit := max(n.cfg.SnapshotBytes, int(n.snapshots.newest.Bytes))
+	if n.snapshots.pinned != paxos.NoPin {
+		limit += n.cfg.Paxos.PinBytes
 	}
-	return n.cfg.SnapshotBytes + n.cfg.Paxos.PinBytes
+	return limit
 }
 
 // mayTake reports whether a snapshot can be begun: no batch is applied in part, there is something new to put into it, and the store

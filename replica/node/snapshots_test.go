@@ -383,6 +383,27 @@ func TestReplicasTakeTurns(t *testing.T) {
 	}
 }
 
+// TestSnapshotsTakeNoMoreThanTheLog: a state that is much longer than the log between two snapshots is not written again and
+// again. Each one may be twice as long as the one before it, for which the log has been waited for.
+func TestSnapshotsTakeNoMoreThanTheLog(t *testing.T) {
+	c := newTrio(t, false)
+	c.snapshot = 64 << 10
+	c.start()
+	r := c.replicas[1]
+	var newest snapshot.Info
+	bytes := int64(0)
+	for newest.Bytes < 20*int64(c.snapshot) {
+		c.put(1, 1<<20)
+		if s := r.node.Snapshots().Newest; s.Slot != newest.Slot {
+			newest = s
+			bytes += s.Bytes
+		}
+	}
+	if log := int64(r.Stats().Bytes); bytes > 2*log {
+		t.Errorf("%d bytes of snapshots beside a log of %d", bytes, log)
+	}
+}
+
 // TestTakingWaitsForTheStore: nothing is handed over without room.
 func TestTakingWaitsForTheStore(t *testing.T) {
 	c := newTrio(t, false)

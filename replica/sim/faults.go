@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"syscall"
 	"time"
 
@@ -161,7 +162,7 @@ func (r *replica) stall(d time.Duration) {
 
 // failSync makes the next sync fail.
 func (r *replica) failSync() {
-	r.failDisk(memfs.OpSync, errDisk, &r.w.counts.SyncErrors)
+	r.failDisk(errDisk, &r.w.counts.SyncErrors, memfs.OpSync)
 }
 
 // fillDisk makes every write fail from now on, the first perhaps in its middle. Whoever starts the replica again has
@@ -171,16 +172,16 @@ func (r *replica) fillDisk() {
 	if r.w.chance(0.5) {
 		err = memfs.ErrShortWrite
 	}
-	r.failDisk(memfs.OpWrite, err, &r.w.counts.FullDisks)
+	r.failDisk(err, &r.w.counts.FullDisks, memfs.OpWrite, memfs.OpAllocate)
 }
 
-func (r *replica) failDisk(op memfs.Op, err error, struck *uint64) {
+func (r *replica) failDisk(err error, struck *uint64, ops ...memfs.Op) {
 	if !r.up || r.durability == journal.DurabilityNone {
 		return
 	}
 	first := true
 	r.fs.SetHook(func(c memfs.Call) error {
-		if c.Op != op {
+		if !slices.Contains(ops, c.Op) {
 			return nil
 		}
 		if first {

@@ -1,6 +1,7 @@
 package snapshot
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"path/filepath"
@@ -99,6 +100,9 @@ func (f *memoryFile) WriteAt(p []byte, off int64) (int, error) {
 	}
 	return f.each(off, len(p), func(block []byte, at int) { copy(block, p[at:]) }), nil
 }
+
+// Allocate implements journal.File: there is nothing to take room of.
+func (f *memoryFile) Allocate(int64) error { return errors.ErrUnsupported }
 
 // ReadAt implements journal.File.
 func (f *memoryFile) ReadAt(p []byte, off int64) (int, error) {

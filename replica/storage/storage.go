@@ -84,6 +84,7 @@ type Storage struct {
 	leasesExpired bool // those of earlier lives
 
 	maintenance Worker
+	prepared    time.Duration // when Tick last had a part of the next segment prepared
 	voter       voter
 	archive     archive
 	snapshots   *snapshotWriter
@@ -147,6 +148,19 @@ func (s *Storage) Tick() {
 	s.recordVoter(durable)
 	s.recordLeases()
 	s.release(durable)
+	s.prepare()
+}
+
+// prepareInterval is the time between the steps in which the next segment is prepared: 8 seconds for all of it, or 8 MiB
+// of zeros a second beside the log.
+const prepareInterval = 16 * time.Millisecond
+
+// prepare has the next segment brought a step further, if it is time.
+func (s *Storage) prepare() {
+	if now := s.runner.Now(); now-s.prepared >= prepareInterval && s.journal.Preparing() {
+		s.prepared = now
+		s.maintenance.Wake()
+	}
 }
 
 // Close makes durable what has been appended, gives up a snapshot that is unfinished, and lets go of the data directory.

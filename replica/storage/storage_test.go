@@ -131,6 +131,35 @@ func (d *disk) failSyncs() {
 	})
 }
 
+// The next segment is prepared while time passes, a part of it every 16 ms however often the replica ticks.
+func TestNextSegmentIsPreparedBeside(t *testing.T) {
+	d := newDisk()
+	l := begin(t, d)
+	l.Append(chosen(1, "x"))
+	_, _ = l.Persist(false)
+	l.runner.Run()
+	zeros, ready := 0, time.Duration(0)
+	d.SetHook(func(c memfs.Call) error {
+		switch {
+		case !strings.HasSuffix(c.Name, "segment.new"):
+		case c.Op == memfs.OpWrite:
+			zeros++
+		case c.Op == memfs.OpRename:
+			ready = l.runner.Time
+		}
+		return nil
+	})
+	for l.runner.Time < time.Second {
+		l.runner.Time += 2 * time.Millisecond
+		l.Tick()
+		l.runner.Run()
+	}
+	// Of 16 blocks the first came with the first record.
+	if want := 15 * 16 * time.Millisecond; zeros != 15 || ready != want {
+		t.Errorf("%d writes of zeros, the segment was there after %v; want 15, %v", zeros, ready, want)
+	}
+}
+
 // What is handed over is durable when the flusher has been there, and the replica hears of it after that. What is appended
 // in between becomes the next group.
 func TestFlusherMakesGroups(t *testing.T) {

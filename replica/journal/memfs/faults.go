@@ -12,16 +12,17 @@ type Op string
 
 // Operations.
 const (
-	OpMkdir   Op = "mkdir"
-	OpList    Op = "list"
-	OpOpen    Op = "open"
-	OpRead    Op = "read"
-	OpWrite   Op = "write"
-	OpSync    Op = "sync"
-	OpRename  Op = "rename"
-	OpRemove  Op = "remove"
-	OpSyncDir Op = "syncdir"
-	OpLock    Op = "lock"
+	OpMkdir    Op = "mkdir"
+	OpList     Op = "list"
+	OpOpen     Op = "open"
+	OpRead     Op = "read"
+	OpWrite    Op = "write"
+	OpAllocate Op = "allocate"
+	OpSync     Op = "sync"
+	OpRename   Op = "rename"
+	OpRemove   Op = "remove"
+	OpSyncDir  Op = "syncdir"
+	OpLock     Op = "lock"
 )
 
 // Call is one operation about to be done.

@@ -97,6 +97,18 @@ func (h *handle) check(p []byte, off int64) error {
 	return nil
 }
 
+// Allocate implements journal.File. Until it is synced, any sectors of it may be missing after a crash.
+func (h *handle) Allocate(size int64) error {
+	if err := h.fs.enter(Call{Op: OpAllocate, Name: h.name}); err != nil {
+		return err
+	}
+	defer h.fs.mu.Unlock()
+	w := write{data: make([]byte, size)}
+	h.file.data = w.apply(h.file.data)
+	h.file.dirty = append(h.file.dirty, w)
+	return nil
+}
+
 // Sync implements journal.File.
 func (h *handle) Sync() error {
 	if err := h.fs.enter(Call{Op: OpSync, Name: h.name}); err != nil {

@@ -45,6 +45,8 @@ var foundBy = map[string]named{
 	"repaired-directory-is-new":     {"./replica/journal", "TestFilesWithoutIdentity"},
 	"identity-written-in-place":     {"./replica/journal", "TestInterruptedBootstrap"},
 	"scratch-stays":                 {"./replica/journal", "TestScratchIsRemoved"},
+	"room-not-durable":              {"./replica/journal", "TestZerosAreWrittenBitByBit"},
+	"room-on-credit":                {"./replica/journal", "TestZerosAreWrittenBitByBit"},
 	"met-bit-lost":                  {"./replica/journal", "TestMet"},
 	"lease-lowered-at-once":         {"./replica/journal", "TestGrantedLease"},
 	"divergence-not-kept":           {"./replica/journal", "TestDiverged"},
