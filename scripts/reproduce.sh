@@ -14,7 +14,7 @@ Usage: scripts/reproduce.sh [--out DIR] [SUITE...]
   SUITE       A name (see bin/bench list; default: all of them) or a YAML file.
   --out DIR   Where each suite gets a directory of its name (default: results).
 
-All suites together take about an hour and a half, smoke takes two. The machine should have nothing else to do. What is there
+All suites together take about two hours, smoke takes two. The machine should have nothing else to do. What is there
 already is not run again: after an interruption the same command goes on, and a suite that is complete only has its
 graphs and its report made anew. For a fresh measurement remove the directory or choose another --out.
 

@@ -8,7 +8,10 @@ usage() {
   cat <<'TEXT'
 Build, and measure how far the replicas are from what this machine allows: each line is a comparison in interleaved pairs.
 
-Usage: scripts/targets.sh [--since COMMIT] [--only TEXT] [--list] [OPTIONS of bench compare]
+Usage: scripts/targets.sh [--since COMMIT | --adaptive DIR] [--only TEXT] [--list] [OPTIONS of bench compare]
+  --adaptive DIR   Instead of all others: adaptive batches and windows against the fixed ones that were fastest for each load, as the
+                   suite of that name says of which DIR has the results and the report; and against those for 4 x 1024 in flight,
+                   and commands one by one, in open loops at 1, 10, 50 and 80 % of what adaptive reached there.
   --since COMMIT   Compare with the replicas of a commit, too.
   --kills N        How often a leader is killed (default 20; 0: not at all).
   --minutes N      For how long the memory of replicas is watched (default 10; 0: not at all).
@@ -24,7 +27,7 @@ A leader is killed under 20,000 puts a second; what counts is the longest that o
 Memory is what the largest of three replicas has resident after minutes of small commands, as many as there can be.
 
 A line is: name, figure, A / B with its 95 % interval, target, and whether the median reaches it. What A and B are, --list says.
-All lines together take about 35 minutes. The machine should have nothing else to do.
+All lines together take about 35 minutes, those of adaptive an hour. The machine should have nothing else to do.
 
 Exit codes: 0 measured (whether the targets are reached or not), 1 failed, 2 usage, 130 interrupted.
 TEXT
@@ -33,9 +36,13 @@ TEXT
 readonly SMALL='--window 4096 --conns 4'
 readonly VOLATILE='--durability none'
 
-# lines prints what is measured: name | figure | at least (>) or at most (<) | target | flags A | flags B. The figure is a line of
+# lines prints what is measured: name | figures | at least (>) or at most (<) | target | flags A | flags B. Figures are lines of
 # bench compare.
 lines() {
+  if [[ -n $ADAPTIVE ]]; then
+    adaptive_lines "$ADAPTIVE"
+    return
+  fi
   if [[ -n $SINCE ]]; then
     cat <<TEXT
 volatile against $SINCE|throughput|>|1.3|@new $VOLATILE -- $SMALL|@old $VOLATILE -- $SMALL
@@ -58,6 +65,51 @@ volatile of unreplicated, 1 x 1|median latency|<|2|$VOLATILE -- --conns 1 --clie
 TEXT
 }
 
+# screened DIR prints what a run of the suite adaptive says of each load: durability|link-delay|variant|flags of the load|batch and pipeline
+# of the fastest fixed one|operations per second of adaptive. A variant is called CONNS x WINDOW [x VALUE-SIZE], and all have a
+# thousand keys and no examination.
+screened() {
+  awk '
+    index($1, "BenchmarkAdaptive/") == 1 {
+      count = split($1, part, "/")
+      for (i = 2; i <= count; i++) {
+        knob = substr(part[i], 1, index(part[i], "=") - 1)
+        is[knob] = substr(part[i], index(part[i], "=") + 1)
+      }
+      gsub(/_/, " ", is["variant"])
+      size = split(is["variant"], shape, " x ")
+      load = "--keys 1k --examine 0s --conns " shape[1] " --window " shape[2] (size > 2 ? " --value-size " shape[3] : "")
+      cell = is["durability"] "|" is["link-delay"] "|" is["variant"] "|" load
+      if (!(cell in best)) {
+        cells[++loads] = cell
+        best[cell] = -1
+      }
+      for (i = 2; i < NF; i++) if ($(i + 1) == "op/s") ops = $i
+      if (is["batch"] == "adaptive") adaptive[cell] = ops
+      else if (ops > best[cell]) {
+        best[cell] = ops
+        fixed[cell] = "--batch " is["batch"] " --pipeline " is["pipeline"]
+      }
+    }
+    END { for (i = 1; i <= loads; i++) print cells[i] "|" fixed[cells[i]] "|" adaptive[cells[i]] }' "$1/benchmark.txt" | sort
+}
+
+# adaptive_lines DIR prints lines as above, of adaptive against fixed batches and windows.
+adaptive_lines() {
+  local durability link variant load best ops fixed share
+  while IFS='|' read -r durability link variant load best ops; do
+    local cluster="--durability $durability --link-delay $link"
+    echo "$variant, $durability, $link: $best|throughput|>|0.95|$cluster -- $load|$cluster $best -- $load"
+    [[ $variant == '4 x 1024' ]] || continue
+    for share in 1 10 50 80; do
+      load="--keys 1k --examine 0s --conns 4 --rate $(awk -v ops="$ops" -v share="$share" 'BEGIN {printf "%d", ops * share / 100}') --max-send-lag 20ms"
+      for fixed in '--batch none --pipeline 16' "$best"; do
+        echo "$share %, $durability, $link: $fixed|median latency,p99 latency|<|1.05|$cluster -- $load|$cluster $fixed -- $load"
+      done
+    done
+  done < <(screened "$1")
+}
+
 # replicas_of FLAGS prints the program that flags begin with the mark of: @old, @new, or none.
 replicas_of() {
   case $1 in
@@ -66,7 +118,7 @@ replicas_of() {
   esac
 }
 
-# measure NAME FIGURE SENSE TARGET A B prints one line of the table.
+# measure NAME FIGURES SENSE TARGET A B prints a line of the table for each figure.
 measure() {
   local text
   text=$("$ROOT/bin/bench" compare "${OPTIONS[@]}" --replica-a "$(replicas_of "$5")" --replica-b "$(replicas_of "$6")" -- \
@@ -74,13 +126,18 @@ measure() {
     printf '%s\n' "$text" >&2
     return 1
   }
-  awk -F '  +' -v name="$1" -v figure="$2" -v sense="$3" -v target="$4" '
-    index($1, figure) == 1 {
-      reached = sense == ">" ? $4 >= target : $4 <= target
-      printf "%-40s %-15s %6s %-16s %s %-5s %s  (%s / %s)\n", name, figure, $4, $5, sense, target, reached ? "reached" : "short", $2, $3
-      found = 1
+  awk -F '  +' -v width="$WIDTH" -v name="$1" -v figures="$2" -v sense="$3" -v target="$4" '
+    BEGIN { wanted = split(figures, figure, ",") }
+    {
+      is = ""
+      for (i in figure) if (index($1, figure[i]) == 1) is = figure[i]
     }
-    END { exit !found }' <<<"$text" || { printf '%s\n' "$text" >&2 && return 1; }
+    is != "" {
+      reached = sense == ">" ? $4 >= target : $4 <= target
+      printf "%-*s %-15s %6s %-16s %s %-5s %s  (%s / %s)\n", width, name, is, $4, $5, sense, target, reached ? "reached" : "short", $2, $3
+      found++
+    }
+    END { exit found != wanted }' <<<"$text" || { printf '%s\n' "$text" >&2 && return 1; }
 }
 
 # outage prints for how many milliseconds an operation was not answered at most when the leader of a new cluster is killed.
@@ -223,11 +280,12 @@ memory() {
 
 main() {
   KILLS=20 MINUTES=10
-  SINCE='' TREES='' OPTIONS=(--pairs 8 --duration 2s)
+  SINCE='' ADAPTIVE='' WIDTH=40 TREES='' OPTIONS=(--pairs 8 --duration 2s)
   local only='' list=false name figure sense target a b
   while (($#)); do
     case $1 in
       --since) (($# > 1)) || die 2 '--since wants a commit' && SINCE=$2 && shift 2 ;;
+      --adaptive) (($# > 1)) || die 2 '--adaptive wants a directory' && ADAPTIVE=$(realpath -- "$2") && shift 2 ;;
       --kills) (($# > 1)) || die 2 '--kills wants a number' && KILLS=$2 && shift 2 ;;
       --minutes) (($# > 1)) || die 2 '--minutes wants a number' && MINUTES=$2 && shift 2 ;;
       --only) (($# > 1)) || die 2 '--only wants a text' && only=$2 && shift 2 ;;
@@ -249,11 +307,13 @@ main() {
     mkdir "$TREES/old"
     build_commit "$TREES/old" "$SINCE"
   fi
+  [[ -z $ADAPTIVE ]] || WIDTH=72
   cd "$ROOT" # data directories go below .cluster/
   while IFS='|' read -r name figure sense target a b; do
     [[ $name == *"$only"* ]] || continue
     measure "$name" "$figure" "$sense" "$target" "$a" "$b" </dev/null
   done < <(lines)
+  [[ -z $ADAPTIVE ]] || return 0
   [[ 'fsync of a write and sync, 1 x 1' != *"$only"* ]] || durable
   [[ 'a small put' != *"$only"* ]] || bytes
   [[ 'restart of three' != *"$only"* ]] || restart 6s
