@@ -137,9 +137,15 @@ func TestWaitsForPeer(t *testing.T) {
 	if err := r.Ready(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("ready: %v", err)
 	}
-	s, err := r.Status(t.Context())
-	if err != nil || !strings.Contains(s.NotReady, "that takes 2 of 2 replicas, 1 are within reach and vote") || s.NoLeaderS == 0 {
-		t.Errorf("status %+v, %v", s, err)
+	// It may be recovering yet where the disk is busy.
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		s, err := r.Status(t.Context())
+		if err == nil && strings.Contains(s.NotReady, "that takes 2 of 2 replicas, 1 are within reach and vote") && s.NoLeaderS > 0 {
+			return
+		}
+		if err != nil || time.Now().After(deadline) {
+			t.Fatalf("status %+v, %v", s, err)
+		}
 	}
 }
 
