@@ -285,7 +285,7 @@ main() {
   while (($#)); do
     case $1 in
       --since) (($# > 1)) || die 2 '--since wants a commit' && SINCE=$2 && shift 2 ;;
-      --adaptive) (($# > 1)) || die 2 '--adaptive wants a directory' && ADAPTIVE=$(realpath -- "$2") && shift 2 ;;
+      --adaptive) (($# > 1)) || die 2 '--adaptive wants a directory' && ADAPTIVE=$2 && shift 2 ;;
       --kills) (($# > 1)) || die 2 '--kills wants a number' && KILLS=$2 && shift 2 ;;
       --minutes) (($# > 1)) || die 2 '--minutes wants a number' && MINUTES=$2 && shift 2 ;;
       --only) (($# > 1)) || die 2 '--only wants a text' && only=$2 && shift 2 ;;
@@ -296,6 +296,11 @@ main() {
       *) die 2 "$1 is no flag" 'see --help' ;;
     esac
   done
+  if [[ -n $ADAPTIVE ]]; then
+    grep -qs '^BenchmarkAdaptive/' "$ADAPTIVE/benchmark.txt" || die 2 "--adaptive $ADAPTIVE: no report of the suite adaptive there" \
+      'bin/bench run adaptive --out DIR && bin/bench report DIR'
+    ADAPTIVE=$(realpath -- "$ADAPTIVE")
+  fi
   if $list; then
     lines
     return
