@@ -104,14 +104,14 @@ func (b *Builder) addRun(run *wire.Run, origin Origin, now time.Duration) {
 // fitting returns how many of the run's commands join the open batch, and their bytes: up to and with the command
 // that makes the batch full, but none that would pass MaxBytes. An empty batch takes at least one.
 func (b *Builder) fitting(run *wire.Run) (count, size int) {
-	start := len(b.open.Body) + wire.RunHeaderSize
+	start := len(b.open.Body) + run.HeaderLen()
 	room, full := b.cfg.MaxBytes-start, b.fullBytes-start
 	maxCount := min(run.Count, b.fullCommands-b.open.Commands)
 	if maxCount == run.Count && len(run.Commands) <= min(room, full) {
 		return run.Count, len(run.Commands)
 	}
 	for count < maxCount && size < max(full, 1) {
-		n := wire.CommandLen(run.Commands[size:])
+		n := run.CommandLen(size)
 		if size+n > room && b.open.Commands+count > 0 {
 			break
 		}
@@ -123,10 +123,11 @@ func (b *Builder) fitting(run *wire.Run) (count, size int) {
 
 // addPart appends the run's first count commands, size bytes, as a run of their own to the open batch.
 func (b *Builder) addPart(run *wire.Run, count, size int, origin Origin, now time.Duration) {
-	b.reserve(wire.RunHeaderSize+size, now)
-	b.open.Body = wire.AppendRunHeader(b.open.Body, run.Session, run.First, run.Seen, count, size)
+	length := run.HeaderLen() + size
+	b.reserve(length, now)
+	b.open.Body = run.AppendHeader(b.open.Body, count, size)
 	b.open.add(run.Commands[:size], 1, count, origin)
-	b.pendingBytes += wire.RunHeaderSize + size
+	b.pendingBytes += length
 }
 
 // reserve makes room for size more bytes in the open batch, and opens it if need be.

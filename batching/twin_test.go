@@ -19,6 +19,7 @@ type item struct {
 	session   wire.SessionID
 	seq, seen wire.Seq
 	origin    Origin
+	common    uint64 // as in wire.Run
 	encoded   string
 }
 
@@ -32,7 +33,7 @@ func (b *twinBatch) size() int {
 	n := 0
 	for i, it := range b.items {
 		if i == 0 || it.run != b.items[i-1].run {
-			n += wire.RunHeaderSize
+			n += (&wire.Run{Common: it.common}).HeaderLen()
 		}
 		n += len(it.encoded)
 	}
@@ -115,10 +116,13 @@ func items(t *rapid.T, batch Batch) (list []item, runs int) {
 		origin := batch.Spans[len(batch.Spans)-len(spans)-1].Origin
 		run, n, _ := wire.DecodeRun(body)
 		body = body[n:]
-		for seq, rest := run.First, run.Commands; len(rest) > 0; seq++ {
-			size := wire.CommandLen(rest)
-			list = append(list, item{session: run.Session, seq: seq, seen: run.Seen, origin: origin, encoded: string(rest[:size])})
-			rest = rest[size:]
+		for i, at := 0, 0; i < run.Count; i++ {
+			end := at + run.CommandLen(at)
+			list = append(list, item{
+				session: run.Session, seq: run.First + wire.Seq(i), seen: run.Seen, origin: origin,
+				common: run.Common, encoded: string(run.Commands[at:end]),
+			})
+			at = end
 		}
 	}
 	if left != 0 || len(spans) != 0 {
@@ -161,19 +165,31 @@ func drawPolicy(t *rapid.T) Policy {
 func drawFragment(t *rapid.T, runs *int, origin Origin) (fragment []byte, list []item) {
 	for range rapid.IntRange(0, 4).Draw(t, "runs") {
 		*runs++
+		alike := rapid.Bool().Draw(t, "alike")
 		session := wire.SessionID(rapid.IntRange(1, 3).Draw(t, "session"))
 		first := wire.Seq(rapid.IntRange(1, 1000).Draw(t, "first"))
 		seen := first - 1
 		start := len(fragment)
-		fragment = append(fragment, make([]byte, wire.RunHeaderSize)...)
+		fragment = wire.BeginRun(fragment)
 		count := rapid.IntRange(1, 9).Draw(t, "count")
+		size := rapid.IntRange(4, 60).Draw(t, "size") // of values that are alike
 		for i := range count {
-			value := bytes.Repeat([]byte{byte(*runs), byte(i)}, rapid.IntRange(0, 60).Draw(t, "value"))
-			at := len(fragment)
+			if !alike {
+				size = rapid.IntRange(0, 60).Draw(t, "value")
+			}
+			value := bytes.Repeat([]byte{byte(*runs), byte(i)}, size)
 			fragment = wire.AppendCommand(fragment, wire.OpPut, 0, fmt.Append(nil, i), value)
-			list = append(list, item{*runs, session, first + wire.Seq(i), seen, origin, string(fragment[at:])})
 		}
-		wire.PutRunHeader(fragment[start:], session, first, seen, count, len(fragment)-start-wire.RunHeaderSize)
+		fragment = wire.EndRunAlike(fragment, start, session, first, seen, count)
+		run, _, err := wire.DecodeRun(fragment[start:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, at := 0, 0; i < count; i++ {
+			end := at + run.CommandLen(at)
+			list = append(list, item{*runs, session, first + wire.Seq(i), seen, origin, run.Common, string(run.Commands[at:end])})
+			at = end
+		}
 	}
 	return fragment, list
 }

@@ -100,7 +100,7 @@ func (l *loop) ClientHello(c *transport.Client, h wire.ClientHello) {
 	c.Touch()
 	c.Out = wire.AppendWelcome(c.Out, wire.Welcome{
 		Cluster: cluster, Ballot: l.node.Core().Ballot(), Window: uint32(client.Window),
-		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, LeaderAddr: l.clientAddr(leader),
+		Replica: l.cfg.ID, Leader: leader, Reads: l.cfg.Reads, Alike: true, LeaderAddr: l.clientAddr(leader),
 	})
 }
 

@@ -64,16 +64,27 @@ func frameOf(t Type, body []byte) []byte {
 func goldenRequest() []byte {
 	frame := BeginFrame(nil)
 	start := len(frame)
-	frame = append(frame, make([]byte, RunHeaderSize)...)
+	frame = BeginRun(frame)
 	frame = AppendCommand(frame, OpPut, 0, []byte("k1"), []byte("v1"))
 	frame = AppendCommand(frame, OpGet, 0, []byte("k2"), nil)
 	frame = AppendCommand(frame, OpDelete, 0, []byte("k3"), nil)
-	PutRunHeader(frame[start:], goldenSession, 41, 38, 3, len(frame)-start-RunHeaderSize)
+	frame = EndRun(frame, start, goldenSession, 41, 38, 3)
 	start = len(frame)
-	frame = append(frame, make([]byte, RunHeaderSize)...)
+	frame = BeginRun(frame)
 	frame = AppendCompareAndSet(frame, 0, []byte("k4"), []byte("old"), []byte("new"))
 	frame = AppendCompareAndSet(frame, FlagExpectAbsent, []byte("k5"), nil, []byte("new"))
-	PutRunHeader(frame[start:], goldenSession+1, 1, 0, 2, len(frame)-start-RunHeaderSize)
+	frame = EndRun(frame, start, goldenSession+1, 1, 0, 2)
+	EndFrame(frame, 0, TypeRequest)
+	return frame
+}
+
+func goldenAlike() []byte {
+	frame := BeginFrame(nil)
+	start := len(frame)
+	frame = BeginRun(frame)
+	frame = AppendCommand(frame, OpPut, 0, []byte("key1"), []byte("value1"))
+	frame = AppendCommand(frame, OpPut, 0, []byte("key2"), []byte("value2"))
+	frame = EndRunAlike(frame, start, goldenSession, 44, 43, 2)
 	EndFrame(frame, 0, TypeRequest)
 	return frame
 }
@@ -165,10 +176,11 @@ func TestEncodersMatchGoldenBytes(t *testing.T) {
 	encoded := map[string][]byte{
 		"ClientHello": AppendClientHello(nil, ClientHello{Cluster: goldenCluster, Window: 4096}),
 		"Welcome": AppendWelcome(nil, Welcome{Cluster: goldenCluster, Ballot: MakeBallot(7, 2), Window: 1024,
-			Replica: 3, Leader: 2, Reads: ReadsIndex, LeaderAddr: "127.0.0.1:7002"}),
+			Replica: 3, Leader: 2, Reads: ReadsIndex, Alike: true, LeaderAddr: "127.0.0.1:7002"}),
 		"Request registration": request,
 		"Reply registration":   reply,
 		"Request":              goldenRequest(),
+		"Request alike":        goldenAlike(),
 		"Reply":                goldenReply(),
 		"Redirect":             AppendRedirect(nil, Redirect{Ballot: MakeBallot(8, 1), Leader: 1, LeaderAddr: "127.0.0.1:7001"}),
 		"Fault":                AppendFault(nil, "no"),
@@ -222,10 +234,11 @@ func TestGoldenBytesDecode(t *testing.T) {
 	golden, _ := readGolden(t)
 	want := map[string]any{
 		"ClientHello":          ClientHello{Cluster: goldenCluster, Window: 4096},
-		"Welcome":              Welcome{goldenCluster, MakeBallot(7, 2), 1024, 3, 2, ReadsIndex, "127.0.0.1:7002"},
+		"Welcome":              Welcome{goldenCluster, MakeBallot(7, 2), 1024, 3, 2, ReadsIndex, true, "127.0.0.1:7002"},
 		"Request registration": nil,
 		"Reply registration":   nil,
 		"Request":              nil,
+		"Request alike":        nil,
 		"Reply":                nil,
 		"Redirect":             Redirect{MakeBallot(8, 1), 1, "127.0.0.1:7001"},
 		"Fault":                "no",

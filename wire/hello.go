@@ -27,7 +27,7 @@ const clientHelloSize = 16
 //	20     1    replica
 //	21     1    leader, 0 if unknown
 //	22     1    how reads are served
-//	23     1    zero
+//	23     1    1: takes runs of commands that are alike
 type Welcome struct {
 	Cluster    uint64
 	Ballot     Ballot
@@ -35,6 +35,7 @@ type Welcome struct {
 	Replica    ReplicaID
 	Leader     ReplicaID
 	Reads      Reads
+	Alike      bool // false of replicas that are older than such runs
 	LeaderAddr string
 }
 
@@ -79,7 +80,7 @@ type PeerHello struct {
 
 // PeerProtocol is the version of PeerHello, of the messages between replicas, and of what the same commands do to each, one of the
 // settings compared. It changes when they do, which clients need not know of: Version is for what they see.
-const PeerProtocol = 4
+const PeerProtocol = 5
 
 const peerHelloSize = 32
 
@@ -108,6 +109,9 @@ func AppendWelcome(dst []byte, w Welcome) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(w.Ballot))
 	dst = binary.LittleEndian.AppendUint32(dst, w.Window)
 	dst = append(dst, byte(w.Replica), byte(w.Leader), byte(w.Reads), 0)
+	if w.Alike {
+		dst[len(dst)-1] = 1
+	}
 	return appendText(dst, start, TypeWelcome, w.LeaderAddr)
 }
 
@@ -122,6 +126,7 @@ func DecodeWelcome(frame []byte) (Welcome, error) {
 		Replica:    ReplicaID(f[20]),
 		Leader:     ReplicaID(f[21]),
 		Reads:      Reads(f[22]),
+		Alike:      f[23] == 1,
 		LeaderAddr: addr,
 	}, err
 }

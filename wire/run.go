@@ -16,9 +16,15 @@ import (
 //	0      8    session (0: registrations)
 //	8      8    sequence number of the first command
 //	16     8    seen: the client holds every reply up to this sequence number
-//	24     4    number of commands, at least 1
+//	24     4    number of commands, at least 1; the highest bit: they are alike
 //	28     4    bytes of commands
+//
+// Commands that are alike have one header in common, which comes first; behind it is the key and value of each. They are puts, gets
+// or deletes of a session, of at least as many bytes as a header, so that a run of them has no more commands than others of its size.
 const RunHeaderSize = 32
+
+// alike is the bit of a run's number of commands which says that they have one header in common.
+const alike = 1 << 31
 
 // Command header, little-endian; key and value follow it.
 //
@@ -63,7 +69,9 @@ type Run struct {
 	First   Seq
 	Seen    Seq
 	Count   int
-	// Commands holds Count encoded commands; a view into the decoded bytes.
+	// Common is the header of every command if they are alike, and 0 if each begins with its own.
+	Common uint64
+	// Commands holds Count encoded commands; a view into the decoded bytes. Those of a run that has Common are without a header.
 	Commands []byte
 }
 
@@ -71,7 +79,47 @@ type Run struct {
 func (r *Run) Last() Seq { return r.First + Seq(r.Count) - 1 }
 
 // Len returns the encoded length of the run.
-func (r *Run) Len() int { return RunHeaderSize + len(r.Commands) }
+func (r *Run) Len() int { return r.HeaderLen() + len(r.Commands) }
+
+// HeaderLen returns the bytes of an encoded run that come before Commands.
+func (r *Run) HeaderLen() int {
+	if r.Common != 0 {
+		return RunHeaderSize + CommandHeaderSize
+	}
+	return RunHeaderSize
+}
+
+// AppendHeader appends what comes before Commands, for a run of count commands in size bytes, as these are in Commands.
+func (r *Run) AppendHeader(dst []byte, count, size int) []byte {
+	if r.Common == 0 {
+		return AppendRunHeader(dst, r.Session, r.First, r.Seen, count, size)
+	}
+	dst = AppendRunHeader(dst, r.Session, r.First, r.Seen, count|alike, CommandHeaderSize+size)
+	return binary.LittleEndian.AppendUint64(dst, r.Common)
+}
+
+// CommandLen returns how many bytes of Commands the command that begins at the given place takes.
+func (r *Run) CommandLen(at int) int {
+	if r.Common != 0 {
+		return bodyLen(r.Common)
+	}
+	return CommandLen(r.Commands[at:])
+}
+
+// CommandAt returns the command that begins at the given place of Commands as a view, and the place behind it. The run must be
+// one that DecodeFragment has accepted.
+func (r *Run) CommandAt(at int) (Command, int) {
+	h := r.Common
+	if h == 0 {
+		h = binary.LittleEndian.Uint64(r.Commands[at:])
+		at += CommandHeaderSize
+	}
+	keyEnd, end := at+int(h>>16&0xffff), at+bodyLen(h)
+	return Command{Op: Op(h), Flags: uint8(h >> 8), Key: r.Commands[at:keyEnd:keyEnd], Value: r.Commands[keyEnd:end:end]}, end
+}
+
+// bodyLen returns the bytes of key and value of a command with that header.
+func bodyLen(header uint64) int { return int(header>>16&0xffff) + int(header>>32) }
 
 // Command is one decoded command; Key and Value are views into the decoded bytes.
 type Command struct {
@@ -90,9 +138,56 @@ func AppendRunHeader(dst []byte, session SessionID, first, seen Seq, count, size
 	return binary.LittleEndian.AppendUint32(dst, uint32(size))
 }
 
-// PutRunHeader overwrites the run header at dst[:RunHeaderSize], for encoders that learn count and size last.
-func PutRunHeader(dst []byte, session SessionID, first, seen Seq, count, size int) {
-	AppendRunHeader(dst[:0], session, first, seen, count, size)
+// BeginRun appends room for a run header and returns dst. The caller appends commands, each with its header, and then calls EndRun
+// or EndRunAlike with the length that dst had before BeginRun.
+func BeginRun(dst []byte) []byte { return append(dst, make([]byte, RunHeaderSize)...) }
+
+// EndRun writes the header of a run of count commands that began at dst[start:].
+func EndRun(dst []byte, start int, session SessionID, first, seen Seq, count int) []byte {
+	AppendRunHeader(dst[start:start], session, first, seen, count, len(dst)-start-RunHeaderSize)
+	return dst
+}
+
+// EndRunAlike is EndRun, and leaves out the headers of commands that are alike, where that is worth it.
+func EndRunAlike(dst []byte, start int, session SessionID, first, seen Seq, count int) []byte {
+	commands := dst[start+RunHeaderSize:]
+	header, ok := commonHeader(commands, count)
+	if !ok {
+		return EndRun(dst, start, session, first, seen, count)
+	}
+	end, size := CommandHeaderSize, bodyLen(header)
+	for at := CommandHeaderSize; at < len(commands); at += CommandHeaderSize + size {
+		end += copy(commands[end:], commands[at:at+size])
+	}
+	AppendRunHeader(dst[start:start], session, first, seen, count|alike, end)
+	return dst[:start+RunHeaderSize+end]
+}
+
+// MaxAlike is the longest key and value together of commands that EndRunAlike moves: what it takes to move longer ones is more than
+// the header's bytes are worth.
+const MaxAlike = 256
+
+// commonHeader returns the header that all commands have, if they are such as may have it in common, and are worth it.
+func commonHeader(commands []byte, count int) (header uint64, ok bool) {
+	if count < 2 || len(commands) < CommandHeaderSize {
+		return 0, false
+	}
+	header = binary.LittleEndian.Uint64(commands)
+	size := CommandHeaderSize + bodyLen(header)
+	if !mayBeCommon(header) || size > CommandHeaderSize+MaxAlike || len(commands) != count*size {
+		return 0, false
+	}
+	for at := size; at < len(commands); at += size {
+		if binary.LittleEndian.Uint64(commands[at:]) != header {
+			return 0, false
+		}
+	}
+	return header, true
+}
+
+// mayBeCommon tells whether commands may have that header in common.
+func mayBeCommon(header uint64) bool {
+	return plain(header) && header>>32 <= MaxValue && bodyLen(header) >= CommandHeaderSize
 }
 
 // SizeError says that a command cannot be sent, because its key or its value is too long.
@@ -157,12 +252,13 @@ func SplitCompareAndSet(value []byte) (expected, update []byte) {
 }
 
 // DecodeRun returns the run at the start of src as a view, and its encoded length. The header is checked against
-// src; the commands are not (see DecodeFragment). src must not be empty.
+// src, and that of commands which are alike; others are not (see DecodeFragment). src must not be empty.
 func DecodeRun(src []byte) (Run, int, error) {
 	if len(src) < RunHeaderSize {
 		return Run{}, 0, fmt.Errorf("%w: run header in %d bytes", ErrLength, len(src))
 	}
-	count := binary.LittleEndian.Uint32(src[24:])
+	field := binary.LittleEndian.Uint32(src[24:])
+	count := field &^ alike
 	size := binary.LittleEndian.Uint32(src[28:])
 	if uint64(size) > uint64(len(src)-RunHeaderSize) {
 		return Run{}, 0, fmt.Errorf("%w: run of %d bytes in %d", ErrLength, size, len(src)-RunHeaderSize)
@@ -171,19 +267,26 @@ func DecodeRun(src []byte) (Run, int, error) {
 		return Run{}, 0, fmt.Errorf("%w: %d commands in %d bytes", ErrField, count, size)
 	}
 	n := RunHeaderSize + int(size)
-	return Run{
+	run := Run{
 		Session:  SessionID(binary.LittleEndian.Uint64(src)),
 		First:    Seq(binary.LittleEndian.Uint64(src[8:])),
 		Seen:     Seq(binary.LittleEndian.Uint64(src[16:])),
 		Count:    int(count),
 		Commands: src[RunHeaderSize:n:n],
-	}, n, nil
+	}
+	if field&alike != 0 {
+		run.Common, run.Commands = binary.LittleEndian.Uint64(run.Commands), run.Commands[CommandHeaderSize:]
+		if run.Session == 0 || !mayBeCommon(run.Common) || len(run.Commands) != run.Count*bodyLen(run.Common) {
+			return Run{}, 0, fmt.Errorf("%w: %d commands alike, of operation %v with %d bytes each, in %d bytes of session %d",
+				ErrField, count, Op(run.Common), bodyLen(run.Common), len(run.Commands), run.Session)
+		}
+	}
+	return run, n, nil
 }
 
 // CommandLen returns the encoded length of the command at the start of src, which must hold a whole command header.
 func CommandLen(src []byte) int {
-	h := binary.LittleEndian.Uint64(src)
-	return CommandHeaderSize + int(h>>16&0xffff) + int(h>>32)
+	return CommandHeaderSize + bodyLen(binary.LittleEndian.Uint64(src))
 }
 
 // DecodeCommand returns the command at the start of src as a view, and its encoded length.
@@ -244,6 +347,9 @@ func checkRun(run *Run) error {
 	}
 	if run.Session == 0 && run.Count != 1 {
 		return fmt.Errorf("%w: %d commands without a session", ErrField, run.Count)
+	}
+	if run.Common != 0 {
+		return nil
 	}
 	rest := run.Commands
 	for left := run.Count; left > 0; {

@@ -27,19 +27,24 @@ func walkFragment(src []byte) error {
 			panic(fmt.Sprintf("checked run %+v: %v", run, err))
 		}
 		src = src[n:]
-		rest := run.Commands
+		at := 0
 		for range run.Count {
-			command, n, err := DecodeCommand(rest)
-			if err != nil || n != CommandLen(rest) || !command.Op.valid() {
-				panic(fmt.Sprintf("checked command %+v: %v", command, err))
+			command, end := run.CommandAt(at)
+			if end != at+run.CommandLen(at) || !command.Op.valid() {
+				panic(fmt.Sprintf("checked command %+v of %d bytes, want %d", command, end-at, run.CommandLen(at)))
+			}
+			if run.Common == 0 {
+				if again, n, err := DecodeCommand(run.Commands[at:]); err != nil || n != end-at || !same(&again, &command) {
+					panic(fmt.Sprintf("command %+v decodes as %+v: %v", command, again, err))
+				}
 			}
 			if command.Op == OpCompareAndSet {
 				SplitCompareAndSet(command.Value)
 			}
-			rest = rest[n:]
+			at = end
 		}
-		if len(rest) != 0 {
-			panic(fmt.Sprintf("%d bytes behind a checked run", len(rest)))
+		if at != len(run.Commands) {
+			panic(fmt.Sprintf("%d bytes behind a checked run", len(run.Commands)-at))
 		}
 		commands += run.Count
 		if run.Session == 0 {
@@ -50,6 +55,10 @@ func walkFragment(src []byte) error {
 		panic(fmt.Sprintf("%+v, and there are %d runs, %d commands", info, runs, commands))
 	}
 	return nil
+}
+
+func same(a, b *Command) bool {
+	return a.Op == b.Op && a.Flags == b.Flags && bytes.Equal(a.Key, b.Key) && bytes.Equal(a.Value, b.Value)
 }
 
 func drawBytes(limit int) *rapid.Generator[[]byte] { return rapid.SliceOfN(rapid.Byte(), 0, limit) }
@@ -107,10 +116,83 @@ func TestRunsRoundTrip(t *testing.T) {
 	})
 }
 
+// TestCommandsAlike: whatever a run ends with, what is decoded of it are its commands, and they take no more bytes than with a header each.
+func TestCommandsAlike(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		op := rapid.SampledFrom([]Op{OpPut, OpGet, OpDelete}).Draw(t, "op")
+		keyLen, valueLen := rapid.IntRange(0, 20).Draw(t, "key"), rapid.SampledFrom([]int{0, 1, 8, MaxAlike - 8, MaxAlike}).Draw(t, "value")
+		count := rapid.IntRange(1, 40).Draw(t, "count")
+		odd := rapid.IntRange(-1, 40).Draw(t, "another") // the command that differs, if there are as many
+		var want []Command
+		fragment := BeginRun([]byte("before"))
+		for i := range count {
+			c := Command{Op: op, Key: bytes.Repeat([]byte{byte(i)}, keyLen), Value: bytes.Repeat([]byte{^byte(i)}, valueLen)}
+			if i == odd {
+				switch rapid.IntRange(0, 3).Draw(t, "how") {
+				case 0:
+					c.Op = op%3 + 1
+				case 1:
+					c.Flags = 1
+				case 2:
+					c.Key = append(c.Key, 1)
+				default:
+					c.Value = append(c.Value, 1)
+				}
+			}
+			want = append(want, c)
+			fragment = AppendCommand(fragment, c.Op, c.Flags, c.Key, c.Value)
+		}
+		long := len(fragment) - len("before")
+		fragment = EndRunAlike(fragment, len("before"), 7, 5, 4, count)
+		if string(fragment[:len("before")]) != "before" {
+			t.Fatalf("what stood before is % x", fragment[:len("before")])
+		}
+		fragment = fragment[len("before"):]
+		if err := walkFragment(fragment); err != nil {
+			t.Fatal(err)
+		}
+		run, n, err := DecodeRun(fragment)
+		if err != nil || n != len(fragment) || n > long || run.Session != 7 || run.First != 5 || run.Seen != 4 || run.Count != count {
+			t.Fatalf("%+v of %d bytes (%d with headers), %v", run, n, long, err)
+		}
+		body := keyLen + valueLen
+		equal := !slices.ContainsFunc(want, func(c Command) bool {
+			return c.Op != op || c.Flags != 0 || len(c.Key) != keyLen || len(c.Value) != valueLen
+		})
+		if got := run.Common != 0; got != (equal && count > 1 && body >= CommandHeaderSize && body <= MaxAlike) {
+			t.Fatalf("%d commands of %d bytes, the same %v: alike %v", count, body, equal, got)
+		}
+		if run.Common != 0 && n != RunHeaderSize+CommandHeaderSize+count*body {
+			t.Fatalf("%d bytes for %d commands of %d", n, count, body)
+		}
+		at := 0
+		for i := range want {
+			var got Command
+			if got, at = run.CommandAt(at); !same(&got, &want[i]) {
+				t.Fatalf("command %d is %+v, want %+v", i, got, want[i])
+			}
+		}
+		// A part of a run, as a batch takes it, is one again.
+		part := rapid.IntRange(1, count).Draw(t, "part")
+		size := 0
+		for range part {
+			size += run.CommandLen(size)
+		}
+		again := append(run.AppendHeader(nil, part, size), run.Commands[:size]...)
+		cut, n, err := DecodeRun(again)
+		if err != nil || n != len(again) || cut.Common != run.Common || cut.Count != part || !bytes.Equal(cut.Commands, run.Commands[:size]) {
+			t.Fatalf("the first %d are %+v, %v", part, cut, err)
+		}
+		if err := walkFragment(again); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
 func checkCommands(t *rapid.T, src []byte, want []Command) {
 	for _, w := range want {
 		got, n, err := DecodeCommand(src)
-		if err != nil || got.Op != w.Op || got.Flags != w.Flags || !bytes.Equal(got.Key, w.Key) || !bytes.Equal(got.Value, w.Value) {
+		if err != nil || !same(&got, &w) {
 			t.Fatalf("command %+v, %v; want %+v", got, err, w)
 		}
 		if got.Op == OpCompareAndSet {
@@ -130,6 +212,12 @@ func command(op Op, flags uint8, keyLen, valueLen int, rest []byte) []byte {
 
 func runOf(session SessionID, first, seen Seq, count int, commands []byte) []byte {
 	return append(AppendRunHeader(nil, session, first, seen, count, len(commands)), commands...)
+}
+
+// runAlike builds a run of count commands that have a header in common, with so many bytes of key and value each.
+func runAlike(session SessionID, count int, op Op, keyLen, valueLen int, bodies []byte) []byte {
+	header := uint64(op) | uint64(keyLen)<<16 | uint64(valueLen)<<32
+	return runOf(session, 1, 0, count|alike, append(binary.LittleEndian.AppendUint64(nil, header), bodies...))
 }
 
 func TestDecodeFragmentRefuses(t *testing.T) {
@@ -188,6 +276,25 @@ func TestDecodeFragmentRefuses(t *testing.T) {
 		"alike, then an unknown one":     {runOf(1, 1, 0, 3, slices.Concat(put, put, command(opCount, 0, 1, 1, []byte("kv")))), ErrField},
 		"alike, then no compare-and-set": {runOf(1, 1, 0, 3, slices.Concat(put, put, command(OpCompareAndSet, 0, 1, 1, []byte("kv")))), ErrLength},
 		"alike, then half a command":     {runOf(1, 1, 0, 3, slices.Concat(put, put, put[:len(put)-1])), ErrLength},
+		"alike in form":                  {runAlike(1, 2, OpPut, 4, 4, make([]byte, 16)), nil},
+		"one alike":                      {runAlike(1, 1, OpDelete, 8, 0, make([]byte, 8)), nil},
+		"as many alike as there may":     {runAlike(1, MaxRunCommands, OpGet, 8, 0, make([]byte, 8*MaxRunCommands)), nil},
+		"one alike too many":             {runAlike(1, MaxRunCommands+1, OpGet, 8, 0, make([]byte, 8*(MaxRunCommands+1))), ErrField},
+		"none alike":                     {runAlike(1, 0, OpPut, 8, 8, nil), ErrField},
+		"alike, none where two were":     {runAlike(1, 2, OpPut, 8, 8, nil), ErrField},
+		"alike, cut":                     {runAlike(1, 2, OpPut, 8, 8, make([]byte, 31)), ErrField},
+		"alike, a byte too many":         {runAlike(1, 2, OpPut, 8, 8, make([]byte, 33)), ErrField},
+		"alike, shorter than a header":   {runAlike(1, 2, OpPut, 4, 3, make([]byte, 14)), ErrField},
+		"alike, of no bytes":             {runAlike(1, MaxRunCommands, OpGet, 0, 0, nil), ErrField},
+		"alike, cut in the header":       {runOf(1, 1, 0, 1|alike, make([]byte, 7)), ErrField},
+		"alike, a value too long":        {runAlike(1, 1, OpPut, 0, MaxValue+1, make([]byte, MaxValue+1)), ErrField},
+		"alike, a value of 2^32-1 bytes": {runAlike(1, 2, OpPut, 8, 1<<32-1, make([]byte, 16)), ErrField},
+		"alike, the longest command":     {runAlike(1, 1, OpPut, MaxKey, MaxValue, make([]byte, MaxKey+MaxValue)), nil},
+		"alike, compare-and-set":         {runAlike(1, 2, OpCompareAndSet, 4, 4, make([]byte, 16)), ErrField},
+		"alike, registrations":           {runAlike(0, 1, OpRegister, 0, 8, make([]byte, 8)), ErrField},
+		"alike, without a session":       {runAlike(0, 1, OpPut, 4, 4, make([]byte, 8)), ErrField},
+		"alike, operation 0":             {runAlike(1, 2, 0, 4, 4, make([]byte, 16)), ErrField},
+		"alike, operation 255":           {runAlike(1, 2, 255, 4, 4, make([]byte, 16)), ErrField},
 		"second run bad":                 {append(runOf(1, 1, 0, 1, put), runOf(1, 0, 0, 1, put)...), ErrField},
 	} {
 		if err := walkFragment(test.src); !errors.Is(err, test.want) {
@@ -246,6 +353,7 @@ func FuzzDecodeFragment(f *testing.F) {
 	registration, _ := goldenRegistration()
 	f.Add(registration[PrefixSize:])
 	f.Add(runOf(1, 1, 0, 2, command(OpPut, 0, 1, 8, []byte("k12345678"))))
+	f.Add(goldenAlike()[PrefixSize:])
 	f.Fuzz(func(_ *testing.T, src []byte) { _ = walkFragment(src) })
 }
 

@@ -37,8 +37,8 @@ func newWrong() *wrong {
 	return theWrong
 }
 
-func (w *wrong) Prepare([]byte, int, bool)             {}
-func (w *wrong) ApplyPuts([]byte, int) (done, size int) { return 0, 0 }
+func (w *wrong) Prepare([]byte, uint64, int, bool)             {}
+func (w *wrong) ApplyPuts([]byte, uint64, int) (done, size int) { return 0, 0 }
 
 func (w *wrong) read(key []byte) (value []byte, found bool) {
 	status, value := w.KV.Apply(wire.OpGet, 0, key, nil)
@@ -106,7 +106,7 @@ var defects = []defect{
 	}`},
 	{name: "applied-twice", what: "a command that is sent again is applied again", edits: []edit{{"replica/machine/run.go",
 		"\tif a.quiet {\n\t\ts.stats.Duplicates += uint64(n)\n",
-		"\tfor i, at := 0, 0; i < n; i++ {\n\t\top, flags, key, value, end := commandAt(part.commands, at)\n\t\tif at = end; op != wire.OpGet {\n" +
+		"\tfor i, at := 0, 0; i < n; i++ {\n\t\top, flags, key, value, end := part.commandAt(at)\n\t\tif at = end; op != wire.OpGet {\n" +
 			"\t\t\ts.machine.Apply(op, flags, key, value)\n\t\t}\n\t}\n\tif a.quiet {\n\t\ts.stats.Duplicates += uint64(n)\n"}}},
 	{name: "swapped", what: "one put in ten thousand changes places with the command after it", body: `
 	if w.held != nil && op != wire.OpGet {

@@ -44,9 +44,10 @@ func TestBoundByHand(t *testing.T) {
 		// 4 commands in flight, each for two round trips and a sync.
 		{"window=1 batch=none", ResourceClients, 4 / (2*50e-6 + 500e-6)},
 		{"unreplicated=true replicas=1 window=4096", ResourceLeaderCPU, 1e9 / 50},
-		// 1 MB/s, and 24 bytes for each command: 8 of header and 16 of key and value, if the batch is large.
-		{"link-rate=1MB batch=count:4096 window=4096 durability=none", ResourceLink, 1e6 / (24 + 96.0/4096)},
-		{"link-rate=1MB batch=count:4096 window=4096 durability=none compress=s2 compress-ratio=4", ResourceLink, 4e6 / (24 + 96.0/4096)},
+		// 1 MB/s, and 16 bytes for each command, of key and value, if the batch is large; a mix has 8 of header for each.
+		{"link-rate=1MB batch=count:4096 window=4096 durability=none", ResourceLink, 1e6 / (16 + 104.0/4096)},
+		{"link-rate=1MB batch=count:4096 window=4096 durability=none compress=s2 compress-ratio=4", ResourceLink, 4e6 / (16 + 104.0/4096)},
+		{"link-rate=1MB batch=count:4096 window=4096 durability=none mix=get:0.5", ResourceLink, 1e6 / (24 + 96.0/4096)},
 		{"value-size=65536 window=1024 batch=bytes:1MiB", ResourceDisk, 0},
 	} {
 		got, ok := bench().Bound(cellOf(t, c.cell))

@@ -51,10 +51,13 @@ func newPoint(s suite.Cell) (point, bool) {
 	if s.Get(suite.KnobLoad) != "" || s.Get("rate") != "" {
 		p.inFlight = 0
 	}
-	command := wire.CommandHeaderSize + p.dataBytes
+	command, header := wire.CommandHeaderSize+p.dataBytes, float64(wire.MessageHeaderSize+wire.RunHeaderSize)
+	if number("mix") == 0 && p.dataBytes >= wire.CommandHeaderSize && p.dataBytes <= wire.MaxAlike { // puts, which are alike
+		command, header = p.dataBytes, header+wire.CommandHeaderSize
+	}
 	p.setDepth(s.Effective("pipeline"))
 	p.setBatch(s.Effective("batch"), command, number("batch-bytes"))
-	p.wireBytes = command + (wire.MessageHeaderSize+wire.RunHeaderSize)/p.batch
+	p.wireBytes = command + header/p.batch
 	p.storedBytes = p.wireBytes
 	if s.Effective("compress") != "none" {
 		p.storedBytes = p.wireBytes / max(number("compress-ratio"), 1)

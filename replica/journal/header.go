@@ -31,8 +31,20 @@ const (
 	segmentHeaderSize = 64
 )
 
-// FormatVersion is the version of everything in a data directory.
-const FormatVersion = 3
+// FormatVersion is the version of everything in a data directory. Directories of oldestFormat differ in nothing but what batches may
+// look like, and are taken up.
+const (
+	FormatVersion = 4
+	oldestFormat  = 3
+)
+
+// checkFormat returns errVersion for what this program cannot read.
+func checkFormat(version uint32) error {
+	if version < oldestFormat || version > FormatVersion {
+		return fmt.Errorf("%w %d, this program reads %d and %d", errVersion, version, oldestFormat, FormatVersion)
+	}
+	return nil
+}
 
 // owner says which directory a segment belongs to. The salt alone tells directories apart; the rest is a check.
 type owner struct {
@@ -77,8 +89,8 @@ func decodeSegmentHeader(src []byte) (h segmentHeader, ok bool, err error) {
 		le.Uint32(src[offsetHeaderCRC:]) != wire.Checksum(src[offsetCovered:segmentHeaderSize]) {
 		return segmentHeader{}, false, nil
 	}
-	if v := le.Uint32(src[8:]); v != FormatVersion {
-		return segmentHeader{}, false, fmt.Errorf("%w %d, this program reads %d", errVersion, v, FormatVersion)
+	if err := checkFormat(le.Uint32(src[8:])); err != nil {
+		return segmentHeader{}, false, err
 	}
 	return segmentHeader{
 		number:   le.Uint32(src[12:]),

@@ -163,13 +163,13 @@ func firstDifference(one, two []byte) int64 {
 // decodeCopy decodes an intact copy.
 func decodeCopy(b []byte) (identityFile, error) {
 	le := binary.LittleEndian
-	if v := le.Uint32(b[8:]); v != FormatVersion {
-		return identityFile{}, fmt.Errorf("%w %d, this program reads %d", errVersion, v, FormatVersion)
+	if err := checkFormat(le.Uint32(b[8:])); err != nil {
+		return identityFile{}, err
 	}
 	settings, _, err := wire.DecodeSettings(b[offsetSettings:])
 	if err != nil || b[17]&^flagsKnown != 0 || int(b[18]) >= len(durabilityNames) {
 		return identityFile{}, errors.Join(fmt.Errorf("%w %d with flags %#x and durability %d, which this program does not know",
-			errVersion, FormatVersion, b[17], b[18]), err)
+			errVersion, le.Uint32(b[8:]), b[17], b[18]), err)
 	}
 	return identityFile{
 		Identity:   Identity{Cluster: le.Uint64(b[24:]), Replica: wire.ReplicaID(b[16]), Settings: settings},

@@ -158,9 +158,9 @@ func TestOtherVersions(t *testing.T) {
 		change func(data []byte)
 		want   string
 	}{
-		{identityFile, func(data []byte) { data[8] = 4; reseal(data[:half]); copy(data[half:], data[:half]) }, "version 4, this program reads 3"},
+		{identityFile, func(data []byte) { data[8] = 5; reseal(data[:half]); copy(data[half:], data[:half]) }, "version 5, this program reads 3 and 4"},
 		{identityFile, func(data []byte) { clear(data[half:]); data[8] = 1; reseal(data) }, "version 1, which this program does not read"},
-		{journal.SegmentPath(dir, 1), func(data []byte) { data[8] = 2; reseal(data[:journal.SegmentHeaderSize]) }, "version 2, this program reads 3"},
+		{journal.SegmentPath(dir, 1), func(data []byte) { data[8] = 2; reseal(data[:journal.SegmentHeaderSize]) }, "version 2, this program reads 3 and 4"},
 	} {
 		other := fs.Restart()
 		other.Damage(tt.file, func(data []byte) []byte { tt.change(data); return data })
@@ -171,6 +171,21 @@ func TestOtherVersions(t *testing.T) {
 			t.Errorf("%s: %v, want %q", tt.file, err, tt.want)
 		}
 	}
+	older := fs.Restart()
+	older.Damage(identityFile, func(data []byte) []byte {
+		data[8] = 3
+		reseal(data[:half])
+		copy(data[half:], data[:half])
+		return data
+	})
+	for number := range 3 {
+		older.Damage(journal.SegmentPath(dir, uint32(number+1)), func(data []byte) []byte {
+			data[8] = 3
+			reseal(data[:journal.SegmentHeaderSize])
+			return data
+		})
+	}
+	noError(t, openAs(t, older, unchanged))
 }
 
 // TestFilesWithoutIdentity checks that a directory with files of a replica is never taken for a new one.

@@ -34,7 +34,11 @@ func benchLoad(b testing.TB, op wire.Op, keys int) (*State, wire.Run) {
 // pickKeys gives every command of a run from benchLoad a random key; it costs about two nanoseconds a command.
 func pickKeys(run *wire.Run, keys int, state uint64) uint64 {
 	size := len(run.Commands) / benchRun
-	for at := wire.CommandHeaderSize; at < len(run.Commands); at += size {
+	start := 0
+	if run.Common == 0 {
+		start = wire.CommandHeaderSize
+	}
+	for at := start; at < len(run.Commands); at += size {
 		state = state*6364136223846793005 + 1442695040888963407
 		key, _ := bits.Mul64(state, uint64(keys))
 		binary.LittleEndian.PutUint64(run.Commands[at:], key)
@@ -63,7 +67,13 @@ func (p *script) add(op wire.Op, key, value []byte) {
 }
 
 func (p *script) take() wire.Run {
-	run := wire.Run{Session: p.session, First: p.last + 1, Seen: p.last, Count: p.count, Commands: p.commands}
+	if p.count == 0 {
+		return wire.Run{Session: p.session, First: p.last + 1, Seen: p.last}
+	}
+	run, _, err := wire.DecodeRun(wire.EndRunAlike(append(wire.BeginRun(nil), p.commands...), 0, p.session, p.last+1, p.last, p.count))
+	if err != nil {
+		panic(err)
+	}
 	p.last += wire.Seq(p.count)
 	p.count, p.commands = 0, nil
 	return run

@@ -67,7 +67,7 @@ const lossyPut = 500 // the put that is damaged
 func (l *lossy) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, []byte) {
 	if op == wire.OpPut {
 		if l.puts++; l.puts == lossyPut {
-			l.Prepare(nil, 0, false) // the look-ahead knows the undamaged command
+			l.Prepare(nil, 0, 0, false) // the look-ahead knows the undamaged command
 			l.damage(l.KV, key, value)
 			return wire.StatusOK, nil
 		}
@@ -76,7 +76,7 @@ func (l *lossy) Apply(op wire.Op, flags uint8, key, value []byte) (wire.Status, 
 }
 
 // ApplyPuts leaves every put to Apply, to count it.
-func (l *lossy) ApplyPuts([]byte, int) (done, size int) { return 0, 0 }
+func (l *lossy) ApplyPuts([]byte, uint64, int) (done, size int) { return 0, 0 }
 
 func applyOnly(k *KV, op wire.Op, key, value []byte) { k.Apply(op, 0, key, value) }
 

@@ -18,6 +18,7 @@ import (
 // What has been found out about a command on the way is kept until its turn.
 type lookahead struct {
 	commands []byte // not looked at yet
+	common   uint64 // their header, if they have it in common
 	left     int    // their number
 	gets     bool   // gets are executed, too
 	resized  uint64 // index.resized when the homes were looked up: they may be others when it has changed
@@ -44,9 +45,9 @@ const lookaheadGroup = 16
 func (a *lookahead) at(i uint) *glance { return &a.ring[i%uint(len(a.ring))] }
 
 // Prepare implements StateMachine.
-func (k *KV) Prepare(commands []byte, count int, gets bool) {
+func (k *KV) Prepare(commands []byte, common uint64, count int, gets bool) {
 	a := &k.ahead
-	a.commands, a.left, a.gets = commands, count, gets
+	a.commands, a.common, a.left, a.gets = commands, common, count, gets
 	a.executed, a.looked, a.asked, a.step = 0, 0, 0, 0
 	a.resized = k.index.resized
 	k.askForBuckets()
@@ -79,22 +80,26 @@ func (k *KV) askForBuckets() {
 	a := &k.ahead
 	table, mask, hash := k.index.table, k.index.mask, &k.hash
 	var lines [lookaheadGroup]unsafe.Pointer
-	commands, n, at := a.commands, 0, 0
+	commands, common, n, at := a.commands, a.common, 0, 0
 	for ; a.left > 0 && n < lookaheadGroup; a.left-- {
-		h := binary.LittleEndian.Uint64(commands[at:])
+		h := common
+		if h == 0 {
+			h = binary.LittleEndian.Uint64(commands[at:])
+			at += wire.CommandHeaderSize
+		}
 		keyLen, valueLen := headerLengths(h)
-		keyEnd := at + wire.CommandHeaderSize + keyLen
+		keyAt, keyEnd := at, at+keyLen
 		at = keyEnd + valueLen
 		if wire.Op(h) == wire.OpGet && !a.gets {
 			continue
 		}
 		g := a.at(a.asked + uint(n))
 		if keyLen <= smallSize {
-			key := wordBefore(commands, keyEnd, keyLen)
+			key := keyWord(commands, common, keyAt, keyLen)
 			g.hash, g.key = hash.small(key, keyLen), keyDigest(key)
 			g.small = smallEntry(g.hash, keyLen, 0)
 		} else {
-			g.hash, g.small = hash.bytes(commands[keyEnd-keyLen:keyEnd]), 0
+			g.hash, g.small = hash.bytes(commands[keyAt:keyEnd]), 0
 		}
 		g.home = table.home(g.hash, mask)
 		lines[n] = unsafe.Pointer(g.home)
@@ -132,14 +137,14 @@ func (k *KV) askForRecords() {
 
 // ApplyPuts implements StateMachine: puts that change a small record where the look-ahead has seen it. That is what a busy
 // store mostly does.
-func (k *KV) ApplyPuts(commands []byte, count int) (done, size int) {
+func (k *KV) ApplyPuts(commands []byte, common uint64, count int) (done, size int) {
 	a := &k.ahead
 	for done < count && !k.index.frozen {
 		if a.executed == a.step {
 			k.lookAhead()
 		}
 		n := min(count-done, int(a.step-a.executed), int(a.looked-a.executed))
-		put, bytes := k.putGroup(commands[size:], n)
+		put, bytes := k.putGroup(commands[size:], common, n)
 		a.executed += uint(put)
 		done += put
 		size += bytes
@@ -153,10 +158,14 @@ func (k *KV) ApplyPuts(commands []byte, count int) (done, size int) {
 // putGroup is ApplyPuts for up to count commands that have been looked at. It calls nothing, so that what it works with stays
 // in registers. The index may have been resized since: a record that looks like the key's in a bucket that was the key's home
 // is the key's, because all such buckets have the hash bits in common that entries do not hold.
-func (k *KV) putGroup(commands []byte, count int) (done, size int) {
-	held := k.held
+func (k *KV) putGroup(commands []byte, common uint64, count int) (done, size int) {
+	held, at := k.held, 0
 	for done < count {
-		h := binary.LittleEndian.Uint64(commands[size:])
+		h := common
+		if h == 0 {
+			h = binary.LittleEndian.Uint64(commands[at:])
+			at += wire.CommandHeaderSize
+		}
 		keyLen, valueLen := headerLengths(h)
 		if wire.Op(h) != wire.OpPut || keyLen > smallSize || valueLen > smallSize {
 			break
@@ -169,17 +178,28 @@ func (k *KV) putGroup(commands []byte, count int) (done, size int) {
 		}
 		v := p.value()
 		done++
-		size += wire.CommandHeaderSize + keyLen + valueLen
+		at += keyLen + valueLen
+		size = at
 		held -= smallDigest(g.key, *e, *v)
-		*e, *v = e.withValueLen(valueLen), entry(wordBefore(commands, size, valueLen))
+		*e, *v = e.withValueLen(valueLen), entry(wordBefore(commands, at, valueLen))
 		held += smallDigest(g.key, *e, *v)
 	}
 	k.held = held
 	return done, size
 }
 
+// keyWord returns a key of at most eight bytes as a number. Eight may be read wherever it lies: behind it, if commands have their
+// header in common, as each is that long then, or else before it, where its command's header is.
+func keyWord(commands []byte, common uint64, at, n int) uint64 {
+	if common == 0 {
+		return wordBefore(commands, at+n, n)
+	}
+	unused := 8 * uint(smallSize-n)
+	return binary.LittleEndian.Uint64(commands[at:]) << unused >> unused
+}
+
 // wordBefore returns the n bytes that end before end as a number, at most eight. There are eight before it, of whatever kind: a
-// command begins with a header of that size.
+// command has a header of that size, or is without it, and at least that long.
 func wordBefore(commands []byte, end, n int) uint64 {
 	return binary.LittleEndian.Uint64(commands[end-smallSize:]) >> (8 * uint(smallSize-n))
 }

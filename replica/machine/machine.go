@@ -27,12 +27,12 @@ type StateMachine interface {
 
 	// Prepare announces the commands that Apply will be called with next: of count commands in their encoded form all,
 	// or all but the gets. It is a hint, so that the machine may fetch what they need. The bytes must stay as they are
-	// until then.
-	Prepare(commands []byte, count int, gets bool)
+	// until then. Where common, their header, is not 0 the commands are without.
+	Prepare(commands []byte, common uint64, count int, gets bool)
 
 	// ApplyPuts executes commands that Prepare has announced and whose turn it is, for as long as they are puts of a kind that
 	// it is fast at and that end with StatusOK, at most count. It returns how many, perhaps none, and their size in bytes.
-	ApplyPuts(commands []byte, count int) (done, size int)
+	ApplyPuts(commands []byte, common uint64, count int) (done, size int)
 
 	// Limit bounds what the records weigh, see Weight; 0: they are not bounded. A write that would exceed it ends with
 	// StatusFull, unless it makes what is held smaller.

@@ -31,10 +31,10 @@ func (m *Noop) Apply(op wire.Op, _ uint8, _, _ []byte) (wire.Status, []byte) {
 }
 
 // Prepare implements StateMachine.
-func (m *Noop) Prepare([]byte, int, bool) {}
+func (m *Noop) Prepare([]byte, uint64, int, bool) {}
 
 // ApplyPuts implements StateMachine: there is no faster way than Apply.
-func (m *Noop) ApplyPuts([]byte, int) (done, size int) { return 0, 0 }
+func (m *Noop) ApplyPuts([]byte, uint64, int) (done, size int) { return 0, 0 }
 
 // Limit implements StateMachine: nothing is kept.
 func (m *Noop) Limit(uint64) {}

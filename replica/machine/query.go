@@ -16,9 +16,9 @@ func CheckQuery(fragment []byte) error {
 		}
 		fragment = fragment[size:]
 		for at := 0; at < len(run.Commands); {
-			op, _, _, _, end := commandAt(run.Commands, at)
-			if op != wire.OpGet {
-				return fmt.Errorf("%w: %v in a query, which may only get", wire.ErrField, op)
+			command, end := run.CommandAt(at)
+			if command.Op != wire.OpGet {
+				return fmt.Errorf("%w: %v in a query, which may only get", wire.ErrField, command.Op)
 			}
 			at = end
 		}
@@ -31,11 +31,11 @@ func CheckQuery(fragment []byte) error {
 // come from a fragment that CheckQuery accepts. Whether the present state is recent enough is the caller's affair; no session hears of it,
 // and no count that the replicas share.
 func (s *State) QueryRun(run *wire.Run, dst []byte, limits Limits) []byte {
-	part := stretch{session: run.Session, first: run.First, commands: run.Commands}
+	part := stretch{session: run.Session, first: run.First, common: run.Common, commands: run.Commands}
 	a := newAnswer(dst, true, limits.End)
 	at := 0
 	for part.count == 0 || part.count < run.Count && len(a.dst) < limits.Begin {
-		op, flags, key, value, end := commandAt(run.Commands, at)
+		op, flags, key, value, end := part.commandAt(at)
 		if op != wire.OpGet {
 			panic(fmt.Sprintf("BUG: query of a %v", op))
 		}

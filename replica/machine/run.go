@@ -24,7 +24,7 @@ func (s *State) ApplyPart(slot wire.Slot, run *wire.Run, dst []byte, reply bool,
 		panic(fmt.Sprintf("BUG: run of slot %d after slot %d", slot, s.applied))
 	}
 	s.inBatch = true
-	part := stretch{session: run.Session, first: run.First, count: run.Count, commands: run.Commands}
+	part := stretch{session: run.Session, first: run.First, count: run.Count, common: run.Common, commands: run.Commands}
 	dst = s.applyPart(&part, run.Seen, dst, reply, limits)
 	run.First, run.Count, run.Commands = part.first, part.count, part.commands
 	return dst
@@ -72,7 +72,7 @@ func (s *State) applyTo(client *session, part *stretch, dst []byte, reply bool, 
 
 // register opens a session and answers with its id. Where there is no room, or no stamp, which no replica leaves out, it is refused.
 func (s *State) register(part stretch, a answer) []byte {
-	_, _, _, value, _ := commandAt(part.commands, 0)
+	_, _, _, value, _ := part.commandAt(0)
 	stamp, ok := wire.DecodeStamp(value)
 	if !ok {
 		return refuse(part, wire.StatusBusy, &s.stats.Refused, a)
@@ -108,7 +108,7 @@ func (s *State) recall(client *session, part *stretch, n int, a answer, limit in
 	}
 	at, done := 0, 0
 	for done == 0 || done < n && len(a.dst) < limit {
-		op, flags, key, value, end := commandAt(part.commands, at)
+		op, flags, key, value, end := part.commandAt(at)
 		at = end
 		switch outcome := client.outcome(part.first + wire.Seq(done)); {
 		case outcome != outcomeRead:
@@ -129,17 +129,17 @@ func (s *State) recall(client *session, part *stretch, n int, a answer, limit in
 func (s *State) execute(client *session, part *stretch, n int, a answer, limit int) []byte {
 	first, place := part.first, part.session.Index()
 	s.sessions.advance(client, place, part.count)
-	s.machine.Prepare(part.commands, n, !a.quiet)
+	s.machine.Prepare(part.commands, part.common, n, !a.quiet)
 	at, done, oks := 0, 0, 0 // oks: results StatusOK that have not been added to the answer yet
 	for done == 0 || done < n && len(a.dst) < limit {
-		if wire.Op(part.commands[at]) == wire.OpPut {
-			if puts, size := s.machine.ApplyPuts(part.commands[at:], n-done); puts > 0 {
+		if part.op(at) == wire.OpPut {
+			if puts, size := s.machine.ApplyPuts(part.commands[at:], part.common, n-done); puts > 0 {
 				oks, done, at = oks+puts, done+puts, at+size
 				continue
 			}
 		}
 		seq := part.first + wire.Seq(done)
-		op, flags, key, value, end := commandAt(part.commands, at)
+		op, flags, key, value, end := part.commandAt(at)
 		at = end
 		done++
 		var status wire.Status
@@ -162,7 +162,7 @@ func (s *State) execute(client *session, part *stretch, n int, a answer, limit i
 	a.add(wire.StatusOK, oks)
 	if left := part.count - done; left > 0 {
 		client.retreat(left)
-		s.machine.Prepare(nil, 0, false) // what it was told to expect is not what comes next
+		s.machine.Prepare(nil, 0, 0, false) // what it was told to expect is not what comes next
 	}
 	s.sessions.note(client, place, first)
 	s.stats.Executed += uint64(done)

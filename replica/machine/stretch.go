@@ -11,6 +11,7 @@ type stretch struct {
 	session  wire.SessionID
 	first    wire.Seq
 	count    int
+	common   uint64 // as in wire.Run
 	commands []byte
 }
 
@@ -26,7 +27,7 @@ func (p *stretch) last() wire.Seq { return p.first + wire.Seq(p.count) - 1 }
 
 // take takes the first n commands off the stretch, which take size bytes.
 func (p *stretch) take(n, size int) stretch {
-	head := stretch{session: p.session, first: p.first, count: n, commands: p.commands[:size]}
+	head := stretch{session: p.session, first: p.first, count: n, common: p.common, commands: p.commands[:size]}
 	p.first += wire.Seq(n)
 	p.count -= n
 	p.commands = p.commands[size:]
@@ -41,23 +42,33 @@ func (p *stretch) cut(n int) stretch {
 	if n == p.count {
 		return p.all()
 	}
-	size := 0
+	at := 0
 	for range n {
-		size += wire.CommandLen(p.commands[size:])
+		_, _, _, _, at = p.commandAt(at)
 	}
-	return p.take(n, size)
+	return p.take(n, at)
 }
 
-// commandAt returns the parts of the command at the given place, and the place behind it. It is wire.DecodeCommand for
-// bytes that are known to be good, small enough to become part of the loop around it; the parts come one by one because
-// the compiler keeps them in registers only then.
-func commandAt(commands []byte, at int) (op wire.Op, flags uint8, key, value []byte, end int) {
-	src := commands[at:]
-	h := binary.LittleEndian.Uint64(src)
+// op returns the operation of the command at the given place.
+func (p *stretch) op(at int) wire.Op {
+	if p.common != 0 {
+		return wire.Op(p.common)
+	}
+	return wire.Op(p.commands[at])
+}
+
+// commandAt returns the parts of the command at the given place, and the place behind it. It is wire.Run.CommandAt, small enough
+// to become part of the loop around it; the parts come one by one because the compiler keeps them in registers only then.
+func (p *stretch) commandAt(at int) (op wire.Op, flags uint8, key, value []byte, end int) {
+	h := p.common
+	if h == 0 {
+		h = binary.LittleEndian.Uint64(p.commands[at:])
+		at += wire.CommandHeaderSize
+	}
 	keyLen, valueLen := headerLengths(h)
-	keyEnd := wire.CommandHeaderSize + keyLen
-	size := keyEnd + valueLen
-	return wire.Op(h), uint8(h >> 8), src[wire.CommandHeaderSize:keyEnd], src[keyEnd:size], at + size
+	keyEnd := at + keyLen
+	end = keyEnd + valueLen
+	return wire.Op(h), uint8(h >> 8), p.commands[at:keyEnd], p.commands[keyEnd:end], end
 }
 
 // headerLengths returns the lengths in the header of a command.

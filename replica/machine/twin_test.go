@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -211,9 +212,9 @@ func (w *twin) refuse(run twinRun, status wire.Status) []twinResult {
 	return results
 }
 
-// encode returns the run as wire.DecodeRun would.
+// encode returns the run as wire.DecodeRun would, of what a client sends that leaves out the headers of commands which are alike.
 func (r twinRun) encode() *wire.Run {
-	var commands []byte
+	commands := wire.BeginRun(nil)
 	for _, c := range r.Commands {
 		switch {
 		case c.Op != wire.OpCompareAndSet:
@@ -224,7 +225,11 @@ func (r twinRun) encode() *wire.Run {
 			commands = wire.AppendCompareAndSet(commands, 0, []byte(c.Key), []byte(c.Expected), []byte(c.Value))
 		}
 	}
-	return &wire.Run{Session: r.Session, First: r.First, Seen: r.Seen, Count: len(r.Commands), Commands: commands}
+	run, _, err := wire.DecodeRun(wire.EndRunAlike(commands, 0, r.Session, r.First, r.Seen, len(r.Commands)))
+	if err != nil {
+		panic(err)
+	}
+	return &run
 }
 
 // flatten decodes reply runs into one result for each command.
@@ -323,10 +328,22 @@ func (g generator) run(t *rapid.T, w *twin) twinRun {
 	}
 	run.Seen = wire.Seq(rapid.Uint64Range(0, uint64(run.First)-1).Draw(t, "seen"))
 	rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "commands"), 0))
+	alike := rapid.Bool().Draw(t, "alike")
 	for range rapid.IntRange(1, 70).Draw(t, "count") {
-		run.Commands = append(run.Commands, g.command(rng))
+		c := g.command(rng)
+		if alike && len(run.Commands) > 0 {
+			c = like(run.Commands[0], c)
+		}
+		run.Commands = append(run.Commands, c)
 	}
 	return run
+}
+
+// like returns a command with the form of one and, as far as that has room, what the other says.
+func like(form, c twinCommand) twinCommand {
+	sized := func(s string, n int) string { return (s + strings.Repeat("-", n))[:n] }
+	form.Key, form.Value = sized(c.Key, len(form.Key)), sized(c.Value, len(form.Value))
+	return form
 }
 
 // compareRecords checks that the state holds exactly the twin's records.

@@ -101,7 +101,8 @@ func (c *client) tick() {
 }
 
 func (c *client) register(nonce wire.Seq) {
-	c.transmit(wire.AppendRunHeader(nil, 0, nonce, 0, 1, wire.CommandHeaderSize), wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil))
+	header := wire.AppendRunHeader(nil, 0, nonce, 0, 1, wire.CommandHeaderSize)
+	c.transmit(wire.AppendCommand(header, wire.OpRegister, 0, nil, nil))
 }
 
 // turnTo sends everything that is unanswered to another replica, or to the same again.
@@ -133,14 +134,14 @@ func (c *client) send() {
 	if c.sent == c.assigned || c.w.now < c.resumeAt {
 		return
 	}
-	var commands []byte
+	fragment := wire.BeginRun(nil)
 	for _, o := range c.pending[c.sent-c.answered:] {
-		commands = o.append(commands)
+		fragment = o.append(fragment)
 	}
 	seen := c.answered - min(c.answered, uint64(c.w.hoard))
-	header := wire.AppendRunHeader(nil, c.session, wire.Seq(c.sent+1), wire.Seq(seen), int(c.assigned-c.sent), len(commands))
+	fragment = wire.EndRunAlike(fragment, 0, c.session, wire.Seq(c.sent+1), wire.Seq(seen), int(c.assigned-c.sent))
 	c.sent = c.assigned
-	c.transmit(header, commands)
+	c.transmit(fragment)
 }
 
 func (o *operation) append(dst []byte) []byte {
@@ -159,8 +160,7 @@ func (o *operation) append(dst []byte) []byte {
 }
 
 // transmit sends a fragment of one run to the target.
-func (c *client) transmit(header, commands []byte) {
-	fragment := append(header, commands...)
+func (c *client) transmit(fragment []byte) {
 	r, o := c.w.replicas[c.target], origin(c.id, c.number)
 	c.w.transmit(0, func() {
 		if !r.up {

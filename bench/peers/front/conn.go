@@ -188,7 +188,7 @@ func readFrame(in *bufio.Reader) (wire.Header, []byte, error) {
 func (c *conn) welcome() {
 	r := c.front.redirection()
 	c.send(wire.AppendWelcome(nil, wire.Welcome{
-		Ballot: r.Ballot, Window: window, Replica: c.front.cfg.ID, Leader: r.Leader, LeaderAddr: r.LeaderAddr, Reads: wire.ReadsLog,
+		Ballot: r.Ballot, Window: window, Replica: c.front.cfg.ID, Leader: r.Leader, LeaderAddr: r.LeaderAddr, Reads: wire.ReadsLog, Alike: true,
 	}))
 }
 

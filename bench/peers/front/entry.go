@@ -34,8 +34,7 @@ func announcement(id wire.ReplicaID, addr string) []byte {
 // appendRun appends a run. A registration gets the stamp that our own replica gives it.
 func (l *leadership) appendRun(dst []byte, run *wire.Run) []byte {
 	if run.Session != 0 {
-		dst = wire.AppendRunHeader(dst, run.Session, run.First, run.Seen, run.Count, len(run.Commands))
-		return append(dst, run.Commands...)
+		return append(run.AppendHeader(dst, run.Count, len(run.Commands)), run.Commands...)
 	}
 	dst = wire.AppendRunHeader(dst, 0, run.First, run.Seen, 1, wire.CommandHeaderSize+wire.StampSize)
 	dst = wire.AppendCommandHeader(dst, wire.OpRegister, 0, 0, wire.StampSize)

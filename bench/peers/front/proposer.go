@@ -174,11 +174,12 @@ func eachRun(fragment []byte, f func(run *wire.Run)) {
 // eachCommand calls f with a run for every command of a checked fragment.
 func eachCommand(fragment []byte, f func(run *wire.Run)) {
 	eachRun(fragment, func(run *wire.Run) {
-		rest := run.Commands
-		for i := range run.Count {
-			size := wire.CommandLen(rest)
-			f(&wire.Run{Session: run.Session, First: run.First + wire.Seq(i), Seen: run.Seen, Count: 1, Commands: rest[:size]})
-			rest = rest[size:]
+		for rest := *run; rest.Count > 0; rest.First, rest.Count = rest.First+1, rest.Count-1 {
+			size := rest.CommandLen(0)
+			one := rest
+			one.Count, one.Commands = 1, rest.Commands[:size]
+			f(&one)
+			rest.Commands = rest.Commands[size:]
 		}
 	})
 }

@@ -145,7 +145,7 @@ func (s *Server) serve(conn net.Conn) error {
 		switch header.Type {
 		case wire.TypeClientHello:
 			id, addr := s.cfg.Leader()
-			out = wire.AppendWelcome(out[:0], wire.Welcome{Cluster: clusterID, Window: s.cfg.Window, Replica: s.cfg.ID, Leader: id, Reads: s.cfg.Reads, LeaderAddr: addr})
+			out = wire.AppendWelcome(out[:0], wire.Welcome{Cluster: clusterID, Window: s.cfg.Window, Replica: s.cfg.ID, Leader: id, Reads: s.cfg.Reads, Alike: true, LeaderAddr: addr})
 		case wire.TypeRequest:
 			out, err = s.answer(out[:0], frame[header.Size:], wire.TypeReply, s.cfg.State.Apply)
 		case wire.TypeQuery:

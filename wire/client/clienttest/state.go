@@ -122,9 +122,9 @@ func (s *State) Query(dst []byte, run *wire.Run, corrupt func([]byte)) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	once := session{seen: run.First - 1}
-	for i, rest := 0, run.Commands; i < run.Count; i++ {
-		command, n, _ := wire.DecodeCommand(rest)
-		rest = rest[n:]
+	for i, at := 0, 0; i < run.Count; i++ {
+		var command wire.Command
+		command, at = run.CommandAt(at)
 		once.results = append(once.results, s.command(&command))
 	}
 	s.queried += int64(run.Count)
@@ -148,10 +148,9 @@ func (s *State) execute(session *session, run *wire.Run) {
 		session.seen = run.Seen
 	}
 	var fresh []wire.Command
-	rest := run.Commands
-	for i := range run.Count {
-		command, n, _ := wire.DecodeCommand(rest)
-		rest = rest[n:]
+	for i, at := 0, 0; i < run.Count; i++ {
+		var command wire.Command
+		command, at = run.CommandAt(at)
 		switch seq := run.First + wire.Seq(i); {
 		case seq == session.last+1:
 			session.last = seq

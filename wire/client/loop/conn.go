@@ -62,9 +62,10 @@ type conn struct {
 	deadline time.Duration // for the TCP and protocol handshake
 	heardAt  time.Duration // last sign of life, or when the connection last became busy
 
-	window      int // commands it may have in flight
-	share       int // of it, for each session
-	outstanding int // commands, registrations included, that no reply has mentioned yet
+	alike       bool // the replica takes runs of commands that are alike
+	window      int  // commands it may have in flight
+	share       int  // of it, for each session
+	outstanding int  // commands, registrations included, that no reply has mentioned yet
 
 	sessions    []*Session
 	readers     []*Session // one for each session
@@ -201,7 +202,7 @@ func (c *conn) welcomed(w wire.Welcome) {
 	if c.stall = min(2*c.stall, max(stallMost, l.cfg.StallTimeout)); c.ledBy != w.Leader || c.stall == 0 {
 		c.stall, c.ledBy = l.cfg.StallTimeout, w.Leader
 	}
-	c.state, c.late = stateOpen, 0
+	c.state, c.late, c.alike = stateOpen, 0, w.Alike
 	l.open++
 	l.counters.Connects++
 	l.leader, l.leaderID, l.reads = c.addr, w.Leader, w.Reads

@@ -120,10 +120,12 @@ func (c *conn) appendRuns(l *lane, bodyStart int) {
 // appendRun appends one run of at most count commands and notes them as on the wire.
 func (c *conn) appendRun(s *Session, first Number, count, limit int) int {
 	start := len(c.out)
-	c.out = append(c.out, make([]byte, wire.RunHeaderSize)...)
-	c.out, count = c.loop.sink.AppendCommands(c.out, &s.Stream, first, count, limit)
-	size := len(c.out) - start - wire.RunHeaderSize
-	wire.PutRunHeader(c.out[start:], s.id, s.seq(first), s.seq(s.Answered), count, size)
+	c.out, count = c.loop.sink.AppendCommands(wire.BeginRun(c.out), &s.Stream, first, count, limit)
+	end := wire.EndRun
+	if c.alike {
+		end = wire.EndRunAlike
+	}
+	c.out = end(c.out, start, s.id, s.seq(first), s.seq(s.Answered), count)
 	if first <= s.Sent {
 		if _, err := wire.DecodeFragment(c.out[start:]); err != nil {
 			c.out = c.out[:start]

@@ -66,7 +66,7 @@ func newPipe(t testing.TB) *pipe {
 	if err := loop.watch(c, unix.EPOLL_CTL_ADD, unix.EPOLLIN); err != nil {
 		t.Fatal(err)
 	}
-	c.welcomed(wire.Welcome{Window: wire.MaxSessionWindow, Replica: 1, Leader: 1})
+	c.welcomed(wire.Welcome{Window: wire.MaxSessionWindow, Replica: 1, Leader: 1, Alike: true})
 	p := &pipe{loop: loop, handler: handler, conn: c, session: loop.sessions[0], peer: fds[1], buf: make([]byte, 1<<20)}
 	p.register(t)
 	return p
@@ -103,6 +103,24 @@ func (p *pipe) reply(t testing.TB, frame []byte) {
 	}
 	if err := p.loop.Poll(0); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestOlderReplicasGetEveryHeader: commands that are alike are sent without headers to who has said that it takes them.
+func TestOlderReplicasGetEveryHeader(t *testing.T) {
+	for _, alike := range []bool{true, false} {
+		p := newPipe(t)
+		p.conn.welcomed(wire.Welcome{Window: wire.MaxSessionWindow, Replica: 1, Leader: 1, Alike: alike})
+		p.loop.Assign(&p.session.Stream, 3)
+		p.loop.Flush()
+		n, err := unix.Read(p.peer, p.buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run, _, err := wire.DecodeRun(p.buf[wire.PrefixSize:n])
+		if err != nil || run.Count != 3 || (run.Common != 0) != alike {
+			t.Errorf("a replica that takes them %v gets %+v, %v", alike, run, err)
+		}
 	}
 }
 
