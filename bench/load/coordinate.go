@@ -17,6 +17,8 @@ type measurement struct {
 	started       time.Time
 	start, end    time.Duration
 	before, after usage
+	sleeper       *sleeper
+	stops         *stops // nil: nobody could watch
 	replicas      [2][]observe.Scrape
 	ended         []observe.Scrape // last looks at replicas that events have killed
 	counters      [2]target.Counters
@@ -61,6 +63,8 @@ func (r *run) coordinate(ctx context.Context, output Output, ended <-chan struct
 		return nil, err
 	}
 	m.start, m.started = start, r.start.Add(start)
+	m.sleeper = watchStops(m.started)
+	defer m.sleeper.end()
 	r.tell("measuring")
 	return r.accompany(ctx, output, ended, &m)
 }
@@ -133,6 +137,7 @@ func (r *run) gather(ctx context.Context, c *record.Collector, drained <-chan st
 	over := measured.Done()
 	conclude := func() {
 		m.after, m.end = readUsage(), min(time.Since(r.start), m.start+r.cfg.Duration)
+		m.stops = m.sleeper.end()
 		over = nil
 	}
 	for {

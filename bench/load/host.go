@@ -58,18 +58,20 @@ func stealPercent(before, after usage) float64 {
 	return 100 * (after.steal - before.steal) / (after.total - before.total)
 }
 
-// describeHost describes the machine.
-func describeHost(before, after usage) record.Host {
+// describeHost describes the machine, and what it did during the measurement.
+func describeHost(m *measurement) record.Host {
 	name, _ := os.Hostname() // an unnamed host is described all the same
-	return record.Host{
+	host := record.Host{
 		Name:         name,
 		CPU:          cpuModel(),
 		CPUs:         runtime.NumCPU(),
 		Kernel:       kernelRelease(),
 		Go:           runtime.Version(),
-		StealS:       (after.steal - before.steal) * clockTick.Seconds(),
-		StealPercent: stealPercent(before, after),
+		StealS:       (m.after.steal - m.before.steal) * clockTick.Seconds(),
+		StealPercent: stealPercent(m.before, m.after),
 	}
+	m.stops.describe(&host)
+	return host
 }
 
 func kernelRelease() string {

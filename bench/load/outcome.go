@@ -24,7 +24,7 @@ func (r *run) outcome(ctx context.Context, set *record.Set, rows []record.Row, h
 		Replicas:     observe.Describe(m.replicas[0], m.replicas[1], m.ended, set.Counts.OK),
 		Verification: verification,
 		Events:       happened,
-		Host:         describeHost(m.before, m.after),
+		Host:         describeHost(m),
 	}
 	if err := result.SetFigures(set); err != nil {
 		return nil, err

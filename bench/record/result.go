@@ -231,6 +231,13 @@ type Host struct {
 	StealS float64 `json:"steal_s"` // CPU time other guests took during the measurement, in seconds
 	// StealPercent is StealS relative to all CPU time of the measurement.
 	StealPercent float64 `json:"steal_percent"`
+	// Looks is how often during the measurement it was looked, at random, whether the machine stood still, whatever its host calls
+	// that. It is absent if the kernel does not tell what it takes to know.
+	Looks int `json:"looks,omitempty"`
+	Stops int `json:"stops,omitempty"` // looks that found it standing still
+	// StoppedPercent is Stops relative to Looks: about the share of the measurement in which the machine stood still.
+	StoppedPercent float64 `json:"stopped_percent,omitempty"`
+	LongestStopNs  int64   `json:"longest_stop_ns,omitempty"` // the longest one seen, from the look on
 }
 
 // Blobs are the histograms in HdrHistogram's V2 format, base64, with their exact figures beside them. They are what

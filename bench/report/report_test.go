@@ -66,7 +66,7 @@ func writeRun(t *testing.T, name string) *record.Run {
 		Verification: record.Verification{Mode: "replies", Checked: 3000, Digests: "equal"},
 		Events:       []record.Event{{AtS: 1.2, TookS: 0.5, Text: "kill leader"}},
 		Config:       map[string]any{"mode": "closed", "window": 256, "conns": 4, "clients": 4, "mix": "put:1"},
-		Host:         record.Host{Name: "here", CPU: "a processor"},
+		Host:         record.Host{Name: "here", CPU: "a processor", Looks: 250, Stops: 23, StoppedPercent: 9.2, LongestStopNs: 14e6},
 	}
 	if err := result.SetFigures(sum); err != nil {
 		t.Fatal(err)
@@ -96,7 +96,7 @@ func TestText(t *testing.T) {
 		"DEGRADED  1,000 op/s over 3.0 s, closed loop, window 256, 4 conns, 4 clients\n", "! steal: the host took 3 %",
 		"from when due", "ok 3,000", "3,000 answers, digests of the replicas: equal: nothing wrong", "kill leader (took 0.50 s)", "replica 2 leader",
 		"2.0  1,000    -",
-		"41.5", "steal  NO",
+		"41.5", "steal  NO", "host        stopped this machine at 23 of 250 looks (9.2 %), for up to 14ms more\n",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing in\n%s", want, text)

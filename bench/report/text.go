@@ -41,6 +41,10 @@ func Summary(w io.Writer, r *record.Result) error {
 	}); c != "" {
 		fmt.Fprintf(&b, "client      %s%s\n", c, timeouts(r))
 	}
+	if h := &r.Host; h.Stops > 0 {
+		fmt.Fprintf(&b, "host        stopped this machine at %d of %d looks (%.2g %%), for up to %s more\n",
+			h.Stops, h.Looks, h.StoppedPercent, record.Ns(h.LongestStopNs))
+	}
 	fmt.Fprintf(&b, "verified    %s\n", verificationText(&r.Verification))
 	for _, report := range r.Verification.Reports {
 		fmt.Fprintf(&b, "  ! %s\n", report)

@@ -48,6 +48,7 @@ var columns = []Column{
 	{"bytes_per_sync", "bytes per sync of the leader", "B", true, leader(func(r record.Replica) float64 { return r.BytesPerSync })},
 	{"failed", "operations failed or timed out", "ops", false, of(func(r *record.Result) float64 { return float64(r.Ops.Failed + r.Ops.TimedOut) })},
 	{"steal", "CPU time stolen by other guests", "%", false, of(func(r *record.Result) float64 { return r.Host.StealPercent })},
+	{"stopped", "time for which the host stopped the machine", "%", false, stopped},
 	{"cpu_system", "CPU of all processes of the system", "ns/op", false, processes(func(p *record.Processes) float64 { return p.CPUNsPerOp })},
 	{"disk", "written to disk by all processes", "B/op", false, processes(func(p *record.Processes) float64 { return p.DiskBytesPerOp })},
 	{"wire", "bytes over loopback", "B/op", false, processes(func(p *record.Processes) float64 { return p.WireBytesPerOp })},
@@ -94,6 +95,14 @@ func latency(figure func(*record.Result) int64) func(*Run) (float64, bool) {
 		}
 		return float64(figure(r.Result)), true
 	}
+}
+
+// stopped is the share of the measurement for which the machine stood still, if anybody could see that.
+func stopped(r *Run) (float64, bool) {
+	if r.Result == nil || r.Result.Host.Looks == 0 {
+		return 0, false
+	}
+	return r.Result.Host.StoppedPercent, true
 }
 
 // processes makes a column of a figure of the system's processes, if they were looked at.

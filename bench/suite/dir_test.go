@@ -44,12 +44,18 @@ func TestDirComesBack(t *testing.T) {
 	d := created(t)
 	r := Run{
 		Planned: d.Plan[0], Status: StatusDegraded, Reasons: []string{"for a test"}, Command: []string{"bin/bench", "run"},
-		Result: Slim(&record.Result{ThroughputOpsPerS: 1000, Latency: record.Latency{P99: 5, Count: 1}}),
+		Result: Slim(&record.Result{
+			ThroughputOpsPerS: 1000, Latency: record.Latency{P99: 5, Count: 1},
+			Host: record.Host{StealS: 1, StealPercent: 2, Looks: 3, Stops: 6, StoppedPercent: 4, LongestStopNs: 5},
+		}),
 	}
 	appendRun(t, d, r)
 	back := opened(t, d.Path)
 	if !reflect.DeepEqual(back.Runs(), []Run{r}) {
 		t.Errorf("came back as %+v", back.Runs())
+	}
+	if h := r.Result.Host; h.StealS != 1 || h.StealPercent != 2 || h.Looks != 3 || h.Stops != 6 || h.StoppedPercent != 4 || h.LongestStopNs != 5 {
+		t.Errorf("kept of what the host did: %+v", h)
 	}
 	if !reflect.DeepEqual(back.Plan, d.Plan) || !reflect.DeepEqual(back.Suite, d.Suite) || back.Manifest.Seed != 1 {
 		t.Error("plan, suite or manifest came back changed")

@@ -111,12 +111,15 @@ func ShellLine(args []string) string {
 }
 
 // Slim returns a copy of a result without what only the full result.json needs: histograms, counters of the
-// replicas, their configuration, checks that passed, and the host, which the manifest has.
+// replicas, their configuration, checks that passed, and of the host what the manifest has.
 func Slim(r *record.Result) *record.Result {
 	s := *r
 	s.HDR = record.Blobs{}
 	s.Config = nil
-	s.Host = record.Host{StealS: r.Host.StealS, StealPercent: r.Host.StealPercent}
+	s.Host = record.Host{
+		StealS: r.Host.StealS, StealPercent: r.Host.StealPercent,
+		Looks: r.Host.Looks, Stops: r.Host.Stops, StoppedPercent: r.Host.StoppedPercent, LongestStopNs: r.Host.LongestStopNs,
+	}
 	s.Generators = nil
 	s.Generator.Ops, s.Generator.Latency = record.Counts{}, record.Latency{}
 	s.Checks = nil

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"paxosbench/bench/record"
 )
 
 const sample = `
@@ -231,6 +233,24 @@ func TestNoKnobIsAColumn(t *testing.T) {
 	for _, c := range Columns() {
 		if OwnerOf(c.Name) != 0 {
 			t.Errorf("%s is a knob and a measured column", c.Name)
+		}
+	}
+}
+
+// A machine of which nobody could see whether it stood still has no figure, not a good one, and one that did not has one.
+func TestStoppedIsAbsentWhereNobodySaw(t *testing.T) {
+	for _, tt := range []struct {
+		result *record.Result
+		want   float64
+		ok     bool
+	}{
+		{nil, 0, false},
+		{&record.Result{}, 0, false},
+		{&record.Result{Host: record.Host{Looks: 40}}, 0, true},
+		{&record.Result{Host: record.Host{Looks: 40, Stops: 4, StoppedPercent: 9}}, 9, true},
+	} {
+		if got, ok := (&Run{Result: tt.result}).Value("stopped"); got != tt.want || ok != tt.ok {
+			t.Errorf("%+v: %v, %v, want %v, %v", tt.result, got, ok, tt.want, tt.ok)
 		}
 	}
 }

@@ -73,7 +73,8 @@ func (o outcome) hostWasBusy() bool {
 	busy := false
 	for line := range strings.Lines(o.out) {
 		why, ok := strings.CutPrefix(line, "  ! ")
-		late := strings.Contains(why, "send lag") || strings.HasPrefix(why, "generator cpu") || strings.HasPrefix(why, "steal time")
+		late := strings.Contains(why, "send lag") || strings.HasPrefix(why, "generator cpu") || strings.HasPrefix(why, "steal time") ||
+			strings.HasPrefix(why, "host stops")
 		if ok && !late && !strings.HasPrefix(why, "schedule ") {
 			return false
 		}

@@ -21,6 +21,8 @@ const (
 	littleTolerance   = 0.05
 	halvesTolerance   = 0.03
 	stealLimit        = 1.0  // percent
+	stopsLimit        = 1.0  // percent
+	stopsLeast        = 3    // below that many it may be chance
 	generatorCPULimit = 0.95 // of a processor per thread
 	leastForHalves    = 4    // intervals below which halves are not compared
 )
@@ -60,6 +62,7 @@ func Judge(run *Run, r *record.Result, rows []record.Row) {
 	v.steady(run, r)
 	v.atMost("steal time", r.Host.StealPercent, stealLimit, "%", record.Degraded,
 		"other guests of the machine took CPU time: repeat the run")
+	v.stops(&r.Host)
 	v.atMost("generator cpu", r.Generator.CPUShare/float64(run.Threads), generatorCPULimit, "cores per thread", generatorSeverity(run),
 		"the load generator itself is saturated: add --threads or lower the load")
 	v.exactly("accounting", boolFigure(r.Ops.Consistent()), 1, record.Invalid, "the counters do not sum: a defect of the load generator")
@@ -182,6 +185,22 @@ func (v *judging) steady(run *Run, r *record.Result) {
 	v.identity(run)
 	v.exactly("corrupt frames", float64(r.Client.CorruptFrames), 0, record.Degraded, "frames arrived damaged")
 	v.exactly("failed operations", float64(r.Ops.Failed+r.Ops.TimedOut), 0, record.Degraded, "operations failed or timed out")
+}
+
+// stops judges for how long the machine stood still. That is not in steal time where the host, and no other guest, is the reason.
+func (v *judging) stops(h *record.Host) {
+	if h.Looks == 0 {
+		v.unobserved("host stops", "the kernel does not tell how long threads wait for a processor (/proc/thread-self/schedstat), so nobody has seen "+
+			"whether the host stopped this machine")
+		return
+	}
+	percent := h.StoppedPercent
+	if h.Stops < stopsLeast {
+		percent = 0
+	}
+	v.atMost("host stops", percent, stopsLimit, "%", record.Degraded, fmt.Sprintf("the host stopped this machine at %d of %d looks, for up to %s more: "+
+		"high latencies show that as well; use a host that does not limit its processor time, or lower the load",
+		h.Stops, h.Looks, record.Ns(h.LongestStopNs)))
 }
 
 // identity says if nobody has proved that those who answered were the replicas, and could have been somebody else.

@@ -21,8 +21,14 @@ func goodResult() (*Run, *record.Result, []record.Row) {
 	for i := range rows {
 		rows[i] = record.Row{LengthS: 1, OK: 1000}
 	}
+	r.Host.Looks = 200
 	run := &Run{Open: true, Threads: 1, StallTimeout: 2 * time.Second, InFlight: 10_000 * 1000, LeaderKnown: true}
 	return run, r, append(rows, record.Row{Drain: true, LengthS: 0.1})
+}
+
+// stoppedHost is one that stopped the machine for a part of the measurement, in percent.
+func stoppedHost(percent float64) record.Host {
+	return record.Host{Looks: 200, Stops: 7, StoppedPercent: percent, LongestStopNs: int64(14 * time.Millisecond)}
 }
 
 func TestJudge(t *testing.T) {
@@ -73,6 +79,17 @@ func TestJudge(t *testing.T) {
 			}
 		}, record.Valid, ""},
 		{"steal", func(_ *Run, r *record.Result, _ []record.Row) { r.Host.StealPercent = 5 }, record.Degraded, "steal time"},
+		{"host that stopped the machine, as much as is allowed", func(_ *Run, r *record.Result, _ []record.Row) {
+			r.Host = stoppedHost(1)
+		}, record.Valid, ""},
+		{"host that stopped the machine", func(_ *Run, r *record.Result, _ []record.Row) {
+			r.Host = stoppedHost(1.1)
+		}, record.Degraded, "host stops: the host stopped this machine at 7 of 200 looks, for up to 14ms more: " +
+			"high latencies show that as well; use a host that does not limit its processor time, or lower the load (1.1, limit 1 %)"},
+		{"host that may have stopped the machine by chance", func(_ *Run, r *record.Result, _ []record.Row) {
+			r.Host = record.Host{Looks: 40, Stops: 2, StoppedPercent: 5}
+		}, record.Valid, ""},
+		{"host of which nobody could tell", func(_ *Run, r *record.Result, _ []record.Row) { r.Host.Looks = 0 }, record.Valid, ""},
 		{"generator saturated", func(_ *Run, r *record.Result, _ []record.Row) { r.Generator.CPUShare = 0.99 }, record.Invalid, "generator cpu"},
 		{"closed loop at full speed", func(c *Run, r *record.Result, _ []record.Row) {
 			c.Open, r.Generator.CPUShare = false, 0.99
@@ -118,6 +135,9 @@ func TestJudge(t *testing.T) {
 		}
 		if seen := slices.ContainsFunc(r.Checks, func(c record.Check) bool { return c.Name == "identity" && c.NotObserved }); seen != (run.Exposed != nil) {
 			t.Errorf("%s: it is not said that nobody has proved who answered, or it is without need", tt.name)
+		}
+		if seen := slices.ContainsFunc(r.Checks, func(c record.Check) bool { return c.Name == "host stops" && c.NotObserved }); seen != (r.Host.Looks == 0) {
+			t.Errorf("%s: it is not said that nobody could see the host stop the machine, or it is without need", tt.name)
 		}
 		if len(r.Checks) < 9 {
 			t.Errorf("%s: only %d checks have figures", tt.name, len(r.Checks))
