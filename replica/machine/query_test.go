@@ -15,8 +15,14 @@ func fragmentOf(count int, commands []byte) []byte {
 	return append(wire.AppendRunHeader(nil, 7, 1, 0, count, len(commands)), commands...)
 }
 
+// fragmentAlike is fragmentOf for commands that are alike, without their headers.
+func fragmentAlike(count int, commands []byte) []byte {
+	return wire.EndRunAlike(append(wire.BeginRun(nil), commands...), 0, 7, 1, 0, count)
+}
+
 func TestCheckQuery(t *testing.T) {
 	get := wire.AppendCommand(nil, wire.OpGet, 0, []byte("key"), nil)
+	longGet := wire.AppendCommand(nil, wire.OpGet, 0, []byte("key of 16 bytes."), nil)
 	put := wire.AppendCommand(nil, wire.OpPut, 0, []byte("key"), []byte("value"))
 	register := append(wire.AppendRunHeader(nil, 0, 1, 0, 1, wire.CommandHeaderSize), wire.AppendCommand(nil, wire.OpRegister, 0, nil, nil)...)
 	two := append(fragmentOf(1, get), fragmentOf(2, append(get, get...))...)
@@ -26,6 +32,7 @@ func TestCheckQuery(t *testing.T) {
 	}{
 		"empty": {nil, true}, "gets": {two, true},
 		"a put": {fragmentOf(1, put), false}, "a put behind a get": {fragmentOf(2, append(get, put...)), false},
+		"gets alike": {fragmentAlike(2, append(longGet, longGet...)), true}, "puts alike": {fragmentAlike(2, append(put, put...)), false},
 		"a put in the second run": {append(fragmentOf(1, get), fragmentOf(1, put)...), false}, "a registration": {register, false},
 	} {
 		if _, err := wire.DecodeFragment(test.fragment); err != nil {
@@ -60,7 +67,7 @@ func TestQueryRunAgainstQuery(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	s := filled(t, rng)
 	digest := s.Digest()
-	for range 200 {
+	for i := range 200 {
 		count := 1 + rng.IntN(40)
 		var commands []byte
 		var want []wire.Result
@@ -70,7 +77,11 @@ func TestQueryRunAgainstQuery(t *testing.T) {
 			status, value := s.Query(wire.Command{Op: wire.OpGet, Key: key}, nil)
 			want = append(want, wire.Result{Status: status, Value: value})
 		}
-		run, _, err := wire.DecodeRun(fragmentOf(count, commands))
+		fragment := fragmentOf
+		if i%2 == 0 {
+			fragment = fragmentAlike
+		}
+		run, _, err := wire.DecodeRun(fragment(count, commands))
 		if err != nil {
 			t.Fatal(err)
 		}
