@@ -190,8 +190,8 @@ func (v *judging) steady(run *Run, r *record.Result) {
 // stops judges for how long the machine stood still. That is not in steal time where the host, and no other guest, is the reason.
 func (v *judging) stops(h *record.Host) {
 	if h.Looks == 0 {
-		v.unobserved("host stops", "the kernel does not tell how long threads wait for a processor (/proc/thread-self/schedstat), so nobody has seen "+
-			"whether the host stopped this machine")
+		v.unobserved("host stops", "nobody has seen whether the host stopped this machine: the kernel does not tell how long threads wait for a processor "+
+			"(/proc/thread-self/schedstat), or the measurement was too short to look")
 		return
 	}
 	percent := h.StoppedPercent
