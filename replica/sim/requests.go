@@ -81,6 +81,9 @@ func (r *replica) End(o batching.Origin, out []byte, answered int) {
 	if h.Type == wire.TypeReply && answered > 0 {
 		w.check.answered(r)
 	}
+	if r.astray {
+		return // what it answers may hold for it alone (see docs/safety.md)
+	}
 	w.transmit(0, func() { w.userOf(o).answer(r, out[h.Size:]) })
 }
 
