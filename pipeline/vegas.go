@@ -58,6 +58,9 @@ func (v *vegas) current() int {
 	return v.depth
 }
 
+// interval returns the time between slots that are spread over the path; 0 before the first has measured it.
+func (v *vegas) interval() time.Duration { return v.base / time.Duration(v.depth) }
+
 // opened notes that inFlight slots are in flight after one was opened.
 func (v *vegas) opened(inFlight int) {
 	v.full = v.full || inFlight >= v.depth

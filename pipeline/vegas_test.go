@@ -159,6 +159,80 @@ func TestFullBatchesPassTheDepth(t *testing.T) {
 	}
 }
 
+// As many slots as may queue leave at once, and a batch that may grow keeps its distance from the one before it once the path
+// has been measured. Fixed windows have no such distance.
+func TestSlotsKeepTheirDistance(t *testing.T) {
+	const base, depth = 8 * time.Millisecond, 16
+	w := adaptive(depth)
+	w.Reset(1, 1)
+	now := time.Hour
+	for range depth {
+		if w.Paced(now) {
+			t.Fatal("paced by a path that nothing has measured")
+		}
+		w.Open(1, 1, now)
+	}
+	w.Ack(1, 1, 1, depth)
+	w.Advance(now + time.Second) // begins a horizon
+	now += 2 * time.Second
+	slot := w.Open(1, 1, now)
+	w.Ack(1, 1, slot, slot)
+	now += base
+	w.Advance(now) // ends its probe
+	w.vegas.depth = depth
+	for range beta + 1 {
+		if w.Paced(now) {
+			t.Fatalf("paced with %d slots in flight", w.slots())
+		}
+		w.Open(1, 1, now)
+	}
+	if early := now + base/depth - 1; !w.Paced(now) || !w.Paced(early) || w.Paced(early+1) {
+		t.Fatalf("paced %v, %v and %v with %d slots in flight, at once and after nearly and just %v",
+			w.Paced(now), w.Paced(early), w.Paced(early+1), w.slots(), base/depth)
+	}
+	if !w.HasRoom() || !w.HasRoomForFull() {
+		t.Fatal("no room: what is paced is only to wait")
+	}
+	fixed := New(Config{Depth: Depth{N: depth}, MaxBytes: 50, Quorum: 1})
+	for range depth - 1 {
+		fixed.Open(1, 1, now)
+	}
+	if fixed.Paced(now) {
+		t.Fatal("a fixed window is paced")
+	}
+}
+
+// Commands that come all the time, at half of what the path takes, wait for a small part of the round trip. Where slots
+// leave whenever there is room they soon all leave in one burst, and the next one after a round trip, with all that has
+// come meanwhile: 31 ms in this model. Probes are let alone.
+func TestRoomComesSteadily(t *testing.T) {
+	const roundTrip, tick, arrivals = 20 * time.Millisecond, 100 * time.Microsecond, 10
+	w := adaptive(MaxDepth)
+	p := &path{roundTrip: roundTrip}
+	waiting, leftAt, longest := 0, time.Duration(0), time.Duration(0)
+	for now := time.Duration(0); now < 30*time.Second; now += tick {
+		for len(p.answers) > 0 && p.answers[0] <= now {
+			p.answers = p.answers[1:]
+			slot := w.Frontier() + 1
+			w.Ack(1, w.ballot, slot, slot)
+			w.Advance(now)
+		}
+		waiting += arrivals
+		if w.HasRoom() && !w.Paced(now) {
+			w.Open(1, waiting, now)
+			p.service = 20*time.Microsecond + time.Duration(waiting)*5*time.Microsecond
+			p.send(now)
+			waiting, leftAt = 0, now
+		}
+		if now > 10*time.Second && now-w.vegas.horizonFrom > horizon/2 {
+			longest = max(longest, now-leftAt)
+		}
+	}
+	if w.vegas.depth < 10 || longest > roundTrip/10 {
+		t.Fatalf("no slot left for %v, at a depth of %d and a round trip of %v", longest, w.vegas.depth, roundTrip)
+	}
+}
+
 // Decisions without a measurable latency must not confuse the arithmetic.
 func TestDepthWithoutLatency(t *testing.T) {
 	w := adaptive(8)

@@ -87,6 +87,14 @@ func (w *Window) HasRoomForFull() bool {
 	return w.slots() < w.cfg.Depth.N && w.bytes < w.cfg.MaxBytes
 }
 
+// Paced reports whether a batch that may still grow is to wait at now although there is room, as the last slot has left too
+// short a while ago. Depth slots that leave as soon as there is room would leave in a burst, and what comes after them would
+// wait for most of a round trip; spread over it they find room whenever they come. As many as may queue leave at once.
+// (BBR paces for the same end: Cardwell et al., "BBR: Congestion-Based Congestion Control", 2016.)
+func (w *Window) Paced(now time.Duration) bool {
+	return w.cfg.Depth.Adaptive && w.slots() > beta && now-w.at(w.next-1).openedAt < w.vegas.interval()
+}
+
 // Open opens the next slot, for a batch of so many bytes and commands, and returns it. The caller has asked HasRoom, or
 // HasRoomForFull.
 func (w *Window) Open(bytes, commands int, now time.Duration) wire.Slot {

@@ -238,11 +238,12 @@ func (r *replicaSpace) happen(l *local, e event) bool {
 
 // propose has a leader propose a batch that no other ballot and no other slot has.
 func (r *replicaSpace) propose(l *local) bool {
-	if !l.core.CanPropose(true) {
+	now := coreTime(l.core)
+	if !l.core.CanPropose(now, true) {
 		return false
 	}
 	text := []byte(fmt.Sprintf("%d@%v", l.core.Commit()+wire.Slot(l.core.Ahead())+1, l.core.Ballot()))
-	slot := l.core.Propose(coreTime(l.core), 1, paxos.Entry{Payload: wire.Payload{RawLen: uint32(len(text)), BodyCRC: wire.Checksum(text), Body: text}})
+	slot := l.core.Propose(now, 1, paxos.Entry{Payload: wire.Payload{RawLen: uint32(len(text)), BodyCRC: wire.Checksum(text), Body: text}})
 	return slot <= r.scope.Slots
 }
 

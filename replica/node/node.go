@@ -363,7 +363,7 @@ func (n *Node) observe() {
 
 // propose seals batches that are due and proposes them while the window has room.
 func (n *Node) propose(now time.Duration) (proposed bool) {
-	for n.leading && n.caughtUp() && n.core.CanPropose(n.builder.Full()) {
+	for n.leading && n.caughtUp() && n.core.CanPropose(now, n.builder.Full()) {
 		inFlight, _ := n.core.InFlight()
 		batch, ok := n.builder.Next(now, inFlight == 0)
 		if !ok {

@@ -183,7 +183,7 @@ func (c *cluster) propose(n *node) {
 	if rare && c.rng.IntN(30) != 0 {
 		return
 	}
-	for n.core.CanPropose(false) && (rare || c.rng.IntN(3) != 0) {
+	for n.core.CanPropose(c.now, false) && (rare || c.rng.IntN(3) != 0) {
 		c.next++
 		n.core.Propose(c.now, 1, batch(fmt.Sprintf("batch %d%*s", c.next, c.padding, "")))
 	}

@@ -233,7 +233,7 @@ func (c *Core) Tick(now time.Duration) {
 // must only be called while CanPropose.
 func (c *Core) Propose(now time.Duration, commands int, e Entry) wire.Slot {
 	c.now = now
-	if !c.CanPropose(true) {
+	if !c.CanPropose(now, true) {
 		panic(fmt.Sprintf("BUG: replica %d proposes as %v without room", c.cfg.Self, c.role))
 	}
 	slot := c.window.Open(len(e.Body), commands, now)
@@ -241,9 +241,16 @@ func (c *Core) Propose(now time.Duration, commands int, e Entry) wire.Slot {
 	return slot
 }
 
-// CanPropose reports whether this replica leads and has room for one more slot, with a batch that is full or not.
-func (c *Core) CanPropose(full bool) bool {
-	return c.role == Leader && c.window.Next() > c.firstOfTerm && (c.window.HasRoom() || full && c.window.HasRoomForFull())
+// CanPropose reports whether this replica leads and may open one more slot at now, for a batch that is full or one that may
+// still grow: that one waits for its turn (see pipeline.Window.Paced).
+func (c *Core) CanPropose(now time.Duration, full bool) bool {
+	if c.role != Leader || c.window.Next() <= c.firstOfTerm {
+		return false
+	}
+	if full {
+		return c.window.HasRoomForFull()
+	}
+	return c.window.HasRoom() && !c.window.Paced(now)
 }
 
 // Persisted tells the core that the first n records are durable.

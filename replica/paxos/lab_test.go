@@ -65,7 +65,7 @@ func (l *lab) tick(id wire.ReplicaID) {
 func (l *lab) propose(id wire.ReplicaID, batches ...string) {
 	l.at(id, func(n *node) {
 		for _, text := range batches {
-			if !n.core.CanPropose(false) {
+			if !n.core.CanPropose(l.now, false) {
 				l.printf("%d cannot propose %q: %v, window of %d", id, text, n.core.Role(), n.core.Depth())
 				continue
 			}

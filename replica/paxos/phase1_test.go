@@ -216,15 +216,15 @@ func TestRule31PromiseOfImpossibleSlots(t *testing.T) {
 }
 
 // What has been adopted is proposed in order as the window has room, new commands come after it, and reads wait for it.
-func TestBacklogIsPaced(t *testing.T) {
+func TestBacklogWaitsForRoom(t *testing.T) {
 	for _, depth := range []pipeline.Depth{{N: 4}, {Adaptive: true, N: 16}} {
 		t.Run(fmt.Sprint(depth), func(t *testing.T) {
-			testBacklogIsPaced(t, newHand(t, 1, 3, func(c *Config) { c.Depth = depth }))
+			testBacklogWaitsForRoom(t, newHand(t, 1, 3, func(c *Config) { c.Depth = depth }))
 		})
 	}
 }
 
-func testBacklogIsPaced(t *testing.T, h hand) {
+func testBacklogWaitsForRoom(t *testing.T, h hand) {
 	b := h.runs()
 	var entries []entryAt
 	for s := wire.Slot(1); s <= 10; s++ {
@@ -233,8 +233,8 @@ func testBacklogIsPaced(t *testing.T, h hand) {
 	h.gets(2, promise(b, 0, entries...))
 	for s := wire.Slot(1); s <= 11; s++ {
 		slots, _ := h.InFlight()
-		if h.CanPropose(true) && h.window.Next() <= 11 || slots > h.Depth() {
-			t.Fatalf("commit %d: may propose %v, %d slots in flight", h.Commit(), h.CanPropose(true), slots)
+		if h.CanPropose(h.now, true) && h.window.Next() <= 11 || slots > h.Depth() {
+			t.Fatalf("commit %d: may propose %v, %d slots in flight", h.Commit(), h.CanPropose(h.now, true), slots)
 		}
 		if _, index := h.ReadRound(); index != 11 || h.HoldsLease(h.now) {
 			t.Fatalf("read index %d", index)
@@ -245,7 +245,7 @@ func testBacklogIsPaced(t *testing.T, h hand) {
 			t.Fatalf("commit %d, slot %d: %q", h.Commit(), s, h.value(s))
 		}
 	}
-	if !h.CanPropose(true) {
+	if !h.CanPropose(h.now, true) {
 		t.Error("nothing may be proposed after the backlog")
 	}
 }

@@ -142,8 +142,8 @@ func TestRule4HolesAreFilledWithNoOps(t *testing.T) {
 	if h.Role() != Leader || got != "1:a 2: 3:c 4: 5: 6:f 7: " {
 		t.Fatalf("%v, log %s", h.Role(), got)
 	}
-	if h.Stats().NoOps != 4 || !h.CanPropose(false) {
-		t.Fatalf("%d no-ops, may propose: %v", h.Stats().NoOps, h.CanPropose(false))
+	if h.Stats().NoOps != 4 || !h.CanPropose(h.now, false) {
+		t.Fatalf("%d no-ops, may propose: %v", h.Stats().NoOps, h.CanPropose(h.now, false))
 	}
 }
 
@@ -288,7 +288,7 @@ func TestRule20WindowBoundsSlotsAndBytes(t *testing.T) {
 		h.gets(2, wire.NewAccepted(b, 1, 1, 0))
 		h.syncs()
 		n := 0
-		for ; h.CanPropose(false); n++ {
+		for ; h.CanPropose(h.now, false); n++ {
 			h.Propose(h.now, 1, batch(strings.Repeat("x", limit.size)))
 		}
 		if n != limit.want {

@@ -179,7 +179,7 @@ func (s *slowNet) elect(not wire.ReplicaID) *node {
 // propose has the leader propose up to so many batches of a size, as far as its window has room.
 func (s *slowNet) propose(n *node, batches, size int) (proposed int) {
 	s.at(n.id, func(n *node) {
-		for ; proposed < batches && n.core.CanPropose(false); proposed++ {
+		for ; proposed < batches && n.core.CanPropose(s.now, false); proposed++ {
 			n.core.Propose(s.now, 1, batch(strings.Repeat("x", size)))
 		}
 	})

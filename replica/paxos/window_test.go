@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"paxosbench/pipeline"
 	"paxosbench/wire"
@@ -32,7 +33,7 @@ func TestAcceptorHoldsAWindow(t *testing.T) {
 			leader.syncs()
 			// propose fills the leader's window, and returns the Accepts for all of it.
 			propose := func() (accepts []wire.Message) {
-				for leader.CanPropose(true) {
+				for leader.CanPropose(leader.now, true) {
 					e := batch(strings.Repeat("x", tt.batch))
 					s := leader.Propose(leader.now, 1, e)
 					accepts = append(accepts, wire.NewAccept(b, s, leader.Commit(), e.Payload))
@@ -68,5 +69,34 @@ func TestAcceptorHoldsAWindow(t *testing.T) {
 				t.Errorf("slot %d was not accepted", accepts[1+missing].Slot)
 			}
 		})
+	}
+}
+
+// Once the path is measured a batch that may still grow keeps its distance from the one before it; one that is full gains nothing by that.
+func TestOnlyWhatMayGrowIsPaced(t *testing.T) {
+	const roundTrip = 20 * time.Millisecond
+	leader := newHand(t, 1, 3, func(cfg *Config) { cfg.Depth = pipeline.Depth{Adaptive: true, N: 64} })
+	b := leader.leads()
+	leader.waits(leader.cfg.Heartbeat)
+	for range 100 { // the depth grows
+		for leader.window.HasRoom() {
+			leader.Propose(leader.now, 1, batch("x"))
+		}
+		leader.syncs()
+		leader.waits(roundTrip)
+		leader.gets(2, leader.heartbeatReply())
+		for s := leader.Commit() + 1; s < leader.window.Next(); s++ {
+			leader.gets(2, wire.NewAccepted(b, s, s, s-1))
+		}
+	}
+	for leader.CanPropose(leader.now, false) {
+		leader.Propose(leader.now, 1, batch("x"))
+	}
+	slots, _ := leader.InFlight()
+	if slots == 0 || !leader.window.HasRoom() || !leader.CanPropose(leader.now, true) {
+		t.Fatalf("%v, %d slots in flight of %d: no room for a full batch", leader.Role(), slots, leader.Depth())
+	}
+	if !leader.CanPropose(leader.now+roundTrip, false) {
+		t.Fatalf("%d slots in flight of %d: still paced after a round trip", slots, leader.Depth())
 	}
 }
