@@ -140,40 +140,50 @@ measure() {
     END { exit found != wanted }' <<<"$text" || { printf '%s\n' "$text" >&2 && return 1; }
 }
 
-# outage prints for how many milliseconds an operation was not answered at most when the leader of a new cluster is killed.
-outage() {
-  export PAXOSBENCH_STATE=$1/cluster
-  "$ROOT/bin/bench" cluster up >/dev/null
-  "$ROOT/bin/loadgen" run --rate 20k --conns 4 --warmup 500ms --duration 3s --at '1s kill leader' --examine 0s --quiet --out "$1/out" >/dev/null || true
+# raise starts a cluster with the flags given, and prints its processes.
+raise() {
+  rm -rf "$SCRATCH/out"
+  "$ROOT/bin/bench" cluster up "$@"
+}
+
+# lower stops the cluster and removes its data.
+lower() {
   "$ROOT/bin/bench" cluster down >/dev/null
   "$ROOT/bin/bench" cluster clean >/dev/null
-  awk '/"latency_ns"/ {inside = 1} inside && /"max"/ {gsub(/[^0-9]/, ""); print $0 / 1e6; found = 1; exit} END {exit !found}' "$1/out/result.json"
-  rm -rf "$1/out"
+}
+
+# finish removes whatever is left, also of what was interrupted.
+finish() {
+  [[ ! -e $SCRATCH/cluster ]] || lower || true
+  rm -rf "$SCRATCH"
+  [[ -z $TREES ]] || { rm -rf "$TREES" && git -C "$ROOT" worktree prune; }
+}
+
+# outage prints for how many milliseconds an operation was not answered at most when the leader of a new cluster is killed.
+outage() {
+  raise >/dev/null
+  "$ROOT/bin/loadgen" run --rate 20k --conns 4 --warmup 500ms --duration 3s --at '1s kill leader' --examine 0s --quiet --out "$SCRATCH/out" >/dev/null || true
+  lower
+  awk '/"latency_ns"/ {inside = 1} inside && /"max"/ {gsub(/[^0-9]/, ""); print $0 / 1e6; found = 1; exit} END {exit !found}' "$SCRATCH/out/result.json"
 }
 
 # kills N prints the median, the least and the longest of N outages.
 kills() {
-  local scratch=$ROOT/.cluster/targets i
-  mkdir -p "$scratch"
-  for ((i = 0; i < $1; i++)); do outage "$scratch" || return 1; done | sort -n | awk '
+  local i
+  for ((i = 0; i < $1; i++)); do outage || return 1; done | sort -n | awk '
     {ms[NR] = $1}
     END {
       median = (ms[int((NR + 1) / 2)] + ms[int(NR / 2) + 1]) / 2
       printf "%-40s %-15s %6.1f [%.1f, %.1f] < 60 ms  %s  (%d kills: median, least, longest)\n", "SIGKILL of the leader, 20 k/s", "longest, ms",
         median, ms[1], ms[NR], median <= 60 ? "reached" : "short", NR
     }'
-  rmdir "$scratch"
 }
 
 # bytes prints what a follower receives and writes for a put of 8 and 8 bytes, which takes 17 at least: they, and which of several operations it is.
 bytes() {
-  local scratch=$ROOT/.cluster/targets
-  export PAXOSBENCH_STATE=$scratch/cluster
-  mkdir -p "$scratch"
-  "$ROOT/bin/bench" cluster up >/dev/null
-  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration 3s --examine 0s --quiet --out "$scratch/out" >/dev/null || return 1
-  "$ROOT/bin/bench" cluster down >/dev/null
-  "$ROOT/bin/bench" cluster clean >/dev/null
+  raise >/dev/null
+  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration 3s --examine 0s --quiet --out "$SCRATCH/out" >/dev/null || return 1
+  lower
   awk '
     /"role":/ {follows = /follower/}
     follows && /"paxosbench_(network_bytes_received|journal_bytes|commands_applied)_total":/ {
@@ -187,9 +197,7 @@ bytes() {
     END {
       line("a small put, to each follower", "network_bytes_received", 24)
       line("a small put, in a journal", "journal_bytes", "")
-    }' "$scratch/out/result.json"
-  rm -rf "$scratch/out"
-  rmdir "$scratch"
+    }' "$SCRATCH/out/result.json"
 }
 
 # recoveries prints a line for each replica of the cluster: bytes read, and nanoseconds of reading and of CPU time.
@@ -203,14 +211,12 @@ recoveries() {
 
 # restart prints how long a cluster with long journals takes until it has a leader, and how long it must take.
 restart() {
-  local scratch=$ROOT/.cluster/targets began took
-  export PAXOSBENCH_STATE=$scratch/cluster
-  mkdir -p "$scratch"
-  "$ROOT/bin/bench" cluster up -- --snapshot-bytes 16GiB >/dev/null
+  local began took
+  raise -- --snapshot-bytes 16GiB >/dev/null
   "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration "$1" --examine 0s --quiet >/dev/null || return 1
   "$ROOT/bin/bench" cluster down >/dev/null
   began=$(date +%s%N)
-  "$ROOT/bin/bench" cluster up --keep -- --snapshot-bytes 16GiB >/dev/null
+  raise --keep -- --snapshot-bytes 16GiB >/dev/null
   took=$(($(date +%s%N) - began))
   recoveries | awk -v took="$took" -v cpus="$(nproc)" '
     {bytes += $1; cpu += $3}
@@ -221,31 +227,26 @@ restart() {
       printf "%-40s %-15s %6.2f %-16s < 1.5   %s  (%.2f s / %.2f s: reading %.2f, CPU %.2f on %d; %.0f MB in all)\n", "restart of three", "time", ratio, "",
         ratio <= 1.5 ? "reached" : "short", took / 1e9, must / 1e9, reading / 1e9, cpu / 1e9, cpus, bytes / 1e6
     }'
-  "$ROOT/bin/bench" cluster down >/dev/null
-  "$ROOT/bin/bench" cluster clean >/dev/null
-  rmdir "$scratch"
+  lower
 }
 
 # durable prints how long a put takes where there is one at a time, in writes of 4 KiB with their syncs, of which the host is asked
 # before each.
 durable() {
-  local scratch=$ROOT/.cluster/targets i text
-  export PAXOSBENCH_STATE=$scratch/cluster
-  mkdir -p "$scratch"
+  local i text
   for ((i = 0; i < 8; i++)); do
-    text=$("$ROOT/bin/bench" calibrate --duration 100ms --out "$scratch/calibration.json" 2>&1) || {
+    text=$("$ROOT/bin/bench" calibrate --duration 100ms --out "$SCRATCH/calibration.json" 2>&1) || {
       printf '%s\n' "$text" >&2
       return 1
     }
-    "$ROOT/bin/bench" cluster up >/dev/null
-    "$ROOT/bin/loadgen" run --conns 1 --clients 1 --window 1 --duration 2s --examine 0s --quiet --out "$scratch/out" >/dev/null || return 1
-    "$ROOT/bin/bench" cluster down >/dev/null
-    "$ROOT/bin/bench" cluster clean >/dev/null
+    raise >/dev/null
+    "$ROOT/bin/loadgen" run --conns 1 --clients 1 --window 1 --duration 2s --examine 0s --quiet --out "$SCRATCH/out" >/dev/null || return 1
+    lower
     awk '
       {gsub(/[",]/, "")}
       $1 == "sync_ns:" {sync = $2}
       $1 == "latency_ns:" {inside = 1}
-      inside && $1 == "p50:" {print $2 / sync, $2 / 1e3, sync / 1e3; exit}' "$scratch/calibration.json" "$scratch/out/result.json"
+      inside && $1 == "p50:" {print $2 / sync, $2 / 1e3, sync / 1e3; exit}' "$SCRATCH/calibration.json" "$SCRATCH/out/result.json"
   done | sort -n | awk '
     {ratio[NR] = $1; put[NR] = $2; sync[NR] = $3}
     END {
@@ -254,28 +255,21 @@ durable() {
       printf "%-40s %-15s %6.2f [%.2f, %.2f] < 2.5   %s  (eight in turns: median, least, greatest; the fifth %.0f / %.0f µs)\n", "fsync of a write and sync, 1 x 1",
         "median latency", median, ratio[1], ratio[8], median <= 2.5 ? "reached" : "short", put[5], sync[5]
     }'
-  rm -rf "$scratch/out" "$scratch/calibration.json"
-  rmdir "$scratch"
 }
 
 # memory prints the most that a replica has resident after so many minutes of small commands as fast as they go.
 memory() {
-  local scratch=$ROOT/.cluster/targets pids pid
-  export PAXOSBENCH_STATE=$scratch/cluster
-  mkdir -p "$scratch"
-  pids=$("$ROOT/bin/bench" cluster up | grep -o 'pid [0-9]*' | cut -d' ' -f2)
-  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration "$1m" --examine 0s --quiet --out "$scratch/out" >/dev/null ||
-    [[ -f $scratch/out/result.json ]] || return 1 # that the host was busy is no matter here
-  for pid in $pids; do cat "/proc/$pid/status"; done | awk -v minutes="$1" -v ops="$(awk '/"throughput_ops_per_s"/ {print $2 / 1e6; exit}' "$scratch/out/result.json")" '
+  local pids pid
+  pids=$(raise | grep -o 'pid [0-9]*' | cut -d' ' -f2)
+  "$ROOT/bin/loadgen" run --window 4096 --conns 4 --duration "$1m" --examine 0s --quiet --out "$SCRATCH/out" >/dev/null ||
+    [[ -f $SCRATCH/out/result.json ]] || return 1 # that the host was busy is no matter here
+  for pid in $pids; do cat "/proc/$pid/status"; done | awk -v minutes="$1" -v ops="$(awk '/"throughput_ops_per_s"/ {print $2 / 1e6; exit}' "$SCRATCH/out/result.json")" '
     $1 == "VmRSS:" {replicas++; if ($2 > most) most = $2}
     END {
       if (replicas != 3) exit 1
       printf "%-40s %-15s %6.0f %-16s < 256   %s  (%d min at %.2fM/s)\n", "memory of a replica", "MiB", most / 1024, "", most / 1024 <= 256 ? "reached" : "short", minutes, ops
     }'
-  "$ROOT/bin/bench" cluster down >/dev/null
-  "$ROOT/bin/bench" cluster clean >/dev/null
-  rm -rf "$scratch/out"
-  rmdir "$scratch"
+  lower
 }
 
 main() {
@@ -306,9 +300,11 @@ main() {
     return
   fi
   build
+  readonly SCRATCH=$ROOT/.cluster/targets
+  trap finish EXIT
+  trap 'exit 130' INT TERM
   if [[ -n $SINCE ]]; then
     TREES=$(mktemp -d)
-    trap 'rm -rf "$TREES"; git -C "$ROOT" worktree prune' EXIT
     mkdir "$TREES/old"
     build_commit "$TREES/old" "$SINCE"
   fi
@@ -319,6 +315,8 @@ main() {
     measure "$name" "$figure" "$sense" "$target" "$a" "$b" </dev/null
   done < <(lines)
   [[ -z $ADAPTIVE ]] || return 0
+  mkdir -p "$SCRATCH"
+  export PAXOSBENCH_STATE=$SCRATCH/cluster
   [[ 'fsync of a write and sync, 1 x 1' != *"$only"* ]] || durable
   [[ 'a small put' != *"$only"* ]] || bytes
   [[ 'restart of three' != *"$only"* ]] || restart 6s
