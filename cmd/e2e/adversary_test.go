@@ -131,6 +131,9 @@ const (
 	siegeKeys   = 1000
 	siegeSample = 50 * time.Millisecond
 
+	// siegePatience is how many loads more a victim runs at most while an attack gets under way.
+	siegePatience = 20
+
 	// leastP999 is below what a host that is busy with other things tells apart.
 	leastP999 = 10 * time.Millisecond
 
@@ -158,11 +161,23 @@ func siegeQuiet() time.Duration { return siegeLasts() / 2 }
 // nothing that was acknowledged is lost, the leader stays, and the replicas agree in the end.
 func (c *cluster) besiege(attack func(ctx context.Context)) *siege {
 	c.t.Helper()
+	return c.besiegeUntil(func() bool { return true }, attack)
+}
+
+// besiegeUntil is besiege for an attack that has a way to go before it is one: the victim's load goes on until there says that it is,
+// however long a slow host takes for that.
+func (c *cluster) besiegeUntil(there func() bool, attack func(ctx context.Context)) *siege {
+	c.t.Helper()
 	s := &siege{t: c.t, before: map[int]int64{}, peak: map[int]int64{}}
 	s.quiet = c.victim(siegeQuiet(), func() {})
 	leader, elections := c.leader(), c.elections()
 	for _, m := range c.members {
 		s.before[m.id] = c.resident(m.id)
+	}
+	sample := func() {
+		for _, m := range c.members {
+			s.peak[m.id] = max(s.peak[m.id], c.resident(m.id))
+		}
 	}
 	ctx, cancel := context.WithCancel(c.t.Context())
 	ended := make(chan struct{})
@@ -170,16 +185,18 @@ func (c *cluster) besiege(attack func(ctx context.Context)) *siege {
 		defer close(ended)
 		attack(ctx)
 	}()
-	s.attacked = c.victim(siegeLasts(), func() {
-		for _, m := range c.members {
-			s.peak[m.id] = max(s.peak[m.id], c.resident(m.id))
-		}
-	})
+	s.attacked = c.victim(siegeLasts(), sample)
+	for again := 0; !there() && again < siegePatience; again++ {
+		s.attacked.worsen(c.victim(siegeLasts(), sample))
+	}
 	cancel()
 	<-ended
+	if !there() {
+		c.t.Errorf("the attack did not get far enough to be one")
+	}
 	after, candidacies := c.leader(), c.elections()-elections
 	c.agree()
-	s.worse(c.victim(siegeQuiet(), func() {}))
+	s.quiet.worsen(c.victim(siegeQuiet(), func() {}))
 	if (after != leader || candidacies > 0) && time.Duration(s.quiet.Latency.Max) < starved {
 		c.t.Errorf("the leader was %d and is %d; %d candidacies meanwhile", leader, after, candidacies)
 	}
@@ -187,11 +204,11 @@ func (c *cluster) besiege(attack func(ctx context.Context)) *siege {
 	return s
 }
 
-// worse makes quiet the worse of itself and another load that nobody has attacked.
-func (s *siege) worse(r result) {
-	s.quiet.Throughput = min(s.quiet.Throughput, r.Throughput)
-	s.quiet.Latency.P999 = max(s.quiet.Latency.P999, r.Latency.P999)
-	s.quiet.Latency.Max = max(s.quiet.Latency.Max, r.Latency.Max)
+// worsen makes a load's result the worse of itself and another load's, in what a siege looks at.
+func (r *result) worsen(other result) {
+	r.Throughput = min(r.Throughput, other.Throughput)
+	r.Latency.P999 = max(r.Latency.P999, other.Latency.P999)
+	r.Latency.Max = max(r.Latency.Max, other.Latency.Max)
 }
 
 // victim runs an open loop that reads everything back behind it, and calls sample meanwhile.
