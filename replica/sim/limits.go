@@ -47,9 +47,6 @@ func (p *plan) drawLimits() {
 	if p.visitors != 0 || p.pendingBytes < 1<<20 || p.long {
 		p.windowBytes = 1 << 20 // or sessions are evicted faster than their clients are answered, or one is always turned away
 	}
-	if p.long {
-		p.applyWork = max(p.applyWork, 16<<10) // or who has lost its disk takes half a minute, with a round a tick
-	}
 	if p.durability == journal.DurabilityNone {
 		p.pinBytes = 1 << 20 // what leaves the memory while a snapshot travels is gone
 	}

@@ -50,6 +50,9 @@ type plan struct {
 	// Disk: the mean of the time that a sync takes.
 	sync time.Duration
 
+	// Processor: how long an event loop takes for a look at its sockets, after which a round goes on that has left something to do.
+	look time.Duration
+
 	// Faults: mean time between two of a kind; 0: never.
 	crashes, powerLosses, pauses, partitions, syncErrors, lostDisks time.Duration
 	stalls, fullDisks, rots                                         time.Duration // of disks
@@ -93,6 +96,10 @@ func drawPlan(seed uint64) plan {
 	p.careless = rand.New(rand.NewPCG(p.seed, 7)).IntN(3) == 0
 	p.drawLimits()
 	p.depth.Adaptive = rand.New(rand.NewPCG(p.seed, 19)).IntN(2) == 0
+	p.look = []time.Duration{20 * time.Microsecond, 500 * time.Microsecond, tickInterval}[rand.New(rand.NewPCG(p.seed, 23)).IntN(3)]
+	if p.long {
+		p.look = 20 * time.Microsecond // or who has lost its disk takes half a minute to apply so many slots
+	}
 	p.drawWindow()
 	p.drawReads()
 	p.activeFor = []time.Duration{0, 100 * time.Millisecond, time.Second}[rand.New(rand.NewPCG(p.seed, 13)).IntN(3)]
@@ -190,11 +197,11 @@ func (p *plan) mayLoseDisk() bool { return p.quorum2 >= 2 && p.quorum1 >= 2 }
 
 func (p *plan) String() string {
 	return fmt.Sprintf("seed %d: %d replicas, quorums %d and %d, %v, batch %v of %d bytes, linger %v, window %v of at most %d, %v, log %d, snapshot %d; "+
-		"%d sessions active for %v, %d bytes pending, %d owners, %d unconfirmed of %d; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, drift %v; "+
+		"%d sessions active for %v, %d bytes pending, %d owners, %d unconfirmed of %d; %d clients with %d in flight on %d keys, reads %v; loss %v, duplication %v, delay %v, stale %v, streams %+v, sync %v, look %v, drift %v; "+
 		"%+v, long %v, careless %v; mean time between crashes %v, power losses %v, pauses %v, partitions %v, sync errors %v, lost disks %v, stalls %v, full disks %v, rots %v, "+
 		"clogs %v, slow links %v, jumps %v, freezes %v, visitors %v, rumours %v, plots %v; probe %d",
 		p.seed, p.replicas, p.quorum1, p.quorum2, p.durability, p.batching.Policy, p.batching.MaxBytes, p.batching.Linger, p.depth, p.depth.N, p.codec,
 		p.logBytes, p.snapshotBytes, p.maxSessions, p.activeFor, p.pendingBytes, p.owners, p.hoard, p.remembered, p.clients, p.window, p.keys, p.reads, p.loss, p.duplication, p.delay, p.stale, p.streams,
-		p.sync, p.drift, p.limits, p.long, p.careless, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
+		p.sync, p.look, p.drift, p.limits, p.long, p.careless, p.crashes, p.powerLosses, p.pauses, p.partitions, p.syncErrors, p.lostDisks, p.stalls, p.fullDisks, p.rots,
 		p.clogs, p.slowLinks, p.jumps, p.freezes, p.visitors, p.rumours, p.plots, p.probe)
 }

@@ -28,6 +28,7 @@ type replica struct {
 	paused      bool
 	inbox       []func()
 	alarmed     bool          // a round is arranged for a batch that lingers
+	goesOn      bool          // a round is arranged for what the last one has left
 	restartAt   time.Duration // 0: it stays down until it is healed
 	forgetful   bool          // it has lost its memory and does not vote yet
 	rotten      bool          // its disk may have been damaged
@@ -136,7 +137,7 @@ func (r *replica) start(mode startMode) {
 // recover begins a life with what earlier ones have left, and compares that with what they had written.
 func (r *replica) recover(mode startMode) error {
 	r.life++
-	r.up, r.paused, r.alarmed, r.inbox, r.threads = true, false, false, nil, nil
+	r.up, r.paused, r.alarmed, r.goesOn, r.inbox, r.threads = true, false, false, false, nil, nil
 	r.born, r.skew, r.frozen = r.w.now, 0, false
 	r.appended, r.staged, r.restored, r.connections = 0, nil, nil, nil
 	r.chooseDurability()
@@ -202,6 +203,7 @@ func (r *replica) act(do func(), waits bool) {
 		return
 	}
 	r.watchLinger()
+	r.goOn()
 	r.w.check.round(r)
 	if r.forgetful && !r.storage.Amnesiac() {
 		r.forgetful = false
@@ -223,6 +225,21 @@ func (r *replica) watchLinger() {
 	r.w.after(left, func() {
 		if r.life == life {
 			r.alarmed = false
+			r.act(func() {}, false)
+		}
+	})
+}
+
+// goOn gives the replica another round when one has left something to do, as the event loop does once it has looked at its sockets.
+func (r *replica) goOn() {
+	if !r.node.Unfinished() || r.goesOn {
+		return
+	}
+	r.goesOn = true
+	life := r.life
+	r.w.after(r.w.look, func() {
+		if r.life == life {
+			r.goesOn = false
 			r.act(func() {}, false)
 		}
 	})
