@@ -131,6 +131,9 @@ func Apart(a, b *suite.Dir) []string {
 	differ("processors", m.Host.CPUs, n.Host.CPUs)
 	differ("governor", m.Host.Governor, n.Host.Governor)
 	differ("kernel", m.Host.Kernel, n.Host.Kernel)
+	if m.Host.CongestionControl != "" && n.Host.CongestionControl != "" {
+		differ("congestion control", m.Host.CongestionControl, n.Host.CongestionControl)
+	}
 	differ("file system", m.Host.Filesystem, n.Host.Filesystem)
 	differ("nice", m.Nice, n.Nice)
 	for _, cell := range a.Suite.Cells() {

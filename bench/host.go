@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"paxosbench/bench/suite"
+	"paxosbench/wire/loopback"
 )
 
 // unknown stands in a manifest for what the machine does not tell.
@@ -25,7 +26,7 @@ func DescribeHost(dir string) suite.Host {
 	}
 	host := suite.Host{
 		Name: name, Kernel: unknown, CPU: unknown, CPUs: runtime.NumCPU(), Governor: unknown,
-		Filesystem: filesystem(dir), Go: runtime.Version(),
+		Filesystem: filesystem(dir), Go: runtime.Version(), CongestionControl: loopback.HostControl(),
 	}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {

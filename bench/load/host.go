@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"paxosbench/bench/record"
+	"paxosbench/wire/loopback"
 )
 
 // usage is what the process and the machine have used so far.
@@ -62,13 +63,14 @@ func stealPercent(before, after usage) float64 {
 func describeHost(m *measurement) record.Host {
 	name, _ := os.Hostname() // an unnamed host is described all the same
 	host := record.Host{
-		Name:         name,
-		CPU:          cpuModel(),
-		CPUs:         runtime.NumCPU(),
-		Kernel:       kernelRelease(),
-		Go:           runtime.Version(),
-		StealS:       (m.after.steal - m.before.steal) * clockTick.Seconds(),
-		StealPercent: stealPercent(m.before, m.after),
+		Name:              name,
+		CPU:               cpuModel(),
+		CPUs:              runtime.NumCPU(),
+		Kernel:            kernelRelease(),
+		Go:                runtime.Version(),
+		CongestionControl: loopback.HostControl(),
+		StealS:            (m.after.steal - m.before.steal) * clockTick.Seconds(),
+		StealPercent:      stealPercent(m.before, m.after),
 	}
 	m.stops.describe(&host)
 	return host

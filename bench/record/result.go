@@ -223,11 +223,15 @@ type Event struct {
 
 // Host is the machine a generator ran on.
 type Host struct {
-	Name   string  `json:"name"`
-	CPU    string  `json:"cpu"`
-	CPUs   int     `json:"cpus"`
-	Kernel string  `json:"kernel"`
-	Go     string  `json:"go"`
+	Name   string `json:"name"`
+	CPU    string `json:"cpu"`
+	CPUs   int    `json:"cpus"`
+	Kernel string `json:"kernel"`
+	Go     string `json:"go"`
+	// CongestionControl is the host's for TCP beyond it, empty if it does not tell: one that paces, as bbr does, is slower between processes of
+	// one host. Those of this project do without there; whether others do is theirs.
+	CongestionControl string `json:"congestion_control,omitempty"`
+
 	StealS float64 `json:"steal_s"` // CPU time other guests took during the measurement, in seconds
 	// StealPercent is StealS relative to all CPU time of the measurement.
 	StealPercent float64 `json:"steal_percent"`

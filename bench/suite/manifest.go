@@ -38,4 +38,6 @@ type Host struct {
 	// Filesystem is that of the data directories.
 	Filesystem string `json:"filesystem"`
 	Go         string `json:"go"`
+	// CongestionControl is how TCP beyond the host is controlled; empty if it does not tell, and in manifests from before it was asked for.
+	CongestionControl string `json:"congestion_control,omitempty"`
 }

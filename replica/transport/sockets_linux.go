@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"paxosbench/wire/loopback"
 )
 
 // sockets holds the options of every TCP socket. They are set before listen and connect: accepted sockets inherit
@@ -61,8 +63,9 @@ func sysctl(path string) int {
 
 // control sets the options of sockets for clients. net.Dialer and net.ListenConfig call it between socket and connect
 // or bind.
-func (s sockets) control(_, _ string, raw syscall.RawConn) error {
+func (s sockets) control(network, address string, raw syscall.RawConn) error {
 	return errors.Join(
+		loopback.Control(network, address, raw),
 		setOption(raw, unix.SOL_SOCKET, unix.SO_RCVBUF, s.receive),
 		setOption(raw, unix.SOL_SOCKET, unix.SO_SNDBUF, s.send))
 }

@@ -11,7 +11,7 @@ import (
 var purePackages = []string{"wire", "wire/ring", "batching", "pipeline", "replica/paxos", "replica/machine", "replica/node"}
 
 // sockets are below wire because both halves need them, or anybody's program, and are as impure as TLS is.
-var sockets = []string{"wire/secure", "wire/client"}
+var sockets = []string{"wire/secure", "wire/loopback", "wire/client"}
 
 // drawings are impure, as they read files, and run on their caller's goroutine like pure packages, so that the gate need not look for
 // races in them.

@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"paxosbench/wire/loopback"
 	"paxosbench/wire/secure"
 )
 
@@ -65,7 +66,7 @@ func (c *conn) secure() {
 
 // shake connects to a replica, which is given up if there is no connection in time.
 func shake(ctx context.Context, credentials *secure.Credentials, addr netip.AddrPort, dial time.Duration) (*net.TCPConn, *secure.Records, error) {
-	nc, err := (&net.Dialer{Timeout: dial}).DialContext(ctx, "tcp", addr.String())
+	nc, err := (&net.Dialer{Timeout: dial, Control: loopback.Control}).DialContext(ctx, "tcp", addr.String())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -9,6 +9,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"paxosbench/wire/loopback"
 )
 
 // resolve returns the address of host:port. Names are looked up, which may block.
@@ -37,6 +39,7 @@ func dial(addr netip.AddrPort) (int, error) {
 		unix.Close(fd)
 		return -1, fmt.Errorf("TCP_NODELAY: %w", err)
 	}
+	loopback.Unpaced(fd, addr.Addr())
 	if err := unix.Connect(fd, sa); err != nil && !errors.Is(err, unix.EINPROGRESS) {
 		unix.Close(fd)
 		return -1, err
