@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math/bits"
-	"unsafe"
 
 	"paxosbench/wire"
 )
@@ -34,6 +33,7 @@ const (
 	slabSize     = 1 << slabBits
 	slabGranules = slabSize / granule
 	cacheLine    = 64
+	fetchedAhead = 20 * cacheLine // of a record: a group's fit into the nearest cache of any processor
 
 	// Classes are 1 to 16 granules, then eight to every doubling: at most a ninth of a larger record is slack.
 	linearClasses = 16
@@ -123,11 +123,12 @@ func (a *arena) bytes(r ref) []byte {
 	return a.slabs[r>>offsetBits][r%slabGranules*granule:]
 }
 
-// firstLines returns places in the first two cache lines of the record at r, as far as they are in its slab. What has been
-// written is read back for the digest, and would wait for the second line: most records that are short have no more.
-func (a *arena) firstLines(r ref) (first, second unsafe.Pointer) {
+// fetch asks for the memory of the record at r, as far as it takes for size bytes of key and value, but no farther than fetchedAhead
+// and its slab. What is written is waited for as well, when the digest reads it back. A size of 0 is one that is not known: most
+// records that are short have no more than two lines.
+func (a *arena) fetch(r ref, size int) {
 	b := a.bytes(r)
-	return unsafe.Pointer(&b[0]), unsafe.Pointer(&b[min(cacheLine, len(b)-1)])
+	prefetchBytes(&b[0], min(max(recordHeaderSize+size, cacheLine+1), fetchedAhead, len(b)))
 }
 
 // record returns key and value of the record at r as one view, and the decoded header.

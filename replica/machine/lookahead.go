@@ -27,6 +27,10 @@ type lookahead struct {
 	ring                    [4 * lookaheadGroup]glance
 	executed, looked, asked uint
 	step                    uint // where the next group to be executed begins
+
+	// Of the commands from looked to asked:
+	length int                 // how long one of them is on average, which is about what its record is
+	found  [lookaheadGroup]ref // records that they are about
 }
 
 // glance is what is known of a command before its turn.
@@ -107,15 +111,16 @@ func (k *KV) askForBuckets() {
 	}
 	a.commands = commands[at:]
 	a.asked += uint(n)
+	a.length = at / max(n, 1)
 	prefetch(&lines[0], n)
 }
 
-// askForRecords looks into the buckets that have come, and fetches what they lead to: the first lines of a record in the
-// arena, or the next bucket of the chain.
+// askForRecords looks into the buckets that have come, and fetches what they lead to: a record in the arena, or the next bucket of
+// the chain.
 func (k *KV) askForRecords() {
 	a := &k.ahead
-	var lines [2 * lookaheadGroup]unsafe.Pointer
-	n := 0
+	var lines [lookaheadGroup]unsafe.Pointer
+	n, found := 0, 0
 	for ; a.looked < a.asked; a.looked++ {
 		g := a.at(a.looked)
 		if g.word = g.home.smallWord(g.small); g.word != noSmallWord {
@@ -128,11 +133,14 @@ func (k *KV) askForRecords() {
 			lines[n] = unsafe.Pointer(k.index.following(g.home))
 			n++
 		case e != 0 && c != 0 && !e.small() && !g.home.isValue(g.word): // hash bits may be zero, as those of a free word
-			lines[n], lines[n+1] = k.records.firstLines(e.ref())
-			n += 2
+			a.found[found] = e.ref()
+			found++
 		}
 	}
 	prefetch(&lines[0], n)
+	for _, r := range a.found[:found] {
+		k.records.fetch(r, a.length)
+	}
 }
 
 // ApplyPuts implements StateMachine: puts that change a small record where the look-ahead has seen it. That is what a busy

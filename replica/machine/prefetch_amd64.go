@@ -6,3 +6,8 @@ import "unsafe"
 //
 //go:noescape
 func prefetch(lines *unsafe.Pointer, n int)
+
+// prefetchBytes asks for the cache lines of the n bytes from first on, and does not wait for them.
+//
+//go:noescape
+func prefetchBytes(first *byte, n int)

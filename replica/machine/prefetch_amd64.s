@@ -14,3 +14,17 @@ next:
 
 done:
 	RET
+
+// func prefetchBytes(first *byte, n int)
+TEXT ·prefetchBytes(SB), NOSPLIT, $0-16
+	MOVQ first+0(FP), AX
+	MOVQ n+8(FP), CX
+	ADDQ AX, CX
+	ANDQ $~63, AX
+
+line:
+	PREFETCHT0 (AX)
+	ADDQ $64, AX
+	CMPQ AX, CX
+	JLT  line
+	RET

@@ -15,3 +15,12 @@ func prefetch(lines *unsafe.Pointer, n int) {
 	}
 	prefetched = sum
 }
+
+// prefetchBytes reads from the cache lines of the n bytes from first on.
+func prefetchBytes(first *byte, n int) {
+	sum := prefetched
+	for at := 0; at < n; at += cacheLine {
+		sum += *(*byte)(unsafe.Add(unsafe.Pointer(first), at))
+	}
+	prefetched = sum
+}
