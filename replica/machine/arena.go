@@ -124,8 +124,8 @@ func (a *arena) bytes(r ref) []byte {
 }
 
 // fetch asks for the memory of the record at r, as far as it takes for size bytes of key and value, but no farther than fetchedAhead
-// and its slab. What is written is waited for as well, when the digest reads it back. A size of 0 is one that is not known: most
-// records that are short have no more than two lines.
+// and its slab. What is written is waited for as well, when the digest reads it back. It takes two lines at least: a get does not
+// know how long its record is, and most that are short have no more.
 func (a *arena) fetch(r ref, size int) {
 	b := a.bytes(r)
 	prefetchBytes(&b[0], min(max(recordHeaderSize+size, cacheLine+1), fetchedAhead, len(b)))
